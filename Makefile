@@ -1,0 +1,37 @@
+# Set-up, and calls into it. Everything here can be done by hand: README.md lists the steps.
+
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export NO_MKDOCS_2_WARNING := 1
+INSTALLED := .venv/.installed
+
+.PHONY: serve test site bench
+
+serve: $(INSTALLED)  ## check the claims, build the site, serve it and rebuild as notes change
+	litmus check
+	mkdocs serve
+
+test: $(INSTALLED)   ## everything that CI runs
+	pip check
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest
+	mkdocs build --strict
+
+site: $(INSTALLED)   ## run the checks whose evidence is missing or stale, then build into site/
+	litmus check
+	mkdocs build --strict
+
+bench: $(INSTALLED)  ## print the numbers that the design promises
+	python -m tests.bench
+
+# Installs once; again only when the pins change. The stamp comes last, so that an installation that
+# was interrupted is taken up again.
+$(INSTALLED): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Litmus needs Python 3.11 or newer; $(PYTHON) is %d.%d. Say which to use: make PYTHON=python3.12 …" % sys.version_info[:2])'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo 'Python lacks its venv module. On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --disable-pip-version-check -r requirements.txt
+	.venv/bin/pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

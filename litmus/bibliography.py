@@ -1,0 +1,65 @@
+"""BibTeX -> citations in a text, and entries in a list of references."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybtex.backends.html import Backend
+from pybtex.database import BibliographyData, Entry, Person, parse_string
+from pybtex.exceptions import PybtexError
+from pybtex.richtext import Text
+from pybtex.scanner import TokenRequired
+from pybtex.style.formatting.unsrt import Style
+
+from litmus.problems import Problem
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One entry, ready for a page: "Li & Arora" and "2020", and all of it as HTML."""
+
+    key: str
+    authors: str
+    year: str
+    html: str
+
+    @property
+    def anchor(self) -> str:
+        """The HTML id of the entry in the list of references."""
+        return f"ref-{self.key}"
+
+
+def read_bibliography(file: Path, name: str) -> dict[str, Reference]:
+    """Return the entries of a BibTeX file by key; none if there is no file.
+
+    Raises Problem, with `name` and the line, if the file is not BibTeX.
+    """
+    if not file.exists():
+        return {}
+    try:
+        data = parse_string(file.read_text(encoding="utf-8"), "bibtex")
+    except PybtexError as error:
+        line = error.lineno if isinstance(error, TokenRequired) else None
+        raise Problem(name, line, f"the bibliography cannot be read: {error}.") from None
+    return {key: _reference(key, entry, data) for key, entry in data.entries.items()}
+
+
+def _reference(key: str, entry: Entry, data: BibliographyData) -> Reference:
+    people = entry.persons.get("author") or entry.persons.get("editor") or []
+    formatted = next(iter(Style().format_entries([entry], data)))
+    return Reference(
+        key=key,
+        authors=_names(people) or key,
+        year=str(entry.fields.get("year", "n.d.")),
+        html=formatted.text.render(Backend()),
+    )
+
+
+def _names(people: list[Person]) -> str:
+    """Return the family names as a text cites them: one, two, or the first and et al."""
+    names = [
+        str(Text.from_latex(" ".join([*person.prelast_names, *person.last_names])))
+        for person in people
+    ]
+    if len(names) > 2:
+        return f"{names[0]} et al."
+    return " & ".join(names)

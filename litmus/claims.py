@@ -1,0 +1,316 @@
+"""Claims: the notes that state something, what each rests on, and how well it stands.
+
+Nothing here is typed by the author. What a claim assumes are the definitions and assumptions that
+its statement links; what it uses are the claims that its proofs link; both statuses follow from
+those, from its properties and from the tests.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from litmus.evidence import WAYS, Mark, Outcome, is_stale
+from litmus.markdown import Token
+from litmus.markdown.headings import plain_text
+from litmus.problems import Problem, nearest
+from litmus.vault import Note, Vault, walk
+
+KINDS = {
+    "axiom": "axm",
+    "definition": "def",
+    "lemma": "lem",
+    "proposition": "prp",
+    "theorem": "thm",
+    "corollary": "cor",
+    "claim": "clm",
+    "assumption": "asm",
+    "example": "exm",
+    "exercise": "exr",
+    "conjecture": "cnj",
+    "hypothesis": "hyp",
+    "remark": "rmk",
+}
+FOUNDATIONS = {"definition", "assumption", "axiom", "hypothesis"}  # nothing to prove
+PROOF = re.compile(r"\bproof\b", re.IGNORECASE)
+MERELY_COMPARED = re.compile(r"\b(?:cf\.?|see(?: also)?|compare(?: with)?)\s*$", re.IGNORECASE)
+ARGUMENT_FROM_WEAKEST = ["refuted", "open", "cited", "argued", "by definition"]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A wikilink or embed inside a claim: where it leads and on which line it stands."""
+
+    path: str | None
+    line: int
+    compared: bool  # after "cf.", "see" or "compare"
+
+
+@dataclass
+class Claim:
+    """One claim. The lists name other claims; `outcomes` are the tests that mark this one."""
+
+    note: Note
+    kind: str
+    assumes: list[str] = field(default_factory=list)
+    uses: list[str] = field(default_factory=list)
+    used_by: list[str] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    stale: set[str] = field(default_factory=set)  # the tests among the outcomes that are stale
+
+    @property
+    def name(self) -> str:
+        """The file name without .md: the claim's name, for good."""
+        return self.note.name
+
+    @property
+    def title_tokens(self) -> list[Token]:
+        """The heading of the first level that the note begins with, if it does."""
+        first = next(iter(self.note.headings), None)
+        return self.note.tokens[:3] if first and (first.level, first.index) == (1, 0) else []
+
+    @property
+    def statement(self) -> list[Token]:
+        """What stands before the first second-level heading, without the title."""
+        return self.note.tokens[len(self.title_tokens) : self._statement_end]
+
+    @property
+    def rest(self) -> list[Token]:
+        """What stands below the statement: proofs, checks, remarks."""
+        return self.note.tokens[self._statement_end :]
+
+    @cached_property
+    def _statement_end(self) -> int:
+        sections = (h.index for h in self.note.headings if h.level == 2)
+        footnotes = (i for i, t in enumerate(self.note.tokens) if t.type == "footnote_block_open")
+        return next(sections, next(footnotes, len(self.note.tokens)))
+
+    @property
+    def statement_hash(self) -> str:
+        """Changes when the statement does, and with nothing else."""
+        said = "\0".join(token.content for token in self.statement if token.content)
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+    @property
+    def statement_tex(self) -> str:
+        """The statement as text, formulas in dollar signs."""
+        blocks: list[str] = []
+        for token in self.statement:
+            if token.type == "maths_block":
+                blocks.append(f"$$ {token.content} $$")
+            elif token.type == "inline":
+                blocks.append(plain_text(map(_in_dollars, token.children or [])))
+        return "\n\n".join(filter(None, blocks))
+
+    def sections(self, title: re.Pattern[str]) -> list[list[Token]]:
+        """Return the contents of the second-level sections whose heading matches."""
+        found = (h for h in self.note.headings if h.level == 2 and title.search(h.text))
+        return [self.note.section(heading)[3:] for heading in found]
+
+    @property
+    def proofs(self) -> list[list[Token]]:
+        """The contents of the sections "Proof", "Second proof" and so on that say something."""
+        return [proof for proof in self.sections(PROOF) if proof]
+
+    @property
+    def droppable(self) -> set[str]:
+        """What a control may drop: assumptions by name, blocks of the statement by ^id."""
+        blocks = {str(t.attrGet("id")) for t in self.statement if t.attrGet("id")}
+        return {*self.assumes, *(block for block in blocks if block.startswith("^"))}
+
+    @property
+    def source(self) -> str:
+        """Where the claim comes from, as the author wrote it."""
+        return str(self.note.properties.get("source") or "")
+
+    def marked(self, role: str) -> list[tuple[Outcome, Mark]]:
+        """Return the tests with a marker of that role for this claim, strongest way first."""
+        found = [
+            (o, m) for o in self.outcomes for m in o.marks if (m.role, m.claim) == (role, self.name)
+        ]
+        return sorted(
+            found, key=lambda pair: (WAYS.index(pair[1].by) if pair[1].by else 0, pair[0].test)
+        )
+
+    @property
+    def evidence(self) -> str:
+        """The evidence in words: failing, stale, none, checked, or checked with control."""
+        ran = [o for o in self.outcomes if o.passed or o.failed]
+        if any(o.failed for o in ran):
+            return "failing"
+        if any(o.test in self.stale for o in ran):
+            return "stale"
+        checked = any(o.passed for o, _ in self.marked("claim"))
+        controlled = any(o.passed for o, _ in self.marked("control"))
+        return {
+            (True, True): "checked with control",
+            (True, False): "checked",
+        }.get((checked, controlled), "none")
+
+    @property
+    def argument(self) -> str:
+        """The argument in words: by definition, argued, cited, open, or refuted."""
+        if any(o.passed and not o.failed for o, _ in self.marked("counterexample")):
+            return "refuted"
+        if self.kind in FOUNDATIONS:
+            return "by definition"
+        if self.proofs:
+            return "argued"
+        return "cited" if self.source else "open"
+
+
+class Claims(dict[str, Claim]):
+    """The claims of a vault by name, with what is wrong with them."""
+
+    problems: list[Problem]
+
+    @classmethod
+    def read(cls, vault: Vault) -> "Claims":
+        """Find the claims of a vault and what they rest on; `problems` says what is wrong."""
+        claims, problems = cls(), []
+        for note in vault.notes.values():
+            kind = _kind(note)
+            if not kind:
+                continue
+            other = next(
+                (c for n, c in claims.items() if n.casefold() == note.name.casefold()), None
+            )
+            if other:
+                what = f"two claims have the name '{note.name}', the other is {other.note.path}."
+                remedy = "Rename one; an alias keeps its old name."
+                problems.append(Problem(note.path, 1, what, remedy))
+                continue
+            claims[note.name] = Claim(note, kind)
+        by_path = {claim.note.path: claim for claim in claims.values()}
+        lines: dict[tuple[str, str], int] = {}
+        for claim in claims.values():
+            for link in links(claim.statement, claim.note, vault):
+                other = by_path.get(link.path or "")
+                if other and other is not claim and other.kind in FOUNDATIONS:
+                    _add(claim.assumes, other.name)
+            for proof in claim.proofs:
+                for link in links(proof, claim.note, vault):
+                    other = by_path.get(link.path or "")
+                    if other and not link.compared:
+                        _add(claim.uses, other.name)
+                        _add(other.used_by, claim.name)
+                        lines.setdefault((claim.name, other.name), link.line)
+        for loop in claims.cycles():
+            what = f"the proof depends on itself: {' uses '.join(loop)}."
+            remedy = 'Prove one another way; what is no step of the proof stands after "cf."'
+            place = claims[loop[0]].note.path, lines[loop[0], loop[1]]
+            problems.append(Problem(*place, what, remedy))
+        claims.problems = problems
+        return claims
+
+    @property
+    def statements(self) -> dict[str, str]:
+        """A hash of each claim's statement, by name."""
+        return {name: claim.statement_hash for name, claim in self.items()}
+
+    def attach(self, outcomes: Iterable[Outcome], root: Path) -> list[Problem]:
+        """Give each claim the tests that mark it; return what is wrong with the tests."""
+        problems = []
+        for outcome in outcomes:
+            stale = is_stale(outcome, self.statements, root)
+            for mark in outcome.marks:
+                wrong = self.wrong_mark(mark)
+                if wrong and not stale:
+                    problems.append(Problem(outcome.file, outcome.line, wrong))
+                elif claim := self.get(mark.claim):
+                    if outcome not in claim.outcomes:
+                        claim.outcomes.append(outcome)
+                    if stale:
+                        claim.stale.add(outcome.test)
+            if outcome.failed and not stale:
+                problems.append(
+                    Problem(
+                        outcome.file,
+                        outcome.line,
+                        f"the check {outcome.name} fails.",
+                        "Run it with pytest.",
+                    )
+                )
+        return problems
+
+    def wrong_mark(self, mark: Mark) -> str:
+        """Return what is wrong with a test's marker, "" if nothing is."""
+        claim = self.get(mark.claim)
+        if not claim:
+            close = nearest(mark.claim, self)
+            return f"a test marks the claim '{mark.claim}', which no note states. {close}"
+        if mark.role == "claim" and mark.by not in WAYS:
+            return f"a check of '{mark.claim}' needs by= one of {', '.join(WAYS)}, not '{mark.by}'."
+        if mark.role == "control" and mark.drops not in claim.droppable:
+            can = ", ".join(sorted(claim.droppable)) or "nothing"
+            what = f"a control drops '{mark.drops}', which '{mark.claim}' does not assume."
+            return f"{what} It can drop: {can}."
+        return ""
+
+    def rests_on(self, name: str) -> list[str]:
+        """Return every claim that one assumes or uses, directly or through others, by name."""
+        found: list[str] = []
+        waiting = [*self[name].assumes, *self[name].uses]
+        while waiting:
+            other = waiting.pop(0)
+            if other not in found and other != name:
+                found.append(other)
+                waiting += [*self[other].assumes, *self[other].uses]
+        return sorted(found)
+
+    def weakest(self, names: Iterable[str]) -> str | None:
+        """Return the claim whose argument is the weakest; none if all are argued or foundations."""
+        weak = [n for n in names if self[n].argument in ARGUMENT_FROM_WEAKEST[:3]]
+        return min(weak, key=lambda n: ARGUMENT_FROM_WEAKEST.index(self[n].argument), default=None)
+
+    def cycles(self) -> list[list[str]]:
+        """Return each loop among the proofs once, as names that end where they began."""
+        loops: list[list[str]] = []
+        done: set[str] = set()
+
+        def visit(name: str, way: list[str]) -> None:
+            if name in way:
+                loops.append([*way[way.index(name) :], name])
+            elif name not in done:
+                for other in self[name].uses:
+                    visit(other, [*way, name])
+                done.add(name)
+
+        for name in self:
+            visit(name, [])
+        return loops
+
+
+def links(tokens: Iterable[Token], note: Note, vault: Vault) -> Iterator[Link]:
+    """Yield the links and embeds among tokens, in order."""
+    for block in tokens:
+        children = block.children or [] if block.type == "inline" else [block]
+        before = ""
+        for token in children:
+            for inner in walk([token]):
+                if inner.type in {"wikilink", "embed"}:
+                    path = vault.resolve(inner.meta["target"], note.path)
+                    yield Link(path, note.line(inner), bool(MERELY_COMPARED.search(before)))
+            before = f"{before} " if token.type == "softbreak" else before + plain_text([token])
+
+
+def _kind(note: Note) -> str | None:
+    kind = str(note.properties.get("kind") or "").strip().lower()
+    kind = next((long for long, short in KINDS.items() if kind == short), kind)
+    if kind in KINDS:
+        return kind
+    return "claim" if "claims" in note.path.split("/")[:-1] else None
+
+
+def _in_dollars(token: Token) -> Token:
+    if token.type != "maths":
+        return token
+    fence = "$$" if token.meta["display"] else "$"
+    return token.copy(content=f"{fence}{token.content}{fence}")
+
+
+def _add(names: list[str], name: str) -> None:
+    if name not in names:
+        names.append(name)

@@ -1,0 +1,88 @@
+"""The command line: check what has changed, begin a claim, ask what rests on what."""
+
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import click
+
+from litmus.claims import Claims
+from litmus.evidence import due
+from litmus.problems import nearest
+from litmus.project import Project
+
+DOCS = "docs"
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """Run from the project's root."""
+
+
+@main.command()
+def check() -> None:
+    """Run the tests of claims whose evidence is missing, failing or stale."""
+    root = Path.cwd()
+    files = due(root, _project(root).claims.statements)
+    if not files:
+        click.echo("The evidence of every claim is up to date.")
+        return
+    click.echo(f"Checking claims: {', '.join(files)}")
+    selection = ["-m", "claim or control or counterexample"]
+    sys.exit(subprocess.run([sys.executable, "-m", "pytest", "-q", *selection, *files]).returncode)
+
+
+@main.command()
+@click.argument("kind")
+@click.argument("name")
+def new(kind: str, name: str) -> None:
+    """Begin a claim: KIND is lemma, definition, conjecture …; NAME is its name, for good."""
+    root = Path.cwd()
+    template = root / DOCS / "templates" / ("definition.md" if kind == "definition" else "claim.md")
+    note = root / DOCS / "claims" / f"{name}.md"
+    if _project(root).vault.resolve(name, ""):
+        raise click.ClickException(f"'{name}' is taken. Names are for good: choose another.")
+    text = template.read_text(encoding="utf-8")
+    text = text.replace("{{date}}", date.today().isoformat()).replace("{{title}}", name)
+    lines = [f"kind: {kind}" if line.startswith("kind:") else line for line in text.split("\n")]
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with note.open("x", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+    click.echo(f"Wrote {note.relative_to(root)}. Show it in an essay with ![[{name}]].")
+
+
+@main.command()
+@click.argument("name")
+def why(name: str) -> None:
+    """Print what a claim rests on, as a tree, with how each part stands."""
+    claims = _project(Path.cwd()).claims
+    _print_tree(claims, _known(claims, name), lambda n: [*claims[n].assumes, *claims[n].uses])
+
+
+@main.command()
+@click.argument("name")
+def impact(name: str) -> None:
+    """Print what would have to be argued again if a claim fell, as a tree."""
+    claims = _project(Path.cwd()).claims
+    above = {n: [c.name for c in claims.values() if n in {*c.assumes, *c.uses}] for n in claims}
+    _print_tree(claims, _known(claims, name), above.__getitem__)
+
+
+def _project(root: Path) -> Project:
+    if not (root / DOCS).is_dir():
+        raise click.ClickException(f"there is no folder {DOCS}/ here; run from the project's root.")
+    return Project.read(root, root / DOCS)
+
+
+def _known(claims: Claims, name: str) -> str:
+    if name not in claims:
+        raise click.ClickException(f"no claim is called '{name}'. {nearest(name, claims)}".strip())
+    return name
+
+
+def _print_tree(claims: Claims, name: str, below, depth: int = 0) -> None:  # type: ignore[no-untyped-def]
+    claim = claims[name]
+    click.echo(f"{'  ' * depth}{name} ({claim.kind}; {claim.argument}; {claim.evidence})")
+    for other in dict.fromkeys(below(name)):
+        _print_tree(claims, other, below, depth + 1)

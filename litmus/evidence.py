@@ -1,0 +1,121 @@
+"""Which test checks which claim, how it came out, and whether that still holds.
+
+The tests write what they found into a ledger, one JSON file; a site reads it. A test that was
+skipped is no evidence, and one that has changed since it ran is stale.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from litmus.fingerprint import fingerprint
+
+LEDGER = Path("build/evidence.json")  # below the project's root
+WAYS = ["certificate", "exact", "float64", "experiment"]  # the strongest first
+ROLES = ["claim", "control", "counterexample"]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a test says about a claim: it checks it some way, or it shows that it fails without."""
+
+    role: str  # one of ROLES
+    claim: str
+    by: str = ""  # one of WAYS, for a claim
+    drops: str = ""  # an assumption's name, or a block of the statement, for a control
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one test function came out, over all its parameters."""
+
+    test: str  # tests/snippets/test_x.py::test_name
+    line: int
+    marks: tuple[Mark, ...]
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+    date: str
+    python: str
+    torch: str
+    fingerprint: str  # of the test's file when it ran
+    statements: tuple[tuple[str, str], ...]  # each claim's name with a hash of its statement then
+
+    @property
+    def file(self) -> str:
+        """The test's file."""
+        return self.test.partition("::")[0]
+
+    @property
+    def name(self) -> str:
+        """The test's name without its file."""
+        return self.test.partition("::")[2]
+
+    @property
+    def sentence(self) -> str:
+        """The test's name as the sentence that it is."""
+        return self.name.removeprefix("test_").removeprefix("control_").replace("_", " ")
+
+
+def read_ledger(root: Path) -> list[Outcome]:
+    """Return what the tests of a project found when they last ran, nothing if they never did."""
+    file = root / LEDGER
+    if not file.exists():
+        return []
+    try:
+        return [_outcome(entry) for entry in json.loads(file.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError, KeyError):
+        return []  # written by another version: as good as none, the tests write it anew
+
+
+def write_ledger(root: Path, outcomes: Iterable[Outcome], ran: set[str]) -> None:
+    """Add outcomes to the ledger, in place of older ones of the same tests.
+
+    `ran` names the test files that ran as a whole: tests that they no longer have are dropped.
+    """
+    known = {o.test: o for o in read_ledger(root) if o.file not in ran and (root / o.file).exists()}
+    known |= {o.test: o for o in outcomes}
+    file = root / LEDGER
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_suffix(f".{os.getpid()}")
+    entries = [asdict(known[test]) for test in sorted(known)]
+    beside.write_text(json.dumps(entries, indent=1, ensure_ascii=False), encoding="utf-8")
+    beside.replace(file)
+
+
+def is_stale(outcome: Outcome, statements: dict[str, str], root: Path) -> bool:
+    """Say whether a test, what it imports, torch or a statement has changed since the test ran."""
+    file = root / outcome.file
+    return (
+        not file.exists()
+        or outcome.fingerprint != fingerprint(file, root)
+        or any(statements.get(name) != then for name, then in outcome.statements)
+    )
+
+
+def due(root: Path, statements: dict[str, str]) -> list[str]:
+    """Return the test files with markers whose outcomes are missing, failing or stale."""
+    known: dict[str, list[Outcome]] = {}
+    for outcome in read_ledger(root):
+        known.setdefault(outcome.file, []).append(outcome)
+    marked = (
+        path.relative_to(root).as_posix()
+        for path in sorted((root / "tests").rglob("test_*.py"))
+        if any(f"pytest.mark.{role}(" in path.read_text(encoding="utf-8") for role in ROLES)
+    )
+    return [
+        file
+        for file in marked
+        if file not in known
+        or any(outcome.failed or is_stale(outcome, statements, root) for outcome in known[file])
+    ]
+
+
+def _outcome(entry: dict[str, Any]) -> Outcome:
+    marks = tuple(Mark(**mark) for mark in entry.pop("marks"))
+    statements = tuple((name, then) for name, then in entry.pop("statements"))
+    return Outcome(marks=marks, statements=statements, **entry)

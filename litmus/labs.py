@@ -1,0 +1,97 @@
+"""Labs: Python files in percent format that mkdocs-jupyter executes, shown as notes are.
+
+Its pages come with 590 KB of style, scripts that ask other hosts, and every cell twice. Here the
+cells are taken out of them and set like everything else on the site.
+"""
+
+import hashlib
+import html
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+from bs4 import BeautifulSoup, Tag
+
+from litmus import tex
+from litmus.markdown.maths import DISPLAY, INLINE
+from litmus.problems import Problem
+from litmus.render.code import code_block
+
+CELLS = (
+    ".jp-RenderedMarkdown, .clipboard-copy-txt, .jp-OutputArea-output > pre, .jp-RenderedImage img"
+)
+LITERAL = {"code", "pre", "script", "style"}
+
+
+def environment(root: Path) -> str:
+    """Return a hash of what the labs of a project run with: its snippets and its pins."""
+    digest = hashlib.sha256()
+    for file in [*sorted((root / "snippets").rglob("*.py")), root / "requirements.txt"]:
+        digest.update(file.read_bytes() if file.exists() else b"")
+    return digest.hexdigest()[:16]
+
+
+def own_page(body: str, file: str) -> str:
+    """Return the cells of a lab, taken out of mkdocs-jupyter's page, and a link to its source."""
+    soup = BeautifulSoup(body, "html.parser")
+    shown = "".join(_cells(soup))
+    name = html.escape(file.rpartition("/")[2])
+    return (
+        f"{shown}<p class='lab-source'><a href='{name}' download>Download this lab</a>: one Python "
+        "file that runs by itself, with nothing of this project.</p>"
+    )
+
+
+def dead_links(body: str, file: str, page: str, addresses: Iterable[str]) -> list[Problem]:
+    """Return a problem for every link of a lab to a page of the site that is not there."""
+    known = set(addresses)
+    problems = []
+    for link in BeautifulSoup(body, "html.parser").select("a[href]:not(.headerlink)"):
+        to = urlsplit(urljoin(f"/{page}", str(link["href"])))
+        if not to.scheme and to.path.lstrip("/") not in known and not link.has_attr("download"):
+            what = f"the link to {link['href']} leads nowhere."
+            problems.append(
+                Problem(file, None, what, f"From here the site begins at {'../' * page.count('/')}")
+            )
+    return problems
+
+
+def _cells(soup: BeautifulSoup) -> Iterator[str]:
+    heading, figures = "", 0
+    for part in soup.select(CELLS):
+        if part.name == "img":
+            figures += 1
+            about = f"Figure {figures}, to “{heading}”"
+            yield f'<p class="plot"><img src="{part["src"]}" alt="{html.escape(about)}"></p>\n'
+        elif part.name == "pre":
+            yield f'<figure class="run">{code_block(part.get_text(), "text")}</figure>\n'
+        elif "clipboard-copy-txt" in part.get_attribute_list("class"):
+            yield code_block(part.get_text(), "python")
+        else:
+            _mend_headings(part)
+            _set_formulas(part)
+            headings = part.find_all(re.compile("^h[1-6]$"))
+            heading = headings[-1].get_text().removesuffix("¶") if headings else heading
+            yield part.decode_contents()
+
+
+def _mend_headings(cell: Tag) -> None:
+    for anchor in cell.select("a.anchor-link"):
+        anchor["class"] = "headerlink"
+        anchor["title"] = "Permanent link"
+
+
+def _set_formulas(cell: Tag) -> None:
+    """Put placeholders for formulas where the text of a cell has dollar signs, code apart."""
+    for text in list(cell.find_all(string=lambda s: "$" in s)):
+        if any(parent.name in LITERAL for parent in text.parents):
+            continue
+        escaped = html.escape(str(text), quote=False)
+        escaped = DISPLAY.sub(lambda m: _placeholder(m["tex"], True), escaped)
+        escaped = INLINE.sub(lambda m: _placeholder(m["tex"], False), escaped)
+        text.replace_with(BeautifulSoup(escaped, "html.parser"))
+
+
+def _placeholder(escaped: str, display: bool) -> str:
+    return tex.placeholder(html.unescape(escaped).strip(), display)

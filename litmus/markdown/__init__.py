@@ -1,0 +1,71 @@
+"""The vault's language: CommonMark with what Obsidian adds to it, as markdown-it tokens.
+
+One file per construct. They know syntax only: what a link points to, whether a citation key
+exists, how a formula looks is settled later, by whoever renders the tokens.
+"""
+
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML, RendererProtocol
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.footnote import footnote_plugin
+from mdit_py_plugins.tasklists import tasklists_plugin
+
+from litmus.markdown import (
+    block_ids,
+    callouts,
+    citations,
+    comments,
+    headings,
+    highlights,
+    maths,
+    tags,
+    wikilinks,
+)
+
+__all__ = ["Token", "parser"]
+
+
+def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = RendererHTML) -> MarkdownIt:
+    """Return a parser of notes; without strict line breaks a single newline is a <br>."""
+    options: dict[str, Any] = {
+        "html": True,
+        "linkify": True,
+        "breaks": not strict_line_breaks,
+    }
+    md = MarkdownIt("commonmark", options, renderer_cls=renderer)
+    md.enable(["table", "strikethrough", "linkify"])
+    assert md.linkify
+    md.linkify.set({"fuzzy_link": False, "fuzzy_email": False})  # only what begins with https://
+    md.use(footnote_plugin).use(tasklists_plugin).use(amsmath_plugin)
+    for construct in [
+        comments,
+        maths,
+        callouts,
+        wikilinks,
+        citations,
+        highlights,
+        tags,
+        block_ids,
+        headings,
+    ]:
+        md.use(construct.plugin)
+    md.core.ruler.push("places", _place)
+    return md
+
+
+def _place(state: StateCore) -> None:
+    """Let every inline token know its line, counted from the beginning of the note's text."""
+    begin = 0
+    for block in state.tokens:
+        begin = block.map[0] if block.map else begin  # a table's cells have the row's line
+        line = begin
+        for token in block.children or []:
+            line = begin + token.meta["line"] if "line" in token.meta else line
+            token.meta["line"] = line
+            for inner in token.children or []:  # what stands in the label of a link
+                inner.meta["line"] = line
+            line += token.type in {"softbreak", "hardbreak"}

@@ -1,0 +1,47 @@
+"""`> [!lemma]- Title`: a quote whose first line makes it a callout, foldable with - or +.
+
+The first line is taken out before CommonMark's own rule for quotes reads the block, rather than
+mended afterwards: a list, a table or a `---` right below the title would otherwise see the title
+as its first line.
+"""
+
+import re
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, blockquote
+from markdown_it.token import Token
+
+FIRST_LINE = re.compile(r">[ \t]?[ \t]*\[!(?P<kind>[^\]\n]+)\](?P<fold>[+-]?)[ \t]*(?P<title>.*)")
+
+
+def plugin(md: MarkdownIt) -> None:
+    md.block.ruler.before("blockquote", "callout", _callout)
+
+
+def _callout(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+    if silent or state.is_code_block(first):
+        return False
+    begin, end = state.bMarks[first] + state.tShift[first], state.eMarks[first]
+    found = FIRST_LINE.fullmatch(state.src[begin:end])
+    if not found:
+        return False
+    before = len(state.tokens)
+    state.eMarks[first] = begin + 1  # the quote's rule sees a line with ">" alone
+    try:
+        blockquote(state, first, last, False)
+    finally:
+        state.eMarks[first] = end
+    opening, closing = state.tokens[before], state.tokens[-1]
+    opening.type, closing.type = "callout_open", "callout_close"
+    opening.meta = closing.meta = {
+        "kind": found["kind"].split("|")[0].strip().lower(),  # after a bar: Obsidian's metadata
+        "fold": found["fold"],
+    }
+    lines, level = [first, first + 1], opening.level + 1
+    title = Token("inline", "", 0, map=lines, level=level + 1, content=found["title"], children=[])
+    state.tokens[before + 1 : before + 1] = [
+        Token("callout_title_open", "", 1, map=lines, level=level, meta=opening.meta, block=True),
+        title,
+        Token("callout_title_close", "", -1, level=level, meta=opening.meta, block=True),
+    ]
+    return True

@@ -1,0 +1,72 @@
+"""`$x$` and `$$…$$`, also on the line right after text, inside lists and in quotes.
+
+A dollar sign that is money stays one: the opening sign of inline maths touches what follows, the
+closing sign touches what precedes and no digit follows it.
+"""
+
+import re
+
+from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
+
+INLINE = re.compile(r"\$(?![\s$])(?P<tex>(?:\\.|[^\\$])*?(?<!\s))\$(?![\d$])", re.DOTALL)
+DISPLAY = re.compile(r"\$\$(?P<tex>.+?)\$\$", re.DOTALL)
+
+
+def plugin(md: MarkdownIt) -> None:
+    alt: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
+    md.block.ruler.before("fence", "maths", _block, alt)
+    md.inline.ruler.before("escape", "maths", _inline)
+
+
+def _inline(state: StateInline, silent: bool) -> bool:
+    if state.src[state.pos] != "$":
+        return False
+    found = DISPLAY.match(state.src, state.pos, state.posMax) or INLINE.match(
+        state.src, state.pos, state.posMax
+    )
+    if not found:
+        return False
+    if not silent:
+        token = state.push("maths", "", 0)
+        token.content = found["tex"].strip()
+        token.meta = {
+            "display": found.re is DISPLAY,
+            "line": state.src.count("\n", 0, state.pos),
+        }
+    state.pos = found.end()
+    return True
+
+
+def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+    begin = state.bMarks[first] + state.tShift[first]
+    if state.is_code_block(first) or not state.src.startswith("$$", begin):
+        return False
+    lines: list[str] = []
+    for line in range(first, last):
+        if line > first and state.sCount[line] < state.blkIndent and not state.isEmpty(line):
+            return False  # the list item or quote ended before the formula did
+        here = begin + 2 if line == first else state.bMarks[line] + state.tShift[line]
+        text, closing, rest = state.src[here : state.eMarks[line]].partition("$$")
+        lines.append(text)
+        if closing:
+            break
+    else:
+        return False
+    if silent:
+        return True
+    token = state.push("maths_block", "", 0)
+    token.block = True
+    token.content = "\n".join(lines).strip()
+    token.map = [first, line + 1]
+    token.meta = {"display": True, "line": 0}
+    if rest.strip():  # what stands after the closing signs is read as a line of its own
+        state.bMarks[line] = state.eMarks[line] - len(rest)
+        state.tShift[line] = len(rest) - len(rest.lstrip())
+        state.sCount[line] = state.blkIndent
+        state.line = line
+    else:
+        state.line = line + 1
+    return True

@@ -1,0 +1,115 @@
+"""`[[note#part|label]]` and its embedded form `![[note#part|label]]`.
+
+Both become one token, `wikilink` or `embed`, whose children are the parsed label. An embed of
+something other than a medium shows a block, which no paragraph may contain: it is lifted out of
+the paragraph that it is written in.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+
+WIKILINK = re.compile(
+    r"(?P<embed>!?)\[\["
+    r"(?P<target>[^\[\]|#\n]*)(?P<part>\#[^\[\]|\n]*)?"
+    r"(?:\|(?P<label>(?:[^\]\n]|\](?!\]))*))?\]\]"
+)
+MEDIA = {
+    "image": {".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".avif"},
+    "audio": {".mp3", ".wav", ".ogg", ".m4a", ".flac", ".3gp"},
+    "video": {".mp4", ".webm", ".ogv", ".mov", ".mkv"},
+    "pdf": {".pdf"},
+}
+
+
+def medium(target: str) -> str | None:
+    """Return "image", "audio", "video" or "pdf" for the name of such a file, else None."""
+    suffix = PurePosixPath(target).suffix.lower()
+    return next((kind for kind, suffixes in MEDIA.items() if suffix in suffixes), None)
+
+
+def plugin(md: MarkdownIt) -> None:
+    md.inline.ruler.before("link", "wikilink", _wikilink)
+    md.core.ruler.after("inline", "lift_embeds", _lift_embeds)
+
+
+def _wikilink(state: StateInline, silent: bool) -> bool:
+    found = WIKILINK.match(state.src, state.pos, state.posMax)
+    if not found or not (found["target"].strip() or found["part"]):
+        return False
+    if not silent:
+        token = state.push("embed" if found["embed"] else "wikilink", "", 0)
+        # Inside a table the bar is written \|; the table has unescaped it, elsewhere it has not.
+        target = found["target"].strip().removesuffix("\\")
+        label = (found["label"] or "").strip()
+        token.content = found[0]
+        token.meta = {
+            "target": target,
+            "part": (found["part"] or "").lstrip("#").strip().removesuffix("\\"),
+            "label": label,
+            "line": state.src.count("\n", 0, state.pos),
+        }
+        token.children = []
+        if label and not found["embed"]:
+            state.md.inline.parse(label, state.md, state.env, token.children)
+    state.pos = found.end()
+    return True
+
+
+def _lift_embeds(state: StateCore) -> None:
+    lifted: list[Token] = []
+    for token in state.tokens:
+        in_paragraph = lifted and lifted[-1].type == "paragraph_open"
+        if (
+            token.type != "inline"
+            or not in_paragraph
+            or not any(map(_is_block, token.children or []))
+        ):
+            lifted.append(token)
+            continue
+        opening = lifted.pop()
+        for part in _split(token):
+            if isinstance(part, Token):
+                part.block = True
+                lifted.append(part)
+            else:
+                text = Token("inline", "", 0, map=token.map, children=part, level=token.level)
+                lifted += [opening, text, Token("paragraph_close", "p", -1, hidden=opening.hidden)]
+                opening = opening.copy(attrs={})  # an id belongs to the first part only
+        # The paragraph's own closing token comes next; drop it with a marker.
+        lifted.append(Token("dropped_close", "", 0))
+    state.tokens = [
+        token
+        for before, token in zip([None, *lifted], lifted, strict=False)
+        if token.type != "dropped_close" and not (before and before.type == "dropped_close")
+    ]
+
+
+def _is_block(token: Token) -> bool:
+    return token.type == "embed" and medium(token.meta["target"]) is None
+
+
+def _split(inline: Token) -> Iterator[Token | list[Token]]:
+    """Yield the runs of text between the block embeds of a paragraph, and the embeds."""
+    run: list[Token] = []
+    for token in inline.children or []:
+        if not _is_block(token):
+            run.append(token)
+            continue
+        if any(
+            child.type not in {"softbreak", "hardbreak"}
+            and (child.content.strip() or child.nesting)
+            for child in run
+        ):
+            yield run
+        run = []
+        yield token
+    while run and run[0].type in {"softbreak", "hardbreak"}:
+        run.pop(0)
+    if run:
+        yield run

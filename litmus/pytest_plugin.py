@@ -1,0 +1,131 @@
+"""Carries what the tests of claims find into the ledger, and refuses markers that mark nothing."""
+
+import platform
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from litmus.claims import Claims
+from litmus.evidence import ROLES, WAYS, Mark, Outcome, write_ledger
+from litmus.fingerprint import fingerprint
+from litmus.vault import Vault
+
+MARKERS = [
+    f"claim(name, by): the test checks a claim; by is one of {', '.join(WAYS)}",
+    "control(name, drops): the claim without one assumption, which must fail by a clear margin",
+    "counterexample(name): the test refutes a conjecture",
+]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    config.pluginmanager.register(Recorder(config.rootpath), "litmus-recorder")
+
+
+class Recorder:
+    """Collects the outcomes of tests that mark claims, and writes them when the session ends."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.claims = Claims()
+        self.items: dict[str, list[pytest.Item]] = defaultdict(list)  # by test, all parameters
+        self.reports: dict[str, list[pytest.TestReport]] = defaultdict(list)
+        self.deselected: set[str] = set()  # tests of which not all parameters run
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        marked = [item for item in items if _marks(item)]
+        if not marked:
+            return
+        vault, _ = Vault.read(self.root / "docs")  # what is wrong with notes, the build reports
+        self.claims = Claims.read(vault)
+        wrong = [
+            f"{_test(item)}: {reason}"
+            for item in marked
+            for mark in _marks(item)
+            if (reason := self.claims.wrong_mark(mark))
+        ]
+        if wrong:
+            raise pytest.UsageError(*dict.fromkeys(wrong))
+        for item in marked:
+            self.items[_test(item)].append(item)
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.deselected |= {_test(item) for item in items}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or report.outcome != "passed":
+            self.reports[report.nodeid].append(report)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        asked = session.config.args
+        if session.config.option.collectonly or any("[" in argument for argument in asked):
+            return  # some parameters of a test are not the test
+        complete = {
+            test: items
+            for test, items in self.items.items()
+            if test not in self.deselected and all(item.nodeid in self.reports for item in items)
+        }
+        partial = {
+            _file(test) for test in [*self.deselected, *(self.items.keys() - complete.keys())]
+        }
+        if any("::" in argument for argument in asked):
+            partial |= {_file(test) for test in complete}
+        outcomes = [self._outcome(test, items) for test, items in complete.items()]
+        if outcomes:
+            write_ledger(self.root, outcomes, ran={_file(test) for test in complete} - partial)
+
+    def _outcome(self, test: str, items: list[pytest.Item]) -> Outcome:
+        per_item = [_worst(self.reports[item.nodeid]) for item in items]
+        marks = tuple(dict.fromkeys(mark for item in items for mark in _marks(item)))
+        line = items[0].location[1]
+        return Outcome(
+            test=test,
+            line=(line or 0) + 1,
+            marks=marks,
+            passed=per_item.count("passed"),
+            failed=per_item.count("failed"),
+            skipped=per_item.count("skipped"),
+            seconds=round(sum(r.duration for i in items for r in self.reports[i.nodeid]), 3),
+            date=datetime.now(UTC).date().isoformat(),
+            python=platform.python_version(),
+            torch=version("torch"),
+            fingerprint=fingerprint(self.root / _file(test), self.root),
+            statements=tuple(
+                (name, self.claims[name].statement_hash)
+                for name in dict.fromkeys(m.claim for m in marks)
+            ),
+        )
+
+
+def _marks(item: pytest.Item) -> list[Mark]:
+    return list(_read_marks(item))
+
+
+def _read_marks(item: pytest.Item) -> Iterator[Mark]:
+    for role in ROLES:
+        for mark in item.iter_markers(role):
+            try:
+                yield Mark(role, *mark.args, **mark.kwargs)
+            except TypeError:
+                usage = next(line for line in MARKERS if line.startswith(role))
+                raise pytest.UsageError(f"{_test(item)}: the marker is {usage}") from None
+
+
+def _test(item: pytest.Item) -> str:
+    """Return the node id without parameters."""
+    return item.nodeid.partition("[")[0]
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
+
+
+def _worst(reports: list[pytest.TestReport]) -> str:
+    outcomes = {"failed" if hasattr(r, "wasxfail") else r.outcome for r in reports}
+    return next(outcome for outcome in ["failed", "skipped", "passed"] if outcome in outcomes)

@@ -1,0 +1,158 @@
+"""What surrounds text on a page: callouts, embedded notes, and the box that shows a claim."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader
+from markupsafe import Markup
+
+from litmus.claims import KINDS, Claim
+from litmus.evidence import Mark, Outcome
+from litmus.vault import address, relative_url
+
+if TYPE_CHECKING:
+    from litmus.render.scope import At, Rule, Scope
+    from litmus.render.site import Site
+
+TEMPLATES = Environment(
+    loader=PackageLoader("litmus"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
+CHECK = re.compile(r"^check\b", re.IGNORECASE)
+CALLOUTS = {  # Obsidian's types with their other names; Material draws the same ones
+    "note": [],
+    "abstract": ["summary", "tldr"],
+    "info": ["todo"],
+    "tip": ["hint", "important"],
+    "success": ["check", "done"],
+    "question": ["help", "faq"],
+    "warning": ["caution", "attention"],
+    "failure": ["fail", "missing"],
+    "danger": ["error"],
+    "bug": [],
+    "example": [],
+    "quote": ["cite"],
+}
+
+
+def claim_box(site: Site, claim: Claim, scope: Scope) -> str:
+    """Return the box at the top of a claim's page: statement, both statuses, what it rests on."""
+    return _claim(site, claim, scope, embedded=False, url="")
+
+
+def embedded_claim(site: Site, claim: Claim, scope: Scope, url: str) -> str:
+    """Return a claim as another note shows it: the same box, with proof and check folded."""
+    return _claim(site, claim, scope, embedded=True, url=url)
+
+
+def embed(body: str, url: str, title: str) -> str:
+    """Return an embedded text with a link back to where it comes from."""
+    return TEMPLATES.get_template("embed.html").render(body=Markup(body), url=url, title=title)
+
+
+def callout_open(at: At) -> str:
+    """A callout: an admonition of Material's, folded where its author folded it."""
+    id = at.token.attrGet("id") if not at.scope.is_embedded else None
+    anchor = f' id="{html.escape(str(id))}"' if id else ""
+    kind, fold = at.token.meta["kind"], at.token.meta["fold"]
+    classes = f"admonition {html.escape(_drawn_as(kind))}"
+    if not fold:
+        return f'<div class="{classes}"{anchor}>\n'
+    return f'<details class="{classes}"{anchor}{" open" if fold == "+" else ""}>\n'
+
+
+def callout_title_open(at: At) -> str:
+    """What precedes a callout's title: theorems and proofs keep their kind before it."""
+    kind = _full_kind(at.token.meta["kind"])
+    has_title = bool(at.tokens[at.index + 1].content.strip())
+    keeps_kind = kind in KINDS or kind == "proof"
+    name = html.escape(kind.replace("-", " ").capitalize()) if keeps_kind or not has_title else ""
+    tag = "summary" if at.token.meta["fold"] else 'p class="admonition-title"'
+    return f"<{tag}>{name}{' · ' if name and has_title else ''}"
+
+
+def callout_title_close(at: At) -> str:
+    """The end of a callout's title."""
+    return "</summary>\n" if at.token.meta["fold"] else "</p>\n"
+
+
+def callout_close(at: At) -> str:
+    """The end of a callout."""
+    return "</details>\n" if at.token.meta["fold"] else "</div>\n"
+
+
+RULES: dict[str, Rule] = {
+    rule.__name__: rule
+    for rule in [callout_open, callout_title_open, callout_title_close, callout_close]
+}
+
+
+def _full_kind(kind: str) -> str:
+    return next((long for long, short in KINDS.items() if kind == short), kind)
+
+
+def _drawn_as(kind: str) -> str:
+    full = _full_kind(kind)
+    if full in KINDS and full != "example":
+        return f"{full} theorem-like"
+    return next((name for name, others in CALLOUTS.items() if kind == name or kind in others), full)
+
+
+def _claim(site: Site, claim: Claim, scope: Scope, embedded: bool, url: str) -> str:
+    def link(name: str) -> Markup:
+        other = site.claims[name]
+        href = relative_url(address(other.note.path), scope.page)
+        title = Markup(site.title(other.note, scope))
+        return Markup('<a href="{}" data-preview>{}</a>').format(href, title)
+
+    rests_on = site.claims.rests_on(claim.name)
+    weakest = site.claims.weakest(rests_on)
+    folded = [("Proof", proof) for proof in claim.proofs] if embedded else []
+    folded += [("Check", check) for check in claim.sections(CHECK)] if embedded else []
+    return TEMPLATES.get_template("claim.html").render(
+        claim=claim,
+        url=url,
+        embedded=embedded,
+        title=Markup(site.title(claim.note, scope)),
+        statement=Markup(site.tokens(claim.statement, scope)),
+        folded=[(name, Markup(site.tokens(tokens, scope))) for name, tokens in folded],
+        source=Markup(site.property(claim.source, scope)),
+        rows=[
+            (label, [link(name) for name in names])
+            for label, names in [
+                ("Assumes", claim.assumes),
+                ("Uses", claim.uses),
+                ("Used by", claim.used_by),
+            ]
+            if names
+        ],
+        rests_on=_count(site, rests_on),
+        weakest=link(weakest) if weakest else "",
+        weakest_argument=site.claims[weakest].argument if weakest else "",
+        checks=[_test(site, claim, *pair) for pair in claim.marked("claim")],
+        controls=[_test(site, claim, *pair) for pair in claim.marked("control")],
+        counterexamples=[_test(site, claim, *pair) for pair in claim.marked("counterexample")],
+    )
+
+
+def _test(site: Site, claim: Claim, outcome: Outcome, mark: Mark) -> dict[str, object]:
+    """Return what the box says about one test."""
+    ran = outcome.passed + outcome.failed
+    dropped = site.claims.get(mark.drops)
+    return {
+        "outcome": outcome,
+        "by": mark.by,
+        "drops": (dropped.note.title if dropped else mark.drops.lstrip("^").replace("-", " ")),
+        "came_out": "skipped" if not ran else f"{outcome.passed} of {ran}" if ran > 1 else "",
+        "passed": bool(ran and not outcome.failed),
+        "stale": outcome.test in claim.stale,
+    }
+
+
+def _count(site: Site, names: list[str]) -> str:
+    """Return "4 claims: 2 argued, 2 by definition", or "" for none."""
+    arguments = [site.claims[name].argument for name in names]
+    kinds = ", ".join(f"{arguments.count(a)} {a}" for a in dict.fromkeys(sorted(arguments)))
+    return f"{len(names)} claim{'s' * (len(names) != 1)}: {kinds}" if names else ""

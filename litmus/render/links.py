@@ -1,0 +1,182 @@
+"""What leads elsewhere: wikilinks, Markdown links, embeds, media, citations and tags."""
+
+import html
+import posixpath
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import unquote, urlsplit
+
+from litmus.markdown import Token
+from litmus.markdown.citations import Cited
+from litmus.markdown.headings import shown_name
+from litmus.markdown.wikilinks import medium
+from litmus.problems import nearest
+from litmus.render import boxes
+from litmus.render.scope import At, Rule, Scope
+from litmus.vault import Note, address, relative_url
+
+REFERENCES = "references/"  # where the site keeps its list of references
+TAGS = "tags/"
+
+
+def wikilink(at: At) -> str:
+    """A link to a note, a heading or a block; what it does not find is shown as unresolved."""
+    shown = at.children() or html.escape(shown_name(at.token))
+    path, fragment = _target(at)
+    if path is None:
+        return unresolved(shown)
+    url = relative_url(address(path), at.scope.page, fragment)
+    return f'<a href="{html.escape(url)}" data-preview>{shown}</a>'
+
+
+def link_open(at: At) -> str:
+    """A Markdown link, to a file of the vault or away."""
+    url = _rewritten(at, str(at.token.attrGet("href") or ""))
+    title = at.token.attrGet("title")
+    about = f' title="{html.escape(str(title))}"' if title else ""
+    return f'<a href="{html.escape(url)}"{about}>'
+
+
+def image(at: At) -> str:
+    """A Markdown image; Obsidian writes its size after a bar in the description."""
+    url = _rewritten(at, str(at.token.attrGet("src") or ""))
+    alt, _, size = at.token.content.partition("|")
+    return _show_medium(url, alt, size)
+
+
+def embed(at: At) -> str:
+    """A medium, or another note's text (all of it, a section or a block) inside this one."""
+    token, site, scope = at.token, at.site, at.scope
+    path, fragment = _target(at)
+    label = token.meta["label"]
+    if path is None:
+        return unresolved(html.escape(label or shown_name(token)))
+    if path not in site.vault.notes:
+        size = label if label[:1].isdigit() else ""
+        name = posixpath.splitext(posixpath.basename(path))[0]
+        alt = name if size or not label else label
+        return _show_medium(relative_url(path, scope.page), alt, size)
+    note, here = site.vault.notes[path], (path, token.meta["part"])
+    if here in scope.within:
+        loop = [*scope.within[scope.within.index(here) :], here]
+        chain = " embeds ".join(f"{path}#{part}".rstrip("#") for path, part in loop)
+        at.report(f"an embed contains itself: {chain}.", "Link to one of them instead.")
+        return unresolved(html.escape(token.content))
+    inner = replace(scope, note=note, within=(*scope.within, here))
+    url = relative_url(address(path), scope.page, fragment)
+    claim = site.claim_at.get(path)
+    if claim and not token.meta["part"]:
+        return boxes.embedded_claim(site, claim, inner, url)
+    return boxes.embed(site.tokens(_part(note, token.meta["part"]), inner), url, note.title)
+
+
+def citation(at: At) -> str:
+    """One or more works, as the sentence's subject or in parentheses."""
+    cited = [_cite(at, work) for work in at.token.meta["works"]]
+    return cited[0] if at.token.meta["in_text"] else f"({'; '.join(cited)})"
+
+
+def tag(at: At) -> str:
+    """A tag, linked to the list of notes that have it."""
+    name = at.token.content
+    url = relative_url(TAGS, at.scope.page, f"tag:{name}")
+    return f'<a class="tag" href="{html.escape(url)}">#{html.escape(name)}</a>'
+
+
+def unresolved(shown: str) -> str:
+    """Return text that should have led somewhere, marked as leading nowhere."""
+    return f'<span class="unresolved">{shown}</span>'
+
+
+RULES: dict[str, Rule] = {
+    rule.__name__: rule for rule in [wikilink, link_open, image, embed, citation, tag]
+}
+
+
+def _target(at: At) -> tuple[str | None, str]:
+    """Return the path and the fragment that a wikilink leads to; report what is not there."""
+    target, part, vault = at.token.meta["target"], at.token.meta["part"], at.site.vault
+    candidates = vault.candidates(target, at.scope.note.path)
+    if not candidates:
+        at.report(f"no note is called '{target}'.", vault.missing(target))
+        return None, ""
+    path = candidates[0]
+    if len(candidates) > 1 and posixpath.splitext(path)[0] != target:
+        could_be = " or ".join(candidates)
+        at.report(f"'{target}' could be {could_be}.", "Write more of the path.")
+    note = vault.notes.get(path)
+    if not part or not note:
+        return path, part
+    if part.startswith("^"):
+        if not note.find_block(part[1:]):
+            at.report(f"{path} has no block {part}.", f"Write {part} at the end of that block.")
+        return path, part
+    heading = note.find_heading(part)
+    if not heading:
+        there = nearest(part, (h.text for h in note.headings))
+        at.report(f"{path} has no heading '{part}'.", there or "Link to one that is there.")
+        return path, ""
+    return path, heading.id
+
+
+def _rewritten(at: At, url: str) -> str:
+    """Return a Markdown link's address on the site; what is not a file of the vault stays."""
+    split = urlsplit(url)
+    if split.scheme or split.netloc or not split.path or split.path.startswith("/"):
+        return url
+    path = unquote(split.path)
+    found = at.site.vault.resolve(path, at.scope.note.path)
+    if not found:
+        at.report(f"there is no file '{path}'.", at.site.vault.missing(path))
+        return url
+    return relative_url(address(found), at.scope.page, unquote(split.fragment))
+
+
+def _part(note: Note, part: str) -> Sequence[Token]:
+    if part.startswith("^"):
+        return note.find_block(part[1:])
+    heading = note.find_heading(part) if part else None
+    return note.section(heading) if heading else note.tokens
+
+
+def _show_medium(url: str, alt: str, size: str) -> str:
+    kind = medium(urlsplit(url).path)
+    url, alt = html.escape(url), html.escape(alt)
+    width, _, height = size.partition("x")
+    sizes = [("width", width), ("height", height)]
+    attributes = "".join(f' {name}="{value}"' for name, value in sizes if value.isdigit())
+    if kind == "audio":
+        return f'<audio controls src="{url}" aria-label="{alt}"></audio>'
+    if kind == "video":
+        return f'<video controls src="{url}" aria-label="{alt}"{attributes}></video>'
+    if kind == "pdf":
+        instead = f'<a href="{url}">{alt}</a>'
+        return f'<object class="pdf" data="{url}" type="application/pdf">{instead}</object>'
+    return f'<img src="{url}" alt="{alt}"{attributes} loading="lazy">'
+
+
+def _cite(at: At, work: Cited) -> str:
+    reference = at.site.references.get(work.key)
+    if not reference:
+        there = nearest(work.key, at.site.references)
+        at.report(f"no reference has the key '{work.key}'.", there or "Add it to references.bib.")
+        return unresolved(html.escape(at.token.content))
+    at.scope.rendered.cited.append(work.key)
+    url = _literature(at, work.key) or relative_url(REFERENCES, at.scope.page, reference.anchor)
+    authors, year = html.escape(reference.authors), html.escape(reference.year)
+    label = f"{authors} ({year})" if at.token.meta["in_text"] else f"{authors}, {year}"
+    before = f"{html.escape(work.before)} " if work.before else ""
+    after = f", {html.escape(work.after)}" if work.after else ""
+    return f'{before}<a class="citation" href="{html.escape(url)}" data-preview>{label}</a>{after}'
+
+
+def _literature(at: At, key: str) -> str | None:
+    """Return the link to the note about a work, unless there is none or this is it."""
+    path = at.site.literature.get(key)
+    if not path or _is_page_of(at.scope, path):
+        return None
+    return relative_url(address(path), at.scope.page)
+
+
+def _is_page_of(scope: Scope, path: str) -> bool:
+    return scope.page == address(path)

@@ -1,0 +1,78 @@
+"""Where a rule of the renderer is: which token, in whose text, on whose page, inside what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from litmus.markdown import Token
+from litmus.problems import Problem
+from litmus.vault import Note
+
+if TYPE_CHECKING:
+    from litmus.render.site import Site
+
+
+@dataclass(frozen=True)
+class TocEntry:
+    """A heading of a page: its depth, HTML id, and text as HTML."""
+
+    level: int
+    id: str
+    html: str
+
+
+@dataclass
+class Rendered:
+    """A note as it stands on a page."""
+
+    html: str = ""
+    toc: list[TocEntry] = field(default_factory=list)
+    cited: list[str] = field(default_factory=list)  # keys, in order
+    quoted: list[str] = field(default_factory=list)  # snippets shown or run
+    figures: dict[str, str] = field(default_factory=dict)  # path on the site -> SVG
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose text is rendered, on whose page, and what it leaves behind."""
+
+    note: Note
+    page: str  # the address of the page that is being made
+    rendered: Rendered
+    within: tuple[tuple[str, str], ...]  # the chain of embeds (path, part) down to this text
+
+    @property
+    def is_embedded(self) -> bool:
+        """Is this text of another note than the page's own, or of the page's own once more?"""
+        return len(self.within) > 1
+
+
+@dataclass(frozen=True)
+class At:
+    """A token among its neighbours, in its scope, with the site that it may refer to."""
+
+    tokens: Sequence[Token]
+    index: int
+    scope: Scope
+    site: Site
+
+    @property
+    def token(self) -> Token:
+        """The token itself."""
+        return self.tokens[self.index]
+
+    def children(self) -> str:
+        """Return the token's children as HTML."""
+        inline = Token("inline", "", 0, children=self.token.children)
+        return self.site.tokens([inline], self.scope)
+
+    def report(self, what: str, remedy: str = "", line: int = 0) -> None:
+        """Report a problem on the token's line, or `line` lines below."""
+        place = self.scope.note.line(self.token) + line
+        self.scope.rendered.problems.append(Problem(self.scope.note.path, place, what, remedy))
+
+
+Rule = Callable[[At], str]

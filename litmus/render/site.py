@@ -1,0 +1,120 @@
+"""The renderer of notes: all rules together, and what they may refer to."""
+
+import html
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from markdown_it.renderer import RendererHTML
+from markdown_it.utils import EnvType, OptionsDict
+
+from litmus.bibliography import Reference
+from litmus.claims import Claims
+from litmus.markdown import Token, parser
+from litmus.markdown.headings import shown_name
+from litmus.render import boxes, code, links, text
+from litmus.render.scope import At, Rendered, Rule, Scope, TocEntry
+from litmus.runs import Runner
+from litmus.vault import Note, Vault, address
+
+RULES = text.RULES | links.RULES | code.RULES | boxes.RULES
+
+
+class Site:
+    """Everything that a page may refer to, and the renderer of notes that refers to it."""
+
+    def __init__(
+        self,
+        root: Path,
+        vault: Vault,
+        claims: Claims,
+        references: dict[str, Reference],
+        runner: Runner,
+    ) -> None:
+        self.root = root
+        self.vault = vault
+        self.claims = claims
+        self.references = references
+        self.runner = runner
+        self.claim_at = {claim.note.path: claim for claim in claims.values()}
+        self.literature = {
+            str(note.properties["citekey"]).strip().lstrip("@"): note.path
+            for note in vault.notes.values()
+            if note.properties.get("citekey")
+        }
+        self._markdown = parser(strict_line_breaks=vault.strict_line_breaks, renderer=_Renderer)
+
+    def render(self, note: Note) -> Rendered:
+        """Return a note as the body of its page."""
+        scope = Scope(note, address(note.path), Rendered(), within=((note.path, ""),))
+        claim = self.claim_at.get(note.path)
+        if claim:
+            head = self.tokens(claim.title_tokens, scope) + boxes.claim_box(self, claim, scope)
+            scope.rendered.html = head + self.tokens(claim.rest, scope)
+        else:
+            scope.rendered.html = self.tokens(note.tokens, scope)
+        scope.rendered.toc = [
+            TocEntry(h.level, h.id, self.aside([note.tokens[h.index + 1]], scope))
+            for h in note.headings
+        ]
+        return scope.rendered
+
+    def tokens(self, tokens: Sequence[Token], scope: Scope) -> str:
+        """Return tokens as HTML."""
+        environment: EnvType = {**scope.note.environment, "site": self, "scope": scope}
+        if scope.is_embedded:  # footnotes of two texts on one page have ids of their own
+            environment["docId"] = "-".join(f"{path}{part}" for path, part in scope.within[1:])
+        return str(self._markdown.renderer.render(tokens, self._markdown.options, environment))
+
+    def aside(self, tokens: Sequence[Token], scope: Scope) -> str:
+        """Return tokens once more, for a title or a menu: what is wrong is reported elsewhere."""
+        return self.tokens(tokens, Scope(scope.note, scope.page, Rendered(), scope.within))
+
+    def title(self, note: Note, scope: Scope) -> str:
+        """Return a note's title as HTML, formulas and all."""
+        heading = next(iter(note.headings), None)
+        if heading and heading.level == 1:
+            return self.aside([note.tokens[heading.index + 1]], scope)
+        return html.escape(note.title)
+
+    def words(self, tokens: Iterable[Token], scope: Scope) -> str:
+        """Return inline tokens without their links, as another page quotes them."""
+        kept = []
+        for token in tokens:
+            if token.type == "wikilink":
+                shown = token.children or [Token("text", "", 0, content=shown_name(token))]
+                kept += [Token("strong_open", "strong", 1), *shown]
+                kept.append(Token("strong_close", "strong", -1))
+            elif token.type not in {"link_open", "link_close", "footnote_ref", "embed"}:
+                kept.append(token)
+        return self.aside([Token("inline", "", 0, children=kept)], scope)
+
+    def property(self, value: str, scope: Scope) -> str:
+        """Return one line of text from a note's properties as HTML."""
+        return self.tokens(self._markdown.parseInline(value), scope)
+
+
+class _Renderer(RendererHTML):
+    """markdown-it's renderer, with our rules for the tokens that we show our way."""
+
+    def __init__(self, parser: object = None) -> None:
+        super().__init__(parser)
+        self.rules |= {name: _adapted(rule) for name, rule in RULES.items()}
+
+    def renderToken(  # noqa: N802
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        """Leave out the ids of blocks in an embedded text: the page that it comes from has them."""
+        if env["scope"].is_embedded and tokens[idx].attrGet("id"):
+            attributes = {k: v for k, v in tokens[idx].attrs.items() if k != "id"}
+            tokens = [tokens[idx].copy(attrs=attributes)]
+            return super().renderToken(tokens, 0, options, env)
+        return super().renderToken(tokens, idx, options, env)
+
+
+def _adapted(rule: Rule):  # type: ignore[no-untyped-def]
+    def markdown_it_rule(
+        tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        return rule(At(tokens, idx, env["scope"], env["site"]))
+
+    return markdown_it_rule

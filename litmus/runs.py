@@ -1,0 +1,81 @@
+"""What a snippet prints and draws, kept until the file, what it imports or torch changes."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from litmus.fingerprint import fingerprint
+
+CACHE = Path("build/runs")  # below the project's root
+SECONDS = 60.0  # a snippet takes about one; more than this hangs
+
+
+class RunError(RuntimeError):
+    """A file raised, hung, ended with an error or wrote outside of its temporary folder."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a file printed, and its figures as SVG."""
+
+    printed: str
+    figures: tuple[str, ...]
+
+
+class Runner:
+    """Runs the files of a project in one fork server, which starts when it is first needed."""
+
+    def __init__(self, root: Path, seconds: float = SECONDS) -> None:
+        self.root = root
+        self.seconds = seconds
+        self._server: subprocess.Popen[str] | None = None
+
+    def run(self, file: str) -> Run:
+        """Return what a file below the root prints and draws; raise RunError with the reason.
+
+        The result comes from the cache if nothing that the file depends on has changed. A failure
+        is never kept.
+        """
+        path = self.root / file
+        key = hashlib.sha256(f"{file} {fingerprint(path, self.root)}".encode()).hexdigest()[:16]
+        kept = self.root / CACHE / f"{key}.json"
+        if kept.exists():
+            found = json.loads(kept.read_text(encoding="utf-8"))
+            return Run(found["printed"], tuple(found["figures"]))
+        answer = self._ask([str(path.resolve()), self.seconds])
+        if answer["problem"]:
+            raise RunError(answer["problem"])
+        run = Run(answer["printed"], tuple(answer["figures"]))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        beside = kept.with_suffix(f".{os.getpid()}")
+        beside.write_text(json.dumps(asdict(run)), encoding="utf-8")
+        beside.replace(kept)
+        return run
+
+    def close(self) -> None:
+        """End the fork server, if it was started."""
+        if self._server:
+            self._server.communicate()
+            self._server = None
+
+    def _ask(self, request: list[Any]) -> dict[str, Any]:
+        if not self._server or self._server.poll() is not None:
+            self._server = subprocess.Popen(
+                [sys.executable, "-m", "litmus.fork_server"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._server.stdin
+        assert self._server.stdout
+        print(json.dumps(request), file=self._server.stdin, flush=True)
+        answer = self._server.stdout.readline()
+        if not answer:
+            raise RunError("the process that runs snippets ended; its last words are above")
+        result: dict[str, Any] = json.loads(answer)
+        return result

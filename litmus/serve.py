@@ -1,0 +1,52 @@
+"""What a server needs besides files: a port that is free, and a banner while a build is broken."""
+
+import html
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+def free_port(host: str, wanted: int) -> int:
+    """Return the wanted port or the next one that nobody listens on."""
+    for port in range(wanted, 65536):
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"no port from {wanted} on is free on {host}")
+
+
+class ErrorBanner:
+    """Shows on every page why the last build failed; the page below is the last good one."""
+
+    def __init__(self) -> None:
+        self.error = ""
+
+    def around(self, app: WSGI) -> WSGI:
+        """Return a web application that adds the banner to another one's pages."""
+
+        def with_banner(
+            environ: dict[str, Any], start_response: Callable[..., Any]
+        ) -> Iterable[bytes]:
+            if not self.error or not environ["PATH_INFO"].endswith("/"):
+                return app(environ, start_response)
+            started: list[Any] = []
+            body = b"".join(app(environ, lambda *arguments: started.extend(arguments)))
+            body = body.replace(b"</body>", self._html().encode() + b"</body>", 1)
+            status, headers = started[:2]
+            headers = [h for h in headers if h[0].lower() != "content-length"]
+            start_response(status, [*headers, ("Content-Length", str(len(body)))])
+            return [body]
+
+        return with_banner
+
+    def _html(self) -> str:
+        return (
+            '<div class="build-error" role="alert"><strong>This page is the last good one.</strong>'
+            f" The build stopped:<pre>{html.escape(self.error)}</pre></div>"
+        )
