@@ -12,7 +12,7 @@ from typing import Any
 from litmus.fingerprint import fingerprint
 
 CACHE = Path("build/runs")  # below the project's root
-SECONDS = 60.0  # a snippet takes about one; more than this hangs
+SECONDS = 30.0  # a snippet takes about one; more than this hangs
 
 
 class RunError(RuntimeError):
