@@ -138,7 +138,7 @@ class Claim:
     def evidence(self) -> str:
         """The evidence in words: failing, stale, none, checked, or checked with control."""
         ran = [o for o in self.outcomes if o.passed or o.failed]
-        if any(o.failed for o in ran):
+        if any(o.failed and o.test not in self.stale for o in ran):
             return "failing"
         if any(o.test in self.stale for o in ran):
             return "stale"
@@ -148,6 +148,16 @@ class Claim:
             (True, True): "checked with control",
             (True, False): "checked",
         }.get((checked, controlled), "none")
+
+    @property
+    def evidence_shown(self) -> str:
+        """The evidence as a page words it."""
+        return "no evidence" if self.evidence == "none" else self.evidence
+
+    @property
+    def shows_evidence(self) -> bool:
+        """Is there something to say? Nobody misses a test of a definition or an assumption."""
+        return self.evidence != "none" or self.kind not in FOUNDATIONS
 
     @property
     def argument(self) -> str:
@@ -190,6 +200,7 @@ class Claims(dict[str, Claim]):
                 other = by_path.get(link.path or "")
                 if other and other is not claim and other.kind in FOUNDATIONS:
                     _add(claim.assumes, other.name)
+                    _add(other.used_by, claim.name)
             for proof in claim.proofs:
                 for link in links(proof, claim.note, vault):
                     other = by_path.get(link.path or "")
@@ -209,6 +220,15 @@ class Claims(dict[str, Claim]):
     def statements(self) -> dict[str, str]:
         """A hash of each claim's statement, by name."""
         return {name: claim.statement_hash for name, claim in self.items()}
+
+    def dropping(self, name: str) -> list[tuple[Claim, Outcome, Mark]]:
+        """Return the controls that drop an assumption, each with the claim that then fails."""
+        return [
+            (claim, outcome, mark)
+            for claim in self.values()
+            for outcome, mark in claim.marked("control")
+            if mark.drops == name
+        ]
 
     def attach(self, outcomes: Iterable[Outcome], root: Path) -> list[Problem]:
         """Give each claim the tests that mark it; return what is wrong with the tests."""

@@ -198,14 +198,15 @@ class Pages:
         return [self._link(claim.note, OPEN_ENDS) for claim in claims]
 
     def _claims_of(self, outcome: Outcome, here: str) -> list[Markup]:
-        named = (self.project.claims.get(mark.claim) for mark in outcome.marks)
-        return [self._link(claim.note, here) for claim in dict.fromkeys(named) if claim]
+        claims = self.project.claims
+        names = dict.fromkeys(mark.claim for mark in outcome.marks if mark.claim in claims)
+        return [self._link(claims[name].note, here) for name in names]
 
     def _link(self, note: Note, here: str) -> Markup:
         scope = Scope(note, here, Rendered(), within=())
         title = self.site.title(note, scope)
         url = relative_url(address(note.path), here)
-        return Markup('<a href="{}" data-preview>{}</a>').format(url, Markup(title))
+        return Markup('<a href="{}" data-card>{}</a>').format(url, Markup(title))
 
     def _sentence(self, link: Backlink, here: str) -> Markup:
         note = self.project.vault.notes[link.source]

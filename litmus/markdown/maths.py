@@ -55,6 +55,8 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
             break
     else:
         return False
+    if line == first and rest.strip():
+        return False  # text follows on the same line: a formula within a paragraph
     if silent:
         return True
     token = state.push("maths_block", "", 0)

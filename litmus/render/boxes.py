@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TEMPLATES = Environment(
     loader=PackageLoader("litmus"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
+NOTHING = Markup("")
 CHECK = re.compile(r"^check\b", re.IGNORECASE)
 CALLOUTS = {  # Obsidian's types with their other names; Material draws the same ones
     "note": [],
@@ -105,7 +106,7 @@ def _claim(site: Site, claim: Claim, scope: Scope, embedded: bool, url: str) -> 
         other = site.claims[name]
         href = relative_url(address(other.note.path), scope.page)
         title = Markup(site.title(other.note, scope))
-        return Markup('<a href="{}" data-preview>{}</a>').format(href, title)
+        return Markup('<a href="{}" data-card>{}</a>').format(href, title)
 
     rests_on = site.claims.rests_on(claim.name)
     weakest = site.claims.weakest(rests_on)
@@ -134,21 +135,40 @@ def _claim(site: Site, claim: Claim, scope: Scope, embedded: bool, url: str) -> 
         checks=[_test(site, claim, *pair) for pair in claim.marked("claim")],
         controls=[_test(site, claim, *pair) for pair in claim.marked("control")],
         counterexamples=[_test(site, claim, *pair) for pair in claim.marked("counterexample")],
+        dropped=[
+            _test(site, other, outcome, mark, fails=link(other.name))
+            for other, outcome, mark in site.claims.dropping(claim.name)
+        ],
+        ran=_when(claim.outcomes),
     )
 
 
-def _test(site: Site, claim: Claim, outcome: Outcome, mark: Mark) -> dict[str, object]:
-    """Return what the box says about one test."""
+def _test(
+    site: Site, claim: Claim, outcome: Outcome, mark: Mark, fails: Markup = NOTHING
+) -> dict[str, object]:
+    """Return what the box says about one test: its sentence, how it came out, what it is about."""
     ran = outcome.passed + outcome.failed
     dropped = site.claims.get(mark.drops)
+    without = dropped.note.title if dropped else mark.drops.lstrip("^").replace("-", " ")
     return {
-        "outcome": outcome,
-        "by": mark.by,
-        "drops": (dropped.note.title if dropped else mark.drops.lstrip("^").replace("-", " ")),
-        "came_out": "skipped" if not ran else f"{outcome.passed} of {ran}" if ran > 1 else "",
+        "sentence": outcome.sentence,
         "passed": bool(ran and not outcome.failed),
-        "stale": outcome.test in claim.stale,
+        "about": [
+            mark.by,
+            Markup("fails: {}").format(fails) if fails else without and f"without “{without}”",
+            "skipped" if not ran else f"{outcome.passed} of {ran}" if ran > 1 else "",
+            "changed since it ran" if outcome.test in claim.stale else "",
+            Markup("<code>{}</code>").format(outcome.test),
+        ],
     }
+
+
+def _when(outcomes: list[Outcome]) -> str:
+    """Return when the tests ran and with what: "2026-11-23, torch 2.13.0, Python 3.11.7"."""
+    dates = sorted({outcome.date for outcome in outcomes})
+    versions = sorted({f"torch {o.torch}, Python {o.python}" for o in outcomes})
+    days = " to ".join(dict.fromkeys([*dates[:1], *dates[-1:]]))
+    return ", ".join([days, *versions]) if outcomes else ""
 
 
 def _count(site: Site, names: list[str]) -> str:

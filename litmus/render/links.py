@@ -26,7 +26,7 @@ def wikilink(at: At) -> str:
     if path is None:
         return unresolved(shown)
     url = relative_url(address(path), at.scope.page, fragment)
-    return f'<a href="{html.escape(url)}" data-preview>{shown}</a>'
+    return f'<a href="{html.escape(url)}" data-card>{shown}</a>'
 
 
 def link_open(at: At) -> str:
@@ -167,7 +167,7 @@ def _cite(at: At, work: Cited) -> str:
     label = f"{authors} ({year})" if at.token.meta["in_text"] else f"{authors}, {year}"
     before = f"{html.escape(work.before)} " if work.before else ""
     after = f", {html.escape(work.after)}" if work.after else ""
-    return f'{before}<a class="citation" href="{html.escape(url)}" data-preview>{label}</a>{after}'
+    return f'{before}<a class="citation" href="{html.escape(url)}" data-card>{label}</a>{after}'
 
 
 def _literature(at: At, key: str) -> str | None:
