@@ -9,6 +9,7 @@ from pybtex.exceptions import PybtexError
 from pybtex.richtext import Text
 from pybtex.scanner import TokenRequired
 from pybtex.style.formatting.unsrt import Style
+from pybtex.style.template import FieldIsMissing
 
 from litmus.problems import Problem
 
@@ -45,7 +46,13 @@ def read_bibliography(file: Path, name: str) -> dict[str, Reference]:
 
 def _reference(key: str, entry: Entry, data: BibliographyData) -> Reference:
     people = entry.persons.get("author") or entry.persons.get("editor") or []
-    formatted = next(iter(Style().format_entries([entry], data)))
+    if not hasattr(Style, f"get_{entry.type}_template"):
+        entry.type = "misc"  # @online, @software: what the style does not know
+    try:
+        formatted = next(iter(Style().format_entries([entry], data)))
+    except FieldIsMissing:  # a preprint entered as an article has no journal; misc needs nothing
+        entry.type = "misc"
+        formatted = next(iter(Style().format_entries([entry], data)))
     return Reference(
         key=key,
         authors=_names(people) or key,

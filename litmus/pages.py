@@ -1,6 +1,5 @@
 """Pages that no note stands for: all claims, references, snippets, open ends; and claims.json."""
 
-import html
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -142,9 +141,14 @@ class Pages:
         """What is not finished or does not fit: for the author, and for who wants to help."""
         claims = self.project.claims.values()
         groups = [
-            ("To be mended", [html.escape(str(problem)) for problem in problems]),
+            ("To be mended", [str(problem) for problem in problems]),
             ("Claims without a proof", self._names(c for c in claims if c.argument == "open")),
-            ("Claims without a check", self._names(c for c in claims if c.evidence == "none")),
+            (
+                "Claims without a check",
+                self._names(
+                    c for c in claims if c.evidence_shown == "no evidence" and c.shows_evidence
+                ),
+            ),
             (
                 "Claims whose checks have changed since they ran",
                 self._names(c for c in claims if c.evidence == "stale"),

@@ -10,7 +10,6 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML, RendererProtocol
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
-from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.tasklists import tasklists_plugin
 
@@ -40,7 +39,7 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
     md.enable(["table", "strikethrough", "linkify"])
     assert md.linkify
     md.linkify.set({"fuzzy_link": False, "fuzzy_email": False})  # only what begins with https://
-    md.use(footnote_plugin).use(tasklists_plugin).use(amsmath_plugin)
+    md.use(footnote_plugin).use(tasklists_plugin)
     for construct in [
         comments,
         maths,

@@ -1,4 +1,4 @@
-"""`$x$` and `$$…$$`, also on the line right after text, inside lists and in quotes.
+r"""`$x$`, `$$…$$` and `\begin{align}`, also right after text, inside lists and in quotes.
 
 A dollar sign that is money stays one: the opening sign of inline maths touches what follows, the
 closing sign touches what precedes and no digit follows it.
@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
+from mdit_py_plugins.amsmath import amsmath_block
 
 INLINE = re.compile(r"\$(?![\s$])(?P<tex>(?:\\.|[^\\$])*?(?<!\s))\$(?![\d$])", re.DOTALL)
 DISPLAY = re.compile(r"\$\$(?P<tex>.+?)\$\$", re.DOTALL)
@@ -18,6 +19,7 @@ DISPLAY = re.compile(r"\$\$(?P<tex>.+?)\$\$", re.DOTALL)
 def plugin(md: MarkdownIt) -> None:
     alt: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     md.block.ruler.before("fence", "maths", _block, alt)
+    md.block.ruler.before("fence", "maths_environment", _environment, alt)
     md.inline.ruler.before("escape", "maths", _inline)
 
 
@@ -35,6 +37,7 @@ def _inline(state: StateInline, silent: bool) -> bool:
         token.meta = {
             "display": found.re is DISPLAY,
             "line": state.src.count("\n", 0, state.pos),
+            "above": _lines_above(found["tex"]),
         }
     state.pos = found.end()
     return True
@@ -61,9 +64,10 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
         return True
     token = state.push("maths_block", "", 0)
     token.block = True
-    token.content = "\n".join(lines).strip()
+    written = "\n".join(lines)
+    token.content = written.strip()
     token.map = [first, line + 1]
-    token.meta = {"display": True, "line": 0}
+    token.meta = {"display": True, "line": 0, "above": _lines_above(written)}
     if rest.strip():  # what stands after the closing signs is read as a line of its own
         state.bMarks[line] = state.eMarks[line] - len(rest)
         state.tShift[line] = len(rest) - len(rest.lstrip())
@@ -72,3 +76,19 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     else:
         state.line = line + 1
     return True
+
+
+def _environment(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+    r"""`\begin{align}` and its like, which need no dollar signs."""
+    if not amsmath_block(state, first, last, silent):
+        return False
+    if not silent:
+        token = state.tokens[-1]
+        token.type, token.content = "maths_block", token.content.strip()
+        token.meta = {"display": True, "line": 0, "above": 0}
+    return True
+
+
+def _lines_above(written: str) -> int:
+    """Return how many empty lines a formula begins with, the one of its opening signs included."""
+    return written.count("\n", 0, len(written) - len(written.lstrip()))

@@ -50,7 +50,8 @@ def embedded_claim(site: Site, claim: Claim, scope: Scope, url: str) -> str:
 
 def embed(body: str, url: str, title: str) -> str:
     """Return an embedded text with a link back to where it comes from."""
-    return TEMPLATES.get_template("embed.html").render(body=Markup(body), url=url, title=title)
+    template = TEMPLATES.get_template("embed.html")
+    return template.render(body=Markup(body), url=url, title=Markup(title))
 
 
 def callout_open(at: At) -> str:

@@ -67,7 +67,8 @@ def embed(at: At) -> str:
     claim = site.claim_at.get(path)
     if claim and not token.meta["part"]:
         return boxes.embedded_claim(site, claim, inner, url)
-    return boxes.embed(site.tokens(_part(note, token.meta["part"]), inner), url, note.title)
+    body = site.tokens(_part(note, token.meta["part"]), inner)
+    return boxes.embed(body, url, site.title(note, inner))
 
 
 def citation(at: At) -> str:
@@ -104,37 +105,48 @@ def _target(at: At) -> tuple[str | None, str]:
     if len(candidates) > 1 and posixpath.splitext(path)[0] != target:
         could_be = " or ".join(candidates)
         at.report(f"'{target}' could be {could_be}.", "Write more of the path.")
-    note = vault.notes.get(path)
+    return path, _fragment(at, path, part)
+
+
+def _fragment(at: At, path: str, part: str) -> str:
+    """Return the HTML id of a heading or a block of a note; report what is not there."""
+    note = at.site.vault.notes.get(path)
     if not part or not note:
-        return path, part
+        return part
     if part.startswith("^"):
-        if not note.find_block(part[1:]):
+        block = note.find_block(part[1:])
+        if not block:
             at.report(f"{path} has no block {part}.", f"Write {part} at the end of that block.")
-        return path, part
+            return ""
+        return str((block[0].meta or {}).get("block_id") or block[0].attrGet("id"))
     heading = note.find_heading(part)
     if not heading:
         there = nearest(part, (h.text for h in note.headings))
         at.report(f"{path} has no heading '{part}'.", there or "Link to one that is there.")
-        return path, ""
-    return path, heading.id
+        return ""
+    return heading.id
 
 
 def _rewritten(at: At, url: str) -> str:
     """Return a Markdown link's address on the site; what is not a file of the vault stays."""
     split = urlsplit(url)
-    if split.scheme or split.netloc or not split.path or split.path.startswith("/"):
+    if split.scheme or split.netloc or not url or split.path.startswith("/"):
         return url
     path = unquote(split.path)
     found = at.site.vault.resolve(path, at.scope.note.path)
     if not found:
         at.report(f"there is no file '{path}'.", at.site.vault.missing(path))
         return url
-    return relative_url(address(found), at.scope.page, unquote(split.fragment))
+    fragment = _fragment(at, found, unquote(split.fragment))
+    return relative_url(address(found), at.scope.page, fragment)
 
 
 def _part(note: Note, part: str) -> Sequence[Token]:
     if part.startswith("^"):
-        return note.find_block(part[1:])
+        block = note.find_block(part[1:])
+        if block and block[0].type == "list_item_open":  # an item needs a list around it
+            block = [Token("list_open", "ul", 1), *block, Token("list_close", "ul", -1)]
+        return block
     heading = note.find_heading(part) if part else None
     return note.section(heading) if heading else note.tokens
 
@@ -160,7 +172,7 @@ def _cite(at: At, work: Cited) -> str:
     if not reference:
         there = nearest(work.key, at.site.references)
         at.report(f"no reference has the key '{work.key}'.", there or "Add it to references.bib.")
-        return unresolved(html.escape(at.token.content))
+        return unresolved(html.escape(f"@{work.key}"))
     at.scope.rendered.cited.append(work.key)
     url = _literature(at, work.key) or relative_url(REFERENCES, at.scope.page, reference.anchor)
     authors, year = html.escape(reference.authors), html.escape(reference.year)

@@ -1,9 +1,15 @@
 """Headings and formulas: what every note has of its own."""
 
 import html
+import re
+from collections.abc import Sequence
 
 from litmus import tex
+from litmus.markdown import Token
 from litmus.render.scope import At, Rule
+
+PUNCTUATION = re.compile(r"[.,;:!?)\]’”]+|-\w+")
+SHORT = 45  # letters of TeX in a formula that fits on a line of a phone
 
 
 def heading_open(at: At) -> str:
@@ -26,8 +32,16 @@ def heading_close(at: At) -> str:
 
 
 def maths(at: At) -> str:
-    """A formula in a line."""
-    return _formula(at, display=bool(at.token.meta["display"]))
+    """A formula in a line, which no line break may part from the punctuation that follows."""
+    formula = _formula(at, display=bool(at.token.meta["display"]))
+    end = _punctuation_after(at.tokens, at.index)
+    return f'<span class="unbroken">{formula}{html.escape(end)}</span>' if end else formula
+
+
+def text(at: At) -> str:
+    """Words, without the punctuation that a formula before them has taken along."""
+    taken = _punctuation_after(at.tokens, at.index - 1) if at.index else ""
+    return html.escape(at.token.content.removeprefix(taken), quote=False)
 
 
 def maths_block(at: At) -> str:
@@ -38,9 +52,17 @@ def maths_block(at: At) -> str:
 
 
 RULES: dict[str, Rule] = {
-    rule.__name__: rule for rule in [heading_open, heading_close, maths, maths_block]
+    rule.__name__: rule for rule in [heading_open, heading_close, maths, maths_block, text]
 }
-RULES["amsmath"] = maths_block
+
+
+def _punctuation_after(tokens: Sequence[Token], index: int) -> str:
+    """Return what must not be parted from the token at an index, if that is a short formula."""
+    token, after = tokens[index], next(iter(tokens[index + 1 : index + 2]), None)
+    if token.type != "maths" or token.meta["display"] or len(token.content) > SHORT:
+        return ""
+    found = PUNCTUATION.match(after.content) if after and after.type == "text" else None
+    return found[0] if found else ""
 
 
 def _formula(at: At, display: bool) -> str:
@@ -48,7 +70,7 @@ def _formula(at: At, display: bool) -> str:
     try:
         tex.to_html(source, display)
     except tex.TexError as error:
-        below_dollars = at.token.type == "maths_block"
-        at.report(f"the formula is not TeX: {error}.", line=error.line + below_dollars)
+        line = at.token.meta.get("above", 0) + error.line
+        at.report(f"the formula is not TeX: {error}.", line=line)
         return f'<code class="unresolved">{html.escape(source)}</code>'
     return tex.placeholder(source, display)
