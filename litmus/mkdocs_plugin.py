@@ -73,8 +73,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         for file in [f for f in files if f.src_uri.lower().endswith(".md")]:
             if file.src_uri not in self.project.vault.notes:
                 files.remove(file)  # not to be published, or not to be read
-        for path, content in stylesheets.files().items():
-            files.append(File.generated(config, path, content=content))
+        for path, style in stylesheets.files().items():
+            files.append(File.generated(config, path, content=style))
         for snippet in self.project.snippets():
             source = str(self.root / snippet)
             files.append(File.generated(config, snippet, abs_src_path=source))
@@ -82,6 +82,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
             name, source = address(lab) + posixpath.basename(lab), str(Path(config.docs_dir) / lab)
             files.append(File.generated(config, name, abs_src_path=source))
         files.append(File.generated(config, "claims.json", content=self.pages.claims_json()))
+        for path, redirect in self.pages.redirects().items():
+            files.append(File.generated(config, path, content=redirect))
         for page in self.pages.addresses():
             files.append(File.generated(config, _source(page), content=" "))
         files.append(File.generated(config, "tags.md", content=TAGS))

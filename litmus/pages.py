@@ -1,6 +1,7 @@
 """Pages that no note stands for: all claims, references, snippets, open ends; and claims.json."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from litmus.render.scope import Scope
 from litmus.vault import Note, address, relative_url
 
 CLAIMS, SNIPPETS, OPEN_ENDS = "claims/", "snippets/", "open-ends/"
+FILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")  # an alias that was a claim's name, not a synonym
 FOLDERS = {CLAIMS, SNIPPETS}  # these have pages below them
 
 
@@ -172,6 +174,20 @@ class Pages:
         ]
         filled = [(title, items) for title, items in groups if items]
         return self._page("open_ends.html", OPEN_ENDS, "Open ends", groups=filled)
+
+    def redirects(self) -> dict[str, str]:
+        """Return pages at the old names of claims, their aliases, that lead to the present one."""
+        pages = {}
+        for claim in self.project.claims.values():
+            here = address(claim.note.path)
+            folder = here.removesuffix(f"{claim.name}/")
+            for alias in claim.note.aliases:
+                taken = f"{folder}{alias}.md" in self.project.vault.notes
+                if FILE_NAME.fullmatch(alias) and not taken:
+                    url = relative_url(here, f"{folder}{alias}/")
+                    page = TEMPLATES.get_template("redirect.html").render(url=url, claim=claim)
+                    pages[f"{folder}{alias}/index.html"] = page
+        return pages
 
     def linked_from(self, links: Iterable[Backlink], page: str) -> list[dict[str, Any]]:
         """Return links to a page as its "Linked from" shows them: relation, note, sentence."""

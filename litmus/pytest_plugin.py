@@ -45,7 +45,7 @@ class Recorder:
         vault, _ = Vault.read(self.root / "docs")  # what is wrong with notes, the build reports
         self.claims = Claims.read(vault)
         wrong = [
-            f"{_test(item)}: {reason}"
+            f"{_place(item)}: {reason}"
             for item in marked
             for mark in _marks(item)
             if (reason := self.claims.wrong_mark(mark))
@@ -114,12 +114,17 @@ def _read_marks(item: pytest.Item) -> Iterator[Mark]:
                 yield Mark(role, *mark.args, **mark.kwargs)
             except TypeError:
                 usage = next(line for line in MARKERS if line.startswith(role))
-                raise pytest.UsageError(f"{_test(item)}: the marker is {usage}") from None
+                raise pytest.UsageError(f"{_place(item)}: the marker is {usage}") from None
 
 
 def _test(item: pytest.Item) -> str:
     """Return the node id without parameters."""
     return item.nodeid.partition("[")[0]
+
+
+def _place(item: pytest.Item) -> str:
+    file, line, _ = item.location
+    return f"{file}:{(line or 0) + 1}"
 
 
 def _file(test: str) -> str:

@@ -19,6 +19,7 @@ from litmus.markdown.headings import plain_text
 from litmus.problems import Problem, nearest
 
 PAGES = {".md", ".py", ".ipynb"}  # files that become a page of their own: notes and labs
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML was built with it
 FRONT_MATTER = re.compile(
     r"\A---[ \t]*\n(?P<yaml>.*?)(?:^---[ \t]*(?:\n|\Z))", re.DOTALL | re.MULTILINE
 )
@@ -207,6 +208,7 @@ class Vault:
 
         return sorted(found, key=distance)
 
+    @cached_property
     def names(self) -> list[str]:
         """Return every name that a link may use, for suggestions."""
         return [
@@ -217,7 +219,7 @@ class Vault:
 
     def missing(self, target: str) -> str:
         """Return the remedy for a link to something that is not there."""
-        return nearest(target, self.names()) or "Write the note, or link to one that exists."
+        return nearest(target, self.names) or "Write the note, or link to one that exists."
 
 
 def address(path: str) -> str:
@@ -271,7 +273,7 @@ def _read_note(file: Path, path: str) -> tuple[str, dict[str, Any], int]:
     if not front:
         return text, {}, 1
     try:
-        properties = yaml.safe_load(front["yaml"])
+        properties = yaml.load(front["yaml"], LOADER)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = 2 + (mark.line if mark else 0)

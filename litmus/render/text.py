@@ -71,6 +71,7 @@ def _formula(at: At, display: bool) -> str:
         tex.to_html(source, display)
     except tex.TexError as error:
         line = at.token.meta.get("above", 0) + error.line
-        at.report(f"the formula is not TeX: {error}.", line=line)
+        remedy = r"Where a dollar sign is meant, write \$."
+        at.report(f"the formula is not TeX: {error}.", remedy, line=line)
         return f'<code class="unresolved">{html.escape(source)}</code>'
     return tex.placeholder(source, display)
