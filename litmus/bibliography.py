@@ -1,10 +1,12 @@
 """BibTeX -> citations in a text, and entries in a list of references."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from pybtex.backends.html import Backend
-from pybtex.database import BibliographyData, Entry, Person, parse_string
+from pybtex.database import BibliographyData, Entry, Person
+from pybtex.database.input.bibtex import Parser
 from pybtex.exceptions import PybtexError
 from pybtex.richtext import Text
 from pybtex.scanner import TokenRequired
@@ -37,7 +39,7 @@ def read_bibliography(file: Path, name: str) -> dict[str, Reference]:
     if not file.exists():
         return {}
     try:
-        data = parse_string(file.read_text(encoding="utf-8"), "bibtex")
+        data = Parser().parse_string(file.read_text(encoding="utf-8"))
     except PybtexError as error:
         line = error.lineno if isinstance(error, TokenRequired) else None
         raise Problem(name, line, f"the bibliography cannot be read: {error}.") from None
@@ -49,16 +51,22 @@ def _reference(key: str, entry: Entry, data: BibliographyData) -> Reference:
     if not hasattr(Style, f"get_{entry.type}_template"):
         entry.type = "misc"  # @online, @software: what the style does not know
     try:
-        formatted = next(iter(Style().format_entries([entry], data)))
+        formatted = next(iter(_style().format_entries([entry], data)))
     except FieldIsMissing:  # a preprint entered as an article has no journal; misc needs nothing
         entry.type = "misc"
-        formatted = next(iter(Style().format_entries([entry], data)))
+        formatted = next(iter(_style().format_entries([entry], data)))
     return Reference(
         key=key,
         authors=_names(people) or key,
         year=str(entry.fields.get("year", "n.d.")),
         html=formatted.text.render(Backend()),
     )
+
+
+@cache
+def _style() -> Style:
+    """Return the one style; pybtex looks through all installed packages to make it."""
+    return Style()
 
 
 def _names(people: list[Person]) -> str:

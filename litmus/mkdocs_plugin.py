@@ -37,11 +37,12 @@ log = logging.getLogger("mkdocs.plugins.litmus")
 class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no options
     """One build after another; under `serve` the runner of snippets lives through all of them."""
 
-    def on_startup(self, *, command: str, dirty: bool) -> None:
-        """Begin; that this event exists keeps this object between the builds of one `serve`."""
+    def __init__(self) -> None:
         self.runner: Runner | None = None
         self.warnings = _Warnings(logging.WARNING)
-        logging.getLogger("mkdocs").addHandler(self.warnings)
+
+    def on_startup(self, *, command: str, dirty: bool) -> None:
+        """That this event exists makes MkDocs keep this object for all builds of one `serve`."""
 
     def on_shutdown(self) -> None:
         logging.getLogger("mkdocs").removeHandler(self.warnings)
@@ -50,6 +51,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         self.warnings.said.clear()
+        logging.getLogger("mkdocs").addHandler(self.warnings)
         self.root = Path(config.config_file_path).parent
         self.site_dir = Path(config.site_dir)
         swap.mend(self.site_dir)
@@ -68,7 +70,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
             config.plugins["mkdocs-jupyter"].config["cache_dir"] = str(kept)
         return config
 
-    @event_priority(100)  # before mkdocs-jupyter wraps the files that are labs
+    @event_priority(-50)  # after mkdocs-jupyter, which would take the download of a lab for a lab
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
         for file in [f for f in files if f.src_uri.lower().endswith(".md")]:
             if file.src_uri not in self.project.vault.notes:
