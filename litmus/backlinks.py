@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from litmus.claims import Claims
 from litmus.markdown import Token
-from litmus.vault import Note, Vault, walk
+from litmus.notes import Note, walk
+from litmus.vault import Vault
 
 SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\bcf\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bal\.)\s+")
 RELATIONS = ["used in proofs", "embedded", "mentioned"]

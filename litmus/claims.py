@@ -15,8 +15,9 @@ from pathlib import Path
 from litmus.evidence import WAYS, Mark, Outcome, is_stale
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
+from litmus.notes import Note, walk
 from litmus.problems import Problem, nearest
-from litmus.vault import Note, Vault, walk
+from litmus.vault import Vault
 
 KINDS = {
     "axiom": "axm",

@@ -50,15 +50,17 @@ def _needs(path: Path, root: Path, changed: int) -> set[Path]:
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            within = [node.module] if node.module else []
+            names = [*within, *(".".join([*within, alias.name]) for alias in node.names)]
         elif (
             isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 200
         ):
             needs.add(root / node.value)
         for name in names:
-            module = root / name.replace(".", "/")
-            needs |= {module.with_suffix(".py"), module / "__init__.py"}
+            for folder in (root, path.parent):  # a script finds its neighbours, too
+                module = folder / name.replace(".", "/")
+                needs |= {module.with_suffix(".py"), module / "__init__.py"}
     return {
         need.resolve() for need in needs if _is_file(need) and need.resolve().is_relative_to(root)
     }

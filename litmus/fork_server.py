@@ -115,6 +115,7 @@ def _run(file: str, home: Path, kept: Path) -> None:
         (kept / "problem").write_text(_reason(error, file), "utf-8")
     finally:
         sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)
 
 

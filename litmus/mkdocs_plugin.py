@@ -21,14 +21,15 @@ from mkdocs.structure.toc import get_toc
 from mkdocs.utils.templates import TemplateContext
 
 from litmus import labs, stylesheets, swap, tex
+from litmus.addresses import address
 from litmus.backlinks import backlinks
+from litmus.notes import Note
 from litmus.pages import FOLDERS, Pages, nested
 from litmus.problems import in_order
 from litmus.project import Project
 from litmus.render import Rendered, Site, TocEntry
 from litmus.runs import Runner
 from litmus.serve import ErrorBanner, free_port
-from litmus.vault import Note, address
 
 TAGS = "# Tags\n\n<!-- material/tags -->\n"  # Material fills this page
 log = logging.getLogger("mkdocs.plugins.litmus")

@@ -10,10 +10,12 @@ from typing import Any
 from markupsafe import Markup
 
 from litmus import quotes
+from litmus.addresses import address, relative_url
 from litmus.backlinks import RELATIONS, Backlink
 from litmus.claims import FOUNDATIONS, KINDS, Claim
 from litmus.evidence import Outcome
 from litmus.fingerprint import imports
+from litmus.notes import Note
 from litmus.problems import Problem
 from litmus.project import Project
 from litmus.render import Rendered, Site, TocEntry
@@ -21,7 +23,6 @@ from litmus.render.boxes import TEMPLATES
 from litmus.render.code import code_block
 from litmus.render.links import REFERENCES
 from litmus.render.scope import Scope
-from litmus.vault import Note, address, relative_url
 
 CLAIMS, SNIPPETS, OPEN_ENDS = "claims/", "snippets/", "open-ends/"
 FILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")  # an alias that was a claim's name, not a synonym

@@ -1,5 +1,7 @@
 """An id for every heading, made of its text as a reader sees it, and different from the others."""
 
+import re
+import unicodedata
 from collections.abc import Iterable
 
 from markdown_it import MarkdownIt
@@ -27,6 +29,16 @@ def plain_text(tokens: Iterable[Token]) -> str:
         elif token.type == "image":
             said.append(token.content)
     return "".join(said).strip()
+
+
+def folded(text: str) -> str:
+    """Return text as Obsidian compares names: in one unicode form, without case."""
+    return unicodedata.normalize("NFC", text).casefold()
+
+
+def comparable(heading: str) -> str:
+    """Return a heading as Obsidian compares it: its words alone, without case."""
+    return " ".join(re.findall(r"\w+", folded(heading)))
 
 
 def shown_name(link: Token) -> str:

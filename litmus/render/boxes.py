@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
+from litmus.addresses import address, relative_url
 from litmus.claims import KINDS, Claim
 from litmus.evidence import Mark, Outcome
-from litmus.vault import address, relative_url
 
 if TYPE_CHECKING:
     from litmus.render.scope import At, Rule, Scope

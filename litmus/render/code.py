@@ -10,10 +10,10 @@ from pygments.lexers.special import TextLexer
 from pygments.util import ClassNotFound
 
 from litmus import quotes
+from litmus.addresses import address, relative_url
 from litmus.problems import nearest
 from litmus.render.scope import At, Rule
 from litmus.runs import Run, RunError
-from litmus.vault import address, relative_url
 
 FORMATTER = HtmlFormatter(nowrap=True)
 

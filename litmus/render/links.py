@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
+from litmus.addresses import address, relative_url
 from litmus.markdown import Token
 from litmus.markdown.citations import Cited
 from litmus.markdown.headings import shown_name
 from litmus.markdown.wikilinks import medium
+from litmus.notes import Note
 from litmus.problems import nearest
 from litmus.render import boxes
 from litmus.render.scope import At, Rule, Scope
-from litmus.vault import Note, address, relative_url
 
 REFERENCES = "references/"  # where the site keeps its list of references
 TAGS = "tags/"

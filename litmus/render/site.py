@@ -7,14 +7,16 @@ from pathlib import Path
 from markdown_it.renderer import RendererHTML
 from markdown_it.utils import EnvType, OptionsDict
 
+from litmus.addresses import address
 from litmus.bibliography import Reference
 from litmus.claims import Claims
 from litmus.markdown import Token, parser
 from litmus.markdown.headings import shown_name
+from litmus.notes import Note
 from litmus.render import boxes, code, links, text
 from litmus.render.scope import At, Rendered, Rule, Scope, TocEntry
 from litmus.runs import Runner
-from litmus.vault import Note, Vault, address
+from litmus.vault import Vault
 
 RULES = text.RULES | links.RULES | code.RULES | boxes.RULES
 
