@@ -152,6 +152,7 @@ def _test(
     dropped = site.claims.get(mark.drops)
     without = dropped.note.title if dropped else mark.drops.lstrip("^").replace("-", " ")
     return {
+        "test": outcome.test,
         "sentence": outcome.sentence,
         "passed": bool(ran and not outcome.failed),
         "about": [
@@ -159,7 +160,7 @@ def _test(
             Markup("fails: {}").format(fails) if fails else without and f"without “{without}”",
             "skipped" if not ran else f"{outcome.passed} of {ran}" if ran > 1 else "",
             "changed since it ran" if outcome.test in claim.stale else "",
-            Markup("<code>{}</code>").format(outcome.test),
+            Markup("<code>{}</code>").format(outcome.file),
         ],
     }
 
