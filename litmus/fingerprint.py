@@ -13,9 +13,10 @@ def fingerprint(file: Path, root: Path) -> str:
     A string in the code that is the path of a project's file counts as well: tests read labs, and
     snippets read data, by path.
     """
-    digest = hashlib.sha256(f"torch {version('torch')}".encode())
+    digest = hashlib.sha256(f"torch {_torch()}".encode())
+    base = root.resolve()
     for path in sorted(imports(file, root)):
-        digest.update(path.relative_to(root.resolve()).as_posix().encode() + b"\0")
+        digest.update(path.relative_to(base).as_posix().encode() + b"\0")
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -30,6 +31,11 @@ def imports(file: Path, root: Path) -> set[Path]:
         found.add(path)
         waiting |= _needs(path, root, path.stat().st_mtime_ns) - found
     return found
+
+
+@cache
+def _torch() -> str:
+    return version("torch")
 
 
 @cache

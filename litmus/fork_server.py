@@ -56,6 +56,7 @@ def _run_in_fork(file: str, seconds: float) -> dict[str, Any]:
         child = os.fork()
         if not child:
             os.setsid()  # so that what it starts ends with it
+            signal.alarm(int(seconds) + 2)  # and it ends by itself if nobody is left to end it
             _run(file, home, kept)
         ended = _wait(child, seconds)
         problem = kept / "problem"

@@ -49,6 +49,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         logging.getLogger("mkdocs").removeHandler(self.warnings)
         if self.runner:
             self.runner.close()
+            self.runner = None  # MkDocs keeps this object for the next command of its process
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
         self.warnings.said.clear()
@@ -65,7 +66,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         self.problems = list(project.problems)
         self._stop_for_problems(config)  # before what follows from them is reported, too
         self.rendered: dict[str, Rendered] = {}
-        config.extra_css += [path for path in stylesheets.files() if path.endswith(".css")]
+        config.extra_css.append(stylesheets.KATEX_STYLE)
         if "mkdocs-jupyter" in config.plugins:
             kept = self.root / "build/labs" / labs.environment(self.root)
             config.plugins["mkdocs-jupyter"].config["cache_dir"] = str(kept)
@@ -76,7 +77,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         for file in [f for f in files if f.src_uri.lower().endswith(".md")]:
             if file.src_uri not in self.project.vault.notes:
                 files.remove(file)  # not to be published, or not to be read
-        for path, style in stylesheets.files().items():
+        for path, style in stylesheets.files(self.root / "build/fonts").items():
             files.append(File.generated(config, path, content=style))
         for snippet in self.project.snippets():
             source = str(self.root / snippet)

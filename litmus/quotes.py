@@ -3,7 +3,11 @@
 import ast
 from collections.abc import Iterable
 
+from typing_extensions import TypeIs
+
 from litmus.problems import nearest
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 class QuoteError(ValueError):
@@ -17,7 +21,10 @@ def quote(source: str, names: Iterable[str]) -> str:
     definition mentions, directly or through others. Raises QuoteError, with the nearest names, for
     a name that the file does not define.
     """
-    tree = ast.parse(source)
+    try:
+        tree = ast.parse(source)
+    except SyntaxError as error:
+        raise QuoteError(f"line {error.lineno}: {error.msg}.") from None
     statements = [s for s in tree.body if not _is_docstring(s) and not _is_main(s)]
     defines = {name: s for s in statements for name in _defined(s)}
     needed: set[ast.stmt] = set()
@@ -54,13 +61,24 @@ def quote(source: str, names: Iterable[str]) -> str:
 
 def definitions(source: str) -> list[str]:
     """Return the names of the public functions and classes of a file, in order."""
-    body = ast.parse(source).body
-    return [s.name for s in body if _is_definition(s) and not s.name.startswith("_")]  # type: ignore[attr-defined]
+    return [
+        statement.name
+        for statement in _parsed(source).body
+        if _is_definition(statement) and not statement.name.startswith("_")
+    ]
 
 
 def docstring(source: str) -> str:
     """Return the module docstring of a file, "" if there is none."""
-    return ast.get_docstring(ast.parse(source)) or ""
+    return ast.get_docstring(_parsed(source)) or ""
+
+
+def _parsed(source: str) -> ast.Module:
+    """Return a file's syntax tree, an empty one if it is not Python: to run or quote it says so."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return ast.Module([], [])
 
 
 def _text(statement: ast.stmt, lines: list[str]) -> str:
@@ -92,7 +110,7 @@ def _defined(statement: ast.stmt) -> set[str]:
     """Return the names that a statement at the top of a file gives a meaning."""
     if isinstance(statement, ast.Import | ast.ImportFrom):
         return _imported(statement)
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+    if isinstance(statement, Definition):
         return {statement.name}
     return {
         n.id
@@ -101,8 +119,8 @@ def _defined(statement: ast.stmt) -> set[str]:
     }
 
 
-def _is_definition(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+def _is_definition(statement: ast.stmt) -> TypeIs[Definition]:
+    return isinstance(statement, Definition)
 
 
 def _is_docstring(statement: ast.stmt) -> bool:

@@ -1,39 +1,41 @@
 """Style and fonts that are served from our own site, taken from an installed package."""
 
-from functools import cache
 from importlib.resources import as_file
-from io import BytesIO
-
-from fontTools import subset
+from pathlib import Path
 
 from litmus.tex import THEME
 
 KATEX = "assets/katex"
+KATEX_STYLE = f"{KATEX}/katex.css"
 FONT = "assets/fonts/Geist.woff2"
-LETTERS = [*range(0x20, 0x180), *range(0x2010, 0x2040)]  # Latin with accents, and punctuation
-SIGNS = map(ord, "€←↑→↓−≈≠≤≥✓✗")
+LETTERS = "U+20-17F,U+2010-203F"  # Latin with accents, and punctuation
+SIGNS = "€←↑→↓−≈≠≤≥✓✗"
 
 
-@cache
-def files() -> dict[str, bytes]:
-    """Return KaTeX's style and fonts and the text font, by their path on the site."""
+def files(kept: Path) -> dict[str, bytes]:
+    """Return KaTeX's style and fonts and the text font, by their path on the site.
+
+    The text font is cut down to the letters that notes are made of, half its weight, and is kept in
+    a folder, since that takes half a second.
+    """
     style = THEME.joinpath("css/katex.min.css").read_bytes()
     fonts = THEME.joinpath("fonts/katex").iterdir()
     return {
-        f"{KATEX}/katex.css": style.replace(b"url(../fonts/katex/", b"url(fonts/"),
+        KATEX_STYLE: style.replace(b"url(../fonts/katex/", b"url(fonts/"),
         **{f"{KATEX}/fonts/{font.name}": font.read_bytes() for font in fonts},
-        FONT: _text_font(),
+        FONT: _text_font(kept / "Geist.woff2"),
     }
 
 
-def _text_font() -> bytes:
-    """Return the text font without the letters that no note has: half its weight."""
-    options = subset.Options(flavor="woff2", drop_tables=["meta"])
-    with as_file(THEME.joinpath("fonts/Geist.woff2")) as file:
-        font = subset.load_font(str(file), options)
-    subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=[*LETTERS, *SIGNS])
-    subsetter.subset(font)
-    packed = BytesIO()
-    subset.save_font(font, packed, options)
-    return packed.getvalue()
+def _text_font(kept: Path) -> bytes:
+    with as_file(THEME.joinpath("fonts/Geist.woff2")) as whole:
+        newest = max(whole.stat().st_mtime, Path(__file__).stat().st_mtime)
+        if not kept.exists() or kept.stat().st_mtime < newest:
+            from fontTools import subset  # it takes long to import, and is rarely needed
+
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            beside = kept.with_suffix(".part")
+            letters = [f"--unicodes={LETTERS}", f"--text={SIGNS}", "--drop-tables+=meta"]
+            subset.main([str(whole), *letters, "--flavor=woff2", f"--output-file={beside}"])
+            beside.replace(kept)
+    return kept.read_bytes()

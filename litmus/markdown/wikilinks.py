@@ -76,6 +76,8 @@ def _lift_embeds(state: StateCore) -> None:
         for part in _split(token):
             if isinstance(part, Token):
                 part.block = True
+                line = (token.map or [0])[0] + part.meta["line"]
+                part.map = [line, line + 1]
                 lifted.append(part)
             else:
                 text = Token("inline", "", 0, map=token.map, children=part, level=token.level)
