@@ -16,6 +16,7 @@ from bs4 import BeautifulSoup, Tag
 from litmus import tex
 from litmus.markdown.maths import DISPLAY, INLINE
 from litmus.problems import Problem
+from litmus.render import TocEntry
 from litmus.render.code import code_block
 
 CELLS = (
@@ -41,6 +42,15 @@ def own_page(body: str, file: str) -> str:
         f"{shown}<p class='lab-source'><a href='{name}' download>Download this lab</a>: one Python "
         "file that runs by itself, with nothing of this project.</p>"
     )
+
+
+def contents(body: str) -> list[TocEntry]:
+    """Return the headings of a lab's page; the executor's own list counts its front matter in."""
+    headings = BeautifulSoup(body, "html.parser").find_all(re.compile("^h[1-6]$"), id=True)
+    return [
+        TocEntry(int(heading.name[1]), str(heading["id"]), _without_anchor(heading))
+        for heading in headings
+    ]
 
 
 def dead_links(body: str, file: str, page: str, addresses: Iterable[str]) -> list[Problem]:
@@ -74,6 +84,12 @@ def _cells(soup: BeautifulSoup) -> Iterator[str]:
             headings = part.find_all(re.compile("^h[1-6]$"))
             heading = headings[-1].get_text().removesuffix("¶") if headings else heading
             yield part.decode_contents()
+
+
+def _without_anchor(heading: Tag) -> str:
+    for anchor in heading.select("a.headerlink"):
+        anchor.extract()
+    return heading.decode_contents()
 
 
 def _mend_headings(cell: Tag) -> None:

@@ -109,6 +109,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
             return content
         path, here = page.file.src_uri, page.file.url
         body = labs.own_page(content, path)
+        page.toc = get_toc(nested(labs.contents(body)))  # type: ignore[arg-type]
         self.problems += labs.dead_links(body, path, here, (file.url for file in files))
         return body
 

@@ -44,7 +44,8 @@ def code_block(source: str, language: str) -> str:
         lexer = TextLexer()
     code = highlight(source, lexer, FORMATTER)
     kind = f"language-{html.escape(language or 'text')} highlight"
-    return f'<div class="{kind}"><pre><span></span><code>{code}</code></pre></div>\n'
+    button = '<button class="copy" type="button">copy</button>' if language == "python" else ""
+    return f'<div class="{kind}">{button}<pre><span></span><code>{code}</code></pre></div>\n'
 
 
 def _quote(at: At) -> str:

@@ -50,7 +50,7 @@
     card.id = "preview-card"
     card.setAttribute("role", "tooltip")
     for (const block of found) card.append(document.importNode(block, true))
-    card.querySelectorAll(".headerlink, .claim-part, .md-clipboard").forEach((part) => part.remove())
+    card.querySelectorAll(".headerlink, .claim-part, button.copy").forEach((part) => part.remove())
     card.querySelectorAll("[id]").forEach((part) => part.removeAttribute("id"))
     for (const name of ["src", "href"]) {
       card.querySelectorAll(`[${name}]`).forEach((part) => {
