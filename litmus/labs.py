@@ -4,16 +4,20 @@ Its pages come with 590 KB of style, scripts that ask other hosts, and every cel
 cells are taken out of them and set like everything else on the site.
 """
 
+import base64
 import hashlib
 import html
 import re
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
+from PIL import Image
 
 from litmus import tex
+from litmus.addresses import relative_url
 from litmus.markdown.maths import DISPLAY, INLINE
 from litmus.problems import Problem
 from litmus.render import TocEntry
@@ -42,6 +46,23 @@ def own_page(body: str, file: str) -> str:
         f"{shown}<p class='lab-source'><a href='{name}' download>Download this lab</a>: one Python "
         "file that runs by itself, with nothing of this project.</p>"
     )
+
+
+def figures_apart(body: str, page: str) -> tuple[str, dict[str, bytes]]:
+    """Return a lab's page with its figures as files of their own, by their path on the site.
+
+    Inline they would have to arrive before the text does; apart, each loads when it comes in sight.
+    """
+    soup = BeautifulSoup(body, "html.parser")
+    figures: dict[str, bytes] = {}
+    for image in soup.select('img[src^="data:image/png;base64,"]'):
+        picture = base64.b64decode(str(image["src"]).partition(",")[2])
+        path = f"assets/figures/{hashlib.sha256(picture).hexdigest()[:16]}.png"
+        figures[path] = picture
+        width, height = Image.open(BytesIO(picture)).size
+        place = {"src": relative_url(path, page), "width": str(width), "height": str(height)}
+        image.attrs |= {**place, "loading": "lazy"}
+    return str(soup), figures
 
 
 def contents(body: str) -> list[TocEntry]:

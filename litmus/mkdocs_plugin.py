@@ -108,7 +108,9 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         if not page.file.src_uri.endswith(".py"):
             return content
         path, here = page.file.src_uri, page.file.url
-        body = labs.own_page(content, path)
+        body, figures = labs.figures_apart(labs.own_page(content, path), here)
+        for name, picture in figures.items():
+            files.append(File.generated(config, name, content=picture))
         page.toc = get_toc(nested(labs.contents(body)))  # type: ignore[arg-type]
         self.problems += labs.dead_links(body, path, here, (file.url for file in files))
         return body
