@@ -1,0 +1,529 @@
+"""Is weight decay really the same as a growing learning rate, and does it take all it says?"""
+
+import math
+from fractions import Fraction
+from random import Random
+
+import mpmath
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from snippets.exponential_lr import (
+    descend_with_decay,
+    descend_with_growing_rate,
+    growing_rate,
+    growth_root,
+    seeded_buffer,
+    sgd_step,
+)
+
+THEOREM = "decay-is-growing-rate-with-momentum"
+PLAIN = "decay-is-growing-rate"  # the one without momentum
+
+# ---------------------------------------------------------------------------------------------
+# For all values: the induction step as an identity of polynomials.
+#
+# The claim: the run without decay holds φ = θ/αᵗ and the buffer αᵗ(b − λ/(α − γ)θ). That is true at
+# the start. If one step keeps it true, whatever θ, b and the gradient are, it is true for ever.
+# The algorithm treats each coordinate alike and by itself, so one coordinate is as good as many.
+
+eta, decay, gamma, alpha, grown = sympy.symbols("eta lambda gamma alpha P", positive=True)
+t = sympy.symbols("t", integer=True, nonnegative=True)
+theta, buffer, *slopes = (np.array([s]) for s in sympy.symbols("theta b g0 g1 g2", real=True))
+QUADRATIC = alpha**2 - (1 + gamma - eta * decay) * alpha + gamma
+
+
+def remainder(vector, modulus=QUADRATIC):
+    """What is left of the one entry of a vector, modulo the quadratic: 0 if it is 0 for all values.
+
+    α is either root: the quadratic is all that is known of it. It is not γ, for γηλ is not 0.
+    """
+    (entry,) = vector
+    powers = sympy.expand_power_exp(entry).subs(alpha**t, grown)
+    numerator, denominator = sympy.fraction(sympy.together(powers))
+    assert sympy.rem(denominator, modulus, alpha) != 0
+    return sympy.expand(sympy.rem(sympy.expand(numerator), modulus, alpha))
+
+
+def without_decay(weights, buffer, grown, momentum=gamma):
+    """The weights and the buffer of the run without decay, when the rate has grown by α^(−2t)."""
+    return weights / grown, grown * seeded_buffer(weights, buffer, decay, momentum, alpha)
+
+
+def one_step(slope_of_twin, rate_of_twin, momentum=gamma):
+    """The weights and the buffer after step t, as the claim has them minus as they are."""
+    after = sgd_step(theta, buffer, slopes[0], eta, decay, momentum)
+    claimed = without_decay(*after, alpha * alpha**t, momentum)
+    before = without_decay(theta, buffer, alpha**t, momentum)
+    found = sgd_step(*before, slope_of_twin, rate_of_twin, 0, momentum)
+    return [c - f for c, f in zip(claimed, found, strict=True)]
+
+
+@pytest.mark.claim(THEOREM, by="certificate")
+def test_one_step_keeps_the_two_runs_together_for_all_values():
+    # the gradient at φ = θ/αᵗ is αᵗ times that at θ: this is where scale invariance enters
+    gaps = one_step(alpha**t * slopes[0], growing_rate(eta, alpha, t))
+    assert [remainder(gap) for gap in gaps] == [0, 0]
+    # and with weights from before the step instead of after, the buffer is as the claim has it
+    after, its_buffer = sgd_step(theta, buffer, slopes[0], eta, decay, gamma)
+    _, claimed = without_decay(after, its_buffer, alpha * alpha**t)
+    gap = claimed - alpha**t * (its_buffer - (1 - alpha) / eta * theta)
+    assert remainder(gap) == 0
+
+
+@pytest.mark.claim(THEOREM, by="certificate")
+def test_the_runs_start_together_and_stay_together_for_three_steps_for_all_values():
+    run = theta, buffer, eta, decay, gamma, 3
+    decayed = descend_with_decay(lambda t, weights: slopes[t], *run)
+    grown = descend_with_growing_rate(lambda t, weights: alpha**t * slopes[t], *run, alpha)
+    assert [remainder(alpha**t * grown[t] - decayed[t]) for t in range(4)] == [0, 0, 0, 0]
+
+
+@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+def test_control_with_a_gradient_that_does_not_scale_a_remainder_is_left():
+    gaps = one_step(slopes[1], growing_rate(eta, alpha, t))
+    assert all(remainder(gap) != 0 for gap in gaps)
+
+
+@pytest.mark.control(THEOREM, drops="^exponent")
+@pytest.mark.parametrize("offset", [0, -2], ids="exponent=-2t{:+d}".format)
+def test_control_with_another_exponent_a_remainder_is_left(offset):
+    weights, _ = one_step(alpha**t * slopes[0], eta * alpha ** (-2 * t + offset))
+    assert remainder(weights) != 0
+
+
+@pytest.mark.control(THEOREM, drops="^seed")
+def test_control_without_the_seed_a_remainder_is_left():
+    after, _ = sgd_step(theta, buffer, slopes[0], eta, decay, gamma)
+    unseeded, _ = sgd_step(theta, buffer, slopes[0], growing_rate(eta, alpha, 0), 0, gamma)
+    assert remainder(alpha * unseeded - after) != 0
+
+
+@pytest.mark.claim(PLAIN, by="certificate")
+def test_without_momentum_one_step_keeps_the_two_runs_together_for_all_values():
+    weights, _ = one_step(alpha**t * slopes[0], growing_rate(eta, alpha, t), momentum=0)
+    assert remainder(weights, alpha - (1 - eta * decay)) == 0
+    # and the rate is the one of the claim
+    kept = 1 - eta * decay
+    assert growing_rate(eta, alpha, t).subs(alpha, kept) == eta * kept ** (-2 * t - 1)
+
+
+@pytest.mark.control(PLAIN, drops="scale-invariant-loss")
+def test_control_without_momentum_a_gradient_that_does_not_scale_leaves_a_remainder():
+    weights, _ = one_step(slopes[1], growing_rate(eta, alpha, t), momentum=0)
+    assert remainder(weights, alpha - (1 - eta * decay)) != 0
+
+
+@pytest.mark.control(PLAIN, drops="^exponent")
+@pytest.mark.parametrize("offset", [0, -2], ids="exponent=-2t{:+d}".format)
+def test_control_without_momentum_another_exponent_leaves_a_remainder(offset):
+    weights, _ = one_step(alpha**t * slopes[0], eta * alpha ** (-2 * t + offset), momentum=0)
+    assert remainder(weights, alpha - (1 - eta * decay)) != 0
+
+
+# ---------------------------------------------------------------------------------------------
+# Exactly: rational numbers, on Lₜ(x) = xᵀAₜx / xᵀx with another matrix at every step.
+
+STEPS = 6
+RATE, DECAY, MOMENTUM = Fraction(1, 3), Fraction(2, 15), Fraction(1, 2)
+ROOTS = [Fraction(9, 10), Fraction(5, 9)]
+START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
+ZERO = 0 * START
+RUNNING = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
+
+
+def symmetric(seed):
+    random = Random(seed)
+    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
+    return half + half.T
+
+
+MATRICES = [symmetric(seed) for seed in range(STEPS)]
+
+
+def ratio_slope(t, weights):
+    square = weights @ weights
+    loss = weights @ MATRICES[t] @ weights / square
+    return 2 * (MATRICES[t] @ weights - loss * weights) / square
+
+
+def plain_slope(t, weights):
+    return MATRICES[t] @ weights / 10
+
+
+def exact_gap(decayed, grown, root):
+    """The largest share by which a coordinate of αᵗφₜ is off θₜ."""
+    gaps = [
+        root**t * phi - theta for t, (theta, phi) in enumerate(zip(decayed, grown, strict=True))
+    ]
+    assert len(gaps) == STEPS + 1
+    return max(abs(gap).max() / abs(theta).max() for gap, theta in zip(gaps, decayed, strict=True))
+
+
+def exact_runs(root, start_buffer, slope=ratio_slope, momentum=MOMENTUM):
+    run = slope, START, start_buffer, RATE, DECAY, momentum, STEPS
+    return descend_with_decay(*run), descend_with_growing_rate(*run, root)
+
+
+both_roots = pytest.mark.parametrize("root", ROOTS, ids="root={}".format)
+both_buffers = pytest.mark.parametrize("start_buffer", [ZERO, RUNNING], ids=["zero", "running"])
+
+
+@pytest.mark.claim(THEOREM, by="exact")
+@both_roots
+@both_buffers
+def test_in_rational_numbers_the_two_runs_agree_exactly_at_every_step(root, start_buffer):
+    assert exact_gap(*exact_runs(root, start_buffer), root) == 0
+
+
+@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+@both_roots
+@both_buffers
+def test_control_in_rational_numbers_a_loss_that_sees_the_length_parts_them(root, start_buffer):
+    assert exact_gap(*exact_runs(root, start_buffer, plain_slope), root) > Fraction(1, 10)
+
+
+@pytest.mark.control(THEOREM, drops="^seed")
+@both_roots
+@both_buffers
+def test_control_in_rational_numbers_the_unseeded_run_parts(root, start_buffer):
+    decayed, _ = exact_runs(root, start_buffer)
+    undone = start_buffer + DECAY / (root - MOMENTUM) * START  # which the seed cancels
+    _, unseeded = exact_runs(root, undone)
+    assert exact_gap(decayed, unseeded, root) > Fraction(1, 100)
+
+
+@pytest.mark.control(THEOREM, drops="^exponent")
+@both_roots
+@both_buffers
+@pytest.mark.parametrize("offset", [0, -2], ids="exponent=-2t{:+d}".format)
+def test_control_in_rational_numbers_another_exponent_parts_them(root, start_buffer, offset):
+    decayed, _ = exact_runs(root, start_buffer)
+    weights, buffer = START, seeded_buffer(START, start_buffer, DECAY, MOMENTUM, root)
+    grown = [weights]
+    for t in range(STEPS):
+        rate, slope = RATE * root ** (-2 * t + offset), ratio_slope(t, weights)
+        weights, buffer = sgd_step(weights, buffer, slope, rate, 0, MOMENTUM)
+        grown.append(weights)
+    assert exact_gap(decayed, grown, root) > Fraction(1, 100)
+
+
+@pytest.mark.control(THEOREM, drops="^real-roots")
+def test_control_no_real_root_makes_a_twin_when_the_discriminant_is_negative():
+    decay = Fraction(1, 2)  # ηλ = 1/6 is above (1 − √γ)²
+    mean = (1 + MOMENTUM - RATE * decay) / 2
+    assert mean**2 < MOMENTUM  # the roots are complex
+    # with the real part as α, or the modulus, the runs part in the second step at the latest
+    for root in (mean, Fraction(math.sqrt(MOMENTUM))):
+        run = ratio_slope, START, ZERO, RATE, decay, MOMENTUM, STEPS
+        grown = descend_with_growing_rate(*run, root)
+        assert exact_gap(descend_with_decay(*run), grown, root) > Fraction(1, 100)
+
+
+@pytest.mark.control(THEOREM, drops="iterates-never-zero")
+def test_control_a_start_buffer_that_leads_to_zero_ends_both_runs():
+    # b₋₁ such that θ₁ = θ₀ − η(γb₋₁ + ∇L₀(θ₀) + λθ₀) = 0
+    aimed = (START / RATE - ratio_slope(0, START) - DECAY * START) / MOMENTUM
+    for root in ROOTS:
+        run = ratio_slope, START, aimed, RATE, DECAY, MOMENTUM
+        assert not descend_with_decay(*run, 1)[-1].any()
+        assert not descend_with_growing_rate(*run, 1, root)[-1].any()
+        with pytest.raises(ZeroDivisionError):  # there is no gradient at 0
+            descend_with_decay(*run, 2)
+        with pytest.raises(ZeroDivisionError):
+            descend_with_growing_rate(*run, 2, root)
+
+
+@pytest.mark.claim(PLAIN, by="exact")
+def test_without_momentum_the_two_runs_agree_exactly_at_every_step():
+    root = 1 - RATE * DECAY
+    assert exact_gap(*exact_runs(root, ZERO, momentum=0), root) == 0
+
+
+@pytest.mark.control(PLAIN, drops="scale-invariant-loss")
+def test_control_without_momentum_a_loss_that_sees_the_length_parts_them():
+    root = 1 - RATE * DECAY
+    assert exact_gap(*exact_runs(root, ZERO, plain_slope, momentum=0), root) > Fraction(1, 10)
+
+
+@pytest.mark.control(PLAIN, drops="^exponent")
+@pytest.mark.parametrize("offset", [0, -2], ids="exponent=-2t{:+d}".format)
+def test_control_without_momentum_another_exponent_parts_them(offset):
+    root, grown = 1 - RATE * DECAY, [START]
+    for t in range(STEPS):
+        rate = RATE * root ** (-2 * t + offset)
+        grown.append(grown[t] - rate * ratio_slope(t, grown[t]))
+    decayed, _ = exact_runs(root, ZERO, momentum=0)
+    assert exact_gap(decayed, grown, root) > Fraction(1, 100)
+
+
+# ---------------------------------------------------------------------------------------------
+# In floats: a thousand steps on batches that change, and torch's own optimizer.
+
+LONG = 1000
+# Rounding enters 1000 times at 1e-16, and α, rounded once, puts 2t·1e-16 into the rate of step t;
+# both add up to about 1e-12 at worst, and at this rate the dynamics are stable and damp it. (Where
+# they are chaotic they amplify it, and a long run shows the rounding instead of the theorem.)
+DRIFT = 1e-11
+
+
+def batches(seed):
+    """Four batches of a linear model's inputs and targets, and a start."""
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(4, 16, 8, generator=generator, dtype=torch.float64)
+    noise = torch.randn(4, 16, generator=generator, dtype=torch.float64)
+    return inputs, inputs[..., 0].tanh() + noise / 10, inputs[0, 0]
+
+
+def float_slope(inputs, targets, plain=False):
+    def slope(t, weights):
+        weights = weights.detach().requires_grad_()
+        length = 1 if plain else weights.norm()
+        loss = (inputs[t % 4] @ weights / length - targets[t % 4]).square().mean()
+        return torch.autograd.grad(loss, weights)[0]
+
+    return slope
+
+
+def direction_gap(decayed, grown):
+    """The largest distance between the directions of the two runs at the same step."""
+    pairs = zip(decayed, grown, strict=True)
+    return max((theta / theta.norm() - phi / phi.norm()).norm().item() for theta, phi in pairs)
+
+
+def float_runs(seed, momentum, decay, steps=LONG, plain=False):
+    """Both runs at rate 0.1 from a buffer of zeros, and the root."""
+    inputs, targets, start = batches(seed)
+    root = growth_root(0.1, decay, momentum)
+    run = float_slope(inputs, targets, plain), start, 0 * start, 0.1, decay, momentum, steps
+    return descend_with_decay(*run), descend_with_growing_rate(*run, root), root
+
+
+seeds = pytest.mark.parametrize("seed", range(3), ids="seed={}".format)
+
+
+@pytest.mark.claim(THEOREM, by="float64")
+@pytest.mark.parametrize(("momentum", "decay"), [(0.9, 5e-3), (0.5, 5e-2)])
+@seeds
+def test_after_a_thousand_steps_the_two_runs_still_point_the_same_way(seed, momentum, decay):
+    decayed, grown, root = float_runs(seed, momentum, decay)
+    assert direction_gap(decayed, grown) < DRIFT
+    assert (root**LONG * grown[-1].norm() / decayed[-1].norm() - 1).abs() < DRIFT
+    assert grown[-1].norm() > 100 * decayed[-1].norm()
+
+
+@pytest.mark.claim(THEOREM, by="float64")
+def test_the_smaller_root_serves_as_well_while_its_rates_last():
+    inputs, targets, start = batches(0)
+    run = float_slope(inputs, targets), start, 0 * start, 0.1, 0.02, 0.9, 50
+    smaller = 0.9 / growth_root(0.1, 0.02, 0.9)  # the product of the roots is γ
+    assert direction_gap(descend_with_decay(*run), descend_with_growing_rate(*run, smaller)) < DRIFT
+
+
+@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+@seeds
+def test_control_on_a_loss_that_sees_the_length_the_two_runs_part(seed):
+    assert direction_gap(*float_runs(seed, 0.9, 5e-3, steps=10, plain=True)[:2]) > 1e-3
+
+
+@pytest.mark.control(THEOREM, drops="^seed")
+@seeds
+def test_control_without_the_seed_the_two_runs_part(seed):
+    inputs, targets, start = batches(seed)
+    slope, zero, root = float_slope(inputs, targets), 0 * start, growth_root(0.1, 5e-3, 0.9)
+    undone = -seeded_buffer(start, zero, 5e-3, 0.9, root)  # which the seed cancels
+    decayed = descend_with_decay(slope, start, zero, 0.1, 5e-3, 0.9, 100)
+    unseeded = descend_with_growing_rate(slope, start, undone, 0.1, 5e-3, 0.9, 100, root)
+    assert direction_gap(decayed, unseeded) > 1e-3
+
+
+@pytest.mark.control(THEOREM, drops="^exponent")
+@seeds
+def test_control_with_the_exponent_2t_the_two_runs_part(seed):
+    inputs, targets, weights = batches(seed)
+    slope, zero, root = float_slope(inputs, targets), 0 * weights, growth_root(0.1, 5e-2, 0.5)
+    decayed = descend_with_decay(slope, weights, zero, 0.1, 5e-2, 0.5, 100)
+    grown, buffer = [weights], seeded_buffer(weights, zero, 5e-2, 0.5, root)
+    for t in range(100):
+        rate = 0.1 * root ** (-2 * t)
+        weights, buffer = sgd_step(weights, buffer, slope(t, weights), rate, 0, 0.5)
+        grown.append(weights)
+    assert direction_gap(decayed, grown) > 1e-4
+
+
+@pytest.mark.claim(PLAIN, by="float64")
+@seeds
+def test_without_momentum_the_two_runs_still_point_the_same_way_after_a_thousand_steps(seed):
+    decayed, grown, root = float_runs(seed, momentum=0.0, decay=2e-2)
+    assert root == pytest.approx(1 - 0.1 * 2e-2, abs=1e-15)
+    assert direction_gap(decayed, grown) < DRIFT
+    assert (root**LONG * grown[-1].norm() / decayed[-1].norm() - 1).abs() < DRIFT
+
+
+@pytest.mark.control(PLAIN, drops="scale-invariant-loss")
+@seeds
+def test_control_without_momentum_on_a_loss_that_sees_the_length_the_two_runs_part(seed):
+    assert direction_gap(*float_runs(seed, 0.0, 2e-2, steps=100, plain=True)[:2]) > 1e-3
+
+
+@pytest.mark.claim(THEOREM, by="float64")
+@pytest.mark.parametrize(("decay", "momentum"), [(0.05, 0.9), (0.0, 0.5), (0.05, 0.0)])
+def test_a_step_is_the_step_of_the_optimizer_of_torch(decay, momentum):
+    inputs, targets, weights = batches(0)
+    slope, buffer = float_slope(inputs, targets), inputs[1, 1]
+    parameter = torch.nn.Parameter(weights.clone())
+    optimizer = torch.optim.SGD([parameter], lr=0.1, weight_decay=decay, momentum=momentum)
+    optimizer.state[parameter]["momentum_buffer"] = buffer.clone()
+    path = descend_with_decay(slope, weights, buffer, 0.1, decay, momentum, 200)
+    for t in range(200):
+        parameter.grad = slope(t, parameter.detach())
+        optimizer.step()
+        # the same operations in the same order, but for fused multiply-adds
+        assert (parameter.detach() - path[t + 1]).norm() < 1e-12 * path[t + 1].norm()
+
+
+# ---------------------------------------------------------------------------------------------
+# The functions themselves.
+
+
+@pytest.mark.claim(THEOREM, by="exact")
+def test_both_roots_lie_between_the_momentum_and_one_just_where_they_are_real_and_positive():
+    # On a grid of rational γ = s² and ηλ, the boundary ηλ = (1 − s)² included.
+    for s in (Fraction(k, 10) for k in range(1, 10)):
+        for product in ((1 - s) ** 2 * Fraction(k, 4) for k in range(1, 8)):
+            mean, discriminant = (1 + s**2 - product) / 2, ((1 + s**2 - product) / 2) ** 2 - s**2
+            assert (discriminant >= 0 and mean > 0) == (product <= (1 - s) ** 2)
+            if product <= (1 - s) ** 2:  # mean ∓ √discriminant lies in (γ, 1): compared by squares
+                assert s**2 < mean < 1
+                assert discriminant < min(1 - mean, mean - s**2) ** 2
+
+
+PRODUCTS = [1e-18, 1e-12, 1e-6, 1e-3, 0.1, 0.5, 0.9, 1 - 1e-6, 1 - 1e-12]  # of (1 − √γ)²
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.1, 0.5, 0.9, 0.999, 1 - 1e-6])
+@pytest.mark.parametrize("share", PRODUCTS)
+def test_the_root_is_right_to_its_last_digits(momentum, share):
+    product = share * (1 - math.sqrt(momentum)) ** 2
+    with mpmath.workdps(60):
+        gamma = mpmath.mpf(momentum)
+        mean = (1 + gamma - mpmath.mpf(product)) / 2
+        exact = mean + mpmath.sqrt(mean**2 - gamma)
+        distance = 1 - mpmath.mpf(product) / (1 - mpmath.sqrt(gamma)) ** 2
+        # α is next to 1, so half a digit of it is 1e-16; towards the double root, where dα/dη is
+        # without bound, the rounding of (1 − √γ)² counts for 1/√distance as much.
+        bound = 2e-16 * (1 + 4 * (1 - gamma) / mpmath.sqrt(abs(distance)))
+        assert abs(growth_root(product, 1.0, momentum) - exact) <= bound
+
+
+def test_control_the_textbook_formula_loses_the_digits_that_the_factors_keep():
+    momentum, product = 1 - 1e-6, 0.9 * 2.5e-13
+    mean = (1 + momentum - product) / 2
+    textbook = mean + math.sqrt(max(mean**2 - momentum, 0))
+    # with α at hand, ηλ = (1 − α)(α − γ)/α gives the product back
+    back = [(1 - a) * (a - momentum) / a for a in (growth_root(product, 1.0, momentum), textbook)]
+    assert abs(back[0] / product - 1) < 1e-8
+    assert abs(back[1] / product - 1) > 1e-5
+
+
+@pytest.mark.parametrize(
+    ("rate", "decay", "momentum", "root"),
+    [
+        (1 / 3, 2 / 15, 0.5, 0.9),
+        (Fraction(1, 3), Fraction(2, 15), Fraction(1, 2), 0.9),
+        (0.1, 5e-4, 0.9, 0.999497728368),  # growth 1.48123 an epoch of 391 steps
+        (0.1, 0.2, 0.0, 0.98),
+        (0.1, 0.0, 0.9, 1.0),
+        (0.0, 0.1, 0.9, 1.0),
+        (1.0, (1 - math.sqrt(0.9)) ** 2, 0.9, math.sqrt(0.9)),  # the double root
+        (0.5, 0.5, 0.25, 0.5),
+    ],
+)
+def test_the_root_has_its_value(rate, decay, momentum, root):
+    assert growth_root(rate, decay, momentum) == pytest.approx(root, abs=1e-8)
+    assert growth_root(decay, rate, momentum) == pytest.approx(root, abs=1e-8)
+
+
+def test_without_a_momentum_the_root_is_what_the_decay_leaves():
+    assert growth_root(0.1, 0.2) == 1 - 0.1 * 0.2
+
+
+@pytest.mark.parametrize(
+    ("accepted", "refused", "complaint"),
+    [
+        ((1.0, 0.0026, 0.9), (1.0, 0.0027, 0.9), r"ηλ must be at most \(1 − √γ\)² = 0.00263"),
+        ((0.5, 0.5, 0.25), (0.5, 0.5 + 1e-9, 0.25), "no real positive root"),
+        ((1.0, 0.999, 0.0), (1.0, 1.0, 0.0), "less than 1"),
+        ((1.0, 0.999, 0.0), (1.0, 1.5, 0.0), "less than 1"),
+        ((1.0, 0.0, 0.9), (1.0, 5.0, 0.9), "no real positive root"),  # here both are negative
+        ((0.1, 0.0, 0.0), (0.1, 0.0, -0.1), "momentum = -0.1"),
+        ((0.1, 0.0, 0.999), (0.1, 0.0, 1.0), "momentum = 1 "),
+        ((0.1, 0.0, 0.999), (0.1, 0.0, math.nan), "momentum = nan"),
+        ((0.1, 0.0, 0.5), (0.1, math.nan, 0.5), "no real positive root"),
+    ],
+)
+def test_what_has_no_real_positive_root_is_refused(accepted, refused, complaint):
+    assert 0 < growth_root(*accepted) <= 1
+    with pytest.raises(ValueError, match=complaint):
+        growth_root(*refused)
+
+
+def test_the_worked_example_has_its_rates_and_seeds():
+    larger, smaller = ROOTS
+    assert growing_rate(RATE, larger, 0) == Fraction(10, 27)
+    assert growing_rate(RATE, larger, 1) == Fraction(1000, 2187)
+    assert growing_rate(RATE, smaller, 1) == Fraction(243, 125)
+    assert (seeded_buffer(START, RUNNING, DECAY, MOMENTUM, larger) == RUNNING - START / 3).all()
+    seed = seeded_buffer(START, ZERO, DECAY, MOMENTUM, smaller)
+    assert (seed == -Fraction(12, 5) * START).all()
+
+
+ARGUMENTS = {
+    "gradient": ratio_slope,
+    "weights": START,
+    "buffer": RUNNING,
+    "rate": RATE,
+    "decay": DECAY,
+    "momentum": MOMENTUM,
+    "steps": 3,
+    "root": ROOTS[0],
+}
+CHANGED = {
+    "gradient": plain_slope,
+    "weights": START + 1,
+    "buffer": ZERO,
+    "rate": RATE / 2,
+    "decay": DECAY / 2,
+    "momentum": MOMENTUM / 2,
+    "steps": 2,
+    "root": ROOTS[1],
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_every_argument_of_the_runs_counts(name):
+    changed = {**ARGUMENTS, name: CHANGED[name]}
+    assert (
+        descend_with_growing_rate(**ARGUMENTS)[-1] != descend_with_growing_rate(**changed)[-1]
+    ).any()
+    if name != "root":
+        given = {key: value for key, value in ARGUMENTS.items() if key != "root"}
+        changed.pop("root")
+        assert (descend_with_decay(**given)[-1] != descend_with_decay(**changed)[-1]).any()
+
+
+def test_no_steps_leave_the_start_and_nothing_that_is_given_changes():
+    weights, buffer = START.copy(), RUNNING.copy()
+    run = {**ARGUMENTS, "weights": weights, "buffer": buffer}
+    (only,) = descend_with_growing_rate(**{**run, "steps": 0})
+    assert (only == START).all()
+    assert len(descend_with_growing_rate(**run)) == 4
+    assert (weights == START).all()
+    assert (buffer == RUNNING).all()
+
+
+def test_vectors_of_different_lengths_are_refused():
+    with pytest.raises(TypeError, match="buffer"):
+        sgd_step(START, START[:2], START, RATE, DECAY, MOMENTUM)

@@ -1,0 +1,192 @@
+"""Does gradient descent without decay lengthen the weights of a scale-invariant loss?"""
+
+from fractions import Fraction
+from itertools import pairwise
+from random import Random
+
+import matplotlib
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from snippets.exponential_lr import sgd_step
+from snippets.norm_growth import descend, draw_step
+
+ROUNDING = 1e-12  # float64 carries 16 digits; these sums have fewer than 1000 terms
+RATE, DECAY, MOMENTUM = Fraction(1, 3), Fraction(2, 15), Fraction(1, 2)
+NOTHING = np.array([Fraction(0)] * 3)
+
+
+@pytest.fixture(params=range(5), ids="seed={}".format)
+def problem(request):
+    """A symmetric 3×3 matrix and a vector, of small random integers as fractions."""
+    random = Random(request.param)
+    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
+    return half + half.T, np.array([Fraction(random.randint(1, 9)) for _ in range(3)])
+
+
+def ratio_slope(matrix, weights):
+    """∇L of the scale-invariant L(x) = xᵀAx / xᵀx, exactly."""
+    square = weights @ weights
+    loss = weights @ matrix @ weights / square
+    return 2 * (matrix @ weights - loss * weights) / square
+
+
+def plain_slope(matrix, weights):
+    """∇L of L(x) = xᵀx / 2: descent shortens the weights."""
+    return weights
+
+
+def excess(before, after, slope, rate=RATE):
+    """‖θ′‖² − ‖θ‖² − η²‖∇L(θ)‖², which is 0 where the proposition holds."""
+    return after @ after - before @ before - rate**2 * (slope @ slope)
+
+
+@pytest.mark.claim("norm-grows-without-decay", by="certificate")
+def test_one_step_on_any_function_of_the_ratios_is_the_hypotenuse_of_a_right_triangle():
+    # Every scale-invariant loss is such a function on the half space x > 0.
+    x, eta = sympy.symbols("x eta", positive=True)
+    y, z = sympy.symbols("y z", real=True)
+    loss = sympy.Function("f")(y / x, z / x)
+    weights = np.array([x, y, z])
+    slope = np.array([sympy.diff(loss, coordinate) for coordinate in (x, y, z)])
+    after, _ = sgd_step(weights, 0 * weights, slope, eta, 0, 0)
+    assert sympy.expand(after @ after - weights @ weights - eta**2 * (slope @ slope)) == 0
+
+
+@pytest.mark.claim("norm-grows-without-decay", by="exact")
+def test_the_squared_length_grows_by_exactly_the_squared_length_of_each_step(problem):
+    matrix, weights = problem
+    for t in range(5):
+        # another loss and another rate at every step
+        slope, rate = ratio_slope(matrix + t * np.diag([1, t, 2]), weights), RATE / (t + 1)
+        after, _ = sgd_step(weights, NOTHING, slope, rate, 0, 0)
+        assert excess(weights, after, slope, rate) == 0
+        assert after @ after > weights @ weights
+        weights = after
+
+
+@pytest.mark.control("norm-grows-without-decay", drops="scale-invariant-loss")
+def test_control_on_a_plain_loss_the_weights_shrink(problem):
+    matrix, weights = problem
+    slope = plain_slope(matrix, weights)
+    after, _ = sgd_step(weights, NOTHING, slope, RATE, 0, 0)
+    assert excess(weights, after, slope) == -2 * RATE * (weights @ weights)
+    assert after @ after < weights @ weights / 2
+
+
+@pytest.mark.control("norm-grows-without-decay", drops="^no-decay")
+def test_control_with_decay_the_weights_can_shrink(problem):
+    matrix, weights = problem
+    slope = (
+        ratio_slope(matrix, weights) / 100
+    )  # of the loss / 100, on which η = 1/3 is a small step
+    after, _ = sgd_step(weights, NOTHING, slope, RATE, DECAY, 0)
+    assert after @ after < weights @ weights * Fraction(95, 100)
+
+
+@pytest.mark.control("norm-grows-without-decay", drops="^no-momentum")
+def test_control_a_buffer_that_already_runs_can_shrink_the_weights(problem):
+    matrix, weights = problem
+    slope = ratio_slope(matrix, weights) / 100
+    after, _ = sgd_step(weights, weights, slope, RATE, 0, MOMENTUM)
+    assert after @ after < weights @ weights * Fraction(95, 100)
+
+
+@pytest.mark.control("norm-grows-without-decay", drops="^no-momentum")
+def test_control_from_the_second_step_on_momentum_is_not_orthogonal_to_the_weights(problem):
+    matrix, weights = problem
+    first = ratio_slope(matrix, weights)
+    weights, buffer = sgd_step(weights, NOTHING, first, RATE, 0, MOMENTUM)
+    slope = ratio_slope(matrix, weights)
+    after, buffer = sgd_step(weights, buffer, slope, RATE, 0, MOMENTUM)
+    # neither with the gradient as the step's length, nor with the buffer
+    assert excess(weights, after, slope) > 0
+    assert excess(weights, after, buffer) == 2 * RATE**2 * MOMENTUM * (first @ first) > 0
+
+
+# The snippet, in floats.
+
+
+def angle_loss(weights):
+    return 1 - weights[0] / weights.norm()
+
+
+START = torch.tensor([0.6, 0.8], dtype=torch.float64)
+
+
+@pytest.mark.claim("norm-grows-without-decay", by="float64")
+@pytest.mark.parametrize("rate", [0.01, 0.1, 1.0])
+def test_every_step_of_descent_is_the_hypotenuse_of_a_right_triangle(rate):
+    path = descend(angle_loss, START, rate, decay=0.0, steps=50)
+    squares = path.square().sum(dim=1)
+    slopes = torch.stack([torch.func.grad(angle_loss)(weights) for weights in path[:-1]])
+    growth = rate**2 * slopes.square().sum(dim=1)
+    assert (squares[1:] - squares[:-1] - growth).abs().max() < ROUNDING
+    assert growth[0] > 1e-5
+
+
+@pytest.mark.control("norm-grows-without-decay", drops="^no-decay")
+def test_control_descent_with_decay_shortens_the_weights():
+    norms = descend(angle_loss, START, 0.1, decay=0.1, steps=50).norm(dim=1)
+    assert norms[-1] < 0.7 * norms[0]
+
+
+@pytest.mark.control("norm-grows-without-decay", drops="scale-invariant-loss")
+def test_control_descent_on_a_plain_loss_shortens_the_weights():
+    norms = descend(lambda weights: weights @ weights, START, 0.1, 0.0, 10).norm(dim=1)
+    assert norms[-1] < 0.2 * norms[0]
+
+
+@pytest.mark.claim("norm-grows-without-decay", by="float64")
+def test_over_a_fixed_time_the_growth_vanishes_in_proportion_to_the_rate():
+    # So gradient flow, the limit, keeps the length. The growth is η·∫‖∇L‖² plus terms of order η².
+    def growth(rate):
+        path = descend(angle_loss, START, rate, decay=0.0, steps=round(2 / rate))
+        return (path[-1] @ path[-1] - 1).item()
+
+    growths = [growth(2.0**-k) for k in range(4, 9)]
+    ratios = [coarse / fine for coarse, fine in pairwise(growths)]
+    assert all(abs(ratio - 2) < 2 * 2.0**-k for k, ratio in enumerate(ratios, start=4))
+    assert growths[-1] < 4e-3 < 0.02 < growths[0]
+
+
+def test_the_step_is_that_of_the_optimizer():
+    parameter = torch.nn.Parameter(START.clone())
+    optimizer = torch.optim.SGD([parameter], lr=0.3, weight_decay=0.2)
+    for _ in range(20):
+        optimizer.zero_grad()
+        angle_loss(parameter).backward()
+        optimizer.step()
+    path = descend(angle_loss, START, 0.3, 0.2, 20)
+    assert (path[-1] - parameter.detach()).norm() < ROUNDING
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"loss": lambda weights: weights[1] / weights.norm()},
+        {"start": 2 * START},
+        {"rate": 0.2},
+        {"decay": 0.2},
+        {"steps": 4},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_every_argument_of_descend_counts(change):
+    given = {"loss": angle_loss, "start": START, "rate": 0.1, "decay": 0.1, "steps": 3}
+    assert not descend(**given)[-1].equal(descend(**{**given, **change})[-1])
+
+
+def test_the_picture_shows_the_step_from_the_weights_and_the_half_as_long_one_from_twice_them():
+    with matplotlib.rc_context({"backend": "agg"}):
+        draw_step(angle_loss, START, rate=1.0)
+        figure = matplotlib.pyplot.gcf()
+    arrows = [text for text in figure.axes[0].texts if hasattr(text, "xyann")]
+    ends = [(np.array(a.xyann), np.array(a.xy)) for a in arrows]
+    steps = [end - start for start, end in ends if start.any()]
+    matplotlib.pyplot.close(figure)
+    slope = torch.func.grad(angle_loss)(START).numpy()
+    np.testing.assert_allclose(steps[0], -slope, rtol=1e-12)
+    np.testing.assert_allclose(steps[1], -slope / 2, rtol=1e-12)

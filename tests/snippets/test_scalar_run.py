@@ -1,0 +1,325 @@
+"""Does dividing by the scalar run take the decay out of any schedule?"""
+
+import math
+from fractions import Fraction
+from random import Random
+
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from snippets.exponential_lr import growth_root, sgd_step
+from snippets.scalar_run import decay_free_rate, descend, scalar_run, scalar_step
+
+THEOREM = "any-schedule-has-a-decay-free-twin"
+
+# ---------------------------------------------------------------------------------------------
+# For all values: one step, whatever the rate, the decay, the momentum and the gradient are. The
+# start is c₀ = 1 and d₋₁ = 0, where the two runs are the same.
+
+eta, decay, gamma, c = sympy.symbols("eta lambda gamma c", positive=True)
+d, *entries = sympy.symbols("d theta b g h", real=True)
+theta, buffer, slope, other = (np.array([s]) for s in entries)
+
+
+def twin(weights, buffer, scalar, scalar_buffer):
+    """The weights and the buffer that the claim gives to the run without decay."""
+    return weights / scalar, scalar * buffer - scalar_buffer * weights
+
+
+def one_step(slope_of_twin, rate_of_twin=decay_free_rate):
+    """The weights and the buffer after a step, as the claim has them minus as they are."""
+    after = sgd_step(theta, buffer, slope, eta, decay, gamma)
+    scalar, scalar_buffer = scalar_step(c, d, eta, decay, gamma)
+    claimed = twin(*after, scalar, scalar_buffer)
+    found = sgd_step(
+        *twin(theta, buffer, c, d), slope_of_twin, rate_of_twin(eta, c, scalar), 0, gamma
+    )
+    return [sympy.simplify(a[0] - b[0]) for a, b in zip(claimed, found, strict=True)]
+
+
+@pytest.mark.claim(THEOREM, by="certificate")
+def test_one_step_keeps_the_two_runs_together_for_all_values():
+    assert one_step(c * slope) == [0, 0]  # by scale invariance ∇L(θ/c) = c∇L(θ)
+    assert [pair[0] for pair in twin(theta, buffer, 1, 0)] == [theta[0], buffer[0]]
+
+
+@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+def test_control_with_a_gradient_that_does_not_scale_something_is_left():
+    weights, buffers = one_step(other)
+    assert weights != 0
+    assert buffers != 0
+
+
+@pytest.mark.control(THEOREM, drops="^rates")
+@pytest.mark.parametrize(
+    "rate",
+    [lambda eta, c, after: eta / c**2, lambda eta, c, after: eta / after**2],
+    ids=["before", "after"],
+)
+def test_control_with_the_rate_divided_by_one_square_something_is_left(rate):
+    weights, _ = one_step(c * slope, rate)
+    assert weights != 0
+
+
+# ---------------------------------------------------------------------------------------------
+# Exactly: rational schedules without any order, on losses that change at every step.
+
+STEPS = 6
+START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
+ZERO = 0 * START
+RUNNING = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
+
+
+@pytest.fixture(params=range(4), ids="seed={}".format)
+def schedule(request):
+    """Rates, decays, some of them 0, and momenta, for six steps."""
+    random = Random(request.param)
+    rates = [Fraction(random.randint(1, 9), 20) for _ in range(STEPS)]
+    decays = [Fraction(random.randint(0, 4), 20) for _ in range(STEPS)]
+    momenta = [Fraction(random.randint(0, 9), 10) for _ in range(STEPS)]
+    return rates, decays, momenta
+
+
+def matrix(t):
+    random = Random(t)
+    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
+    return half + half.T
+
+
+MATRICES = [(-1) ** t * matrix(t) for t in range(STEPS)]  # the loss is climbed in every other step
+
+
+def ratio_slope(t, weights):
+    """∇L of L(x) = xᵀAₜx / xᵀx."""
+    square = weights @ weights
+    loss = weights @ MATRICES[t] @ weights / square
+    return 2 * (MATRICES[t] @ weights - loss * weights) / square
+
+
+def plain_slope(t, weights):
+    return MATRICES[t] @ weights / 10
+
+
+def gap(decayed, scalars, twin):
+    """The largest share by which a coordinate of cₜφₜ is off θₜ."""
+    triples = list(zip(decayed, scalars, twin, strict=True))
+    return max(abs(c * phi - theta).max() / abs(theta).max() for theta, c, phi in triples)
+
+
+both_buffers = pytest.mark.parametrize("start_buffer", [ZERO, RUNNING], ids=["zero", "running"])
+
+
+def exact_gap(schedule, start_buffer, slope=ratio_slope, rate=None):
+    rates, decays, momenta = schedule
+    scalars, decay_free = scalar_run(rates, decays, momenta)
+    if rate:
+        decay_free = list(map(rate, rates, scalars[:-1], scalars[1:]))
+    decayed = descend(slope, START, start_buffer, rates, decays, momenta)
+    twin = descend(slope, START, start_buffer, decay_free, [0] * STEPS, momenta)
+    assert len(twin) == STEPS + 1
+    return gap(decayed, scalars, twin)
+
+
+@pytest.mark.claim(THEOREM, by="exact")
+@both_buffers
+def test_in_rational_numbers_the_two_runs_agree_exactly_at_every_step(schedule, start_buffer):
+    assert exact_gap(schedule, start_buffer) == 0
+
+
+@pytest.mark.claim(THEOREM, by="exact")
+def test_they_agree_exactly_too_where_no_root_of_the_constant_schedule_is_real():
+    momentum, product = Fraction(1, 2), Fraction(1, 6)  # ηλ above (1 − √γ)²
+    assert product > (1 - math.sqrt(momentum)) ** 2
+    schedule = [Fraction(1, 3)] * 4, [3 * product] * 4, [momentum] * 4
+    scalars, decay_free = scalar_run(*schedule)
+    decayed = descend(ratio_slope, START, RUNNING, *schedule)
+    twin = descend(ratio_slope, START, RUNNING, decay_free, [0] * 4, schedule[2])
+    assert gap(decayed, scalars, twin) == 0
+
+
+@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+@both_buffers
+def test_control_in_rational_numbers_a_loss_that_sees_the_length_parts_them(schedule, start_buffer):
+    assert exact_gap(schedule, start_buffer, plain_slope) > Fraction(1, 100)
+
+
+@pytest.mark.control(THEOREM, drops="^rates")
+@both_buffers
+@pytest.mark.parametrize(
+    "rate",
+    [lambda eta, c, after: eta / c**2, lambda eta, c, after: eta / after**2],
+    ids=["before", "after"],
+)
+def test_control_in_rational_numbers_other_rates_part_them(schedule, start_buffer, rate):
+    assert exact_gap(schedule, start_buffer, rate=rate) > Fraction(1, 100)
+
+
+@pytest.mark.control(THEOREM, drops="iterates-never-zero")
+def test_control_a_start_buffer_that_leads_to_zero_ends_both_runs():
+    rates, decays, momenta = [Fraction(1, 3)] * 2, [Fraction(1, 5)] * 2, [Fraction(1, 2)] * 2
+    _, decay_free = scalar_run(rates, decays, momenta)
+    aimed = (START / rates[0] - ratio_slope(0, START) - decays[0] * START) / momenta[0]
+    for schedule in [(rates, decays), (decay_free, [0, 0])]:
+        first = [part[:1] for part in (*schedule, momenta)]
+        assert not descend(ratio_slope, START, aimed, *first)[-1].any()
+        with pytest.raises(ZeroDivisionError):  # there is no gradient at 0
+            descend(ratio_slope, START, aimed, *schedule, momenta)
+
+
+# ---------------------------------------------------------------------------------------------
+# In floats.
+
+ROUNDING = 1e-12  # some hundred steps, each rounded at 1e-16, in dynamics that are stable
+
+
+def beyond_zero(loss, steps):
+    """The gap of the two runs when the scalar run is followed through zero, as nobody should."""
+    gradient = torch.func.grad(loss)
+    rate, decay, momentum, zero = 0.5, 0.9, 0.5, torch.zeros(3, dtype=torch.float64)
+    theta = phi = torch.tensor([0.9, -0.3, 0.6], dtype=torch.float64)
+    b, b_twin, c, d = zero, zero, 1.0, 0.0
+    for _ in range(steps):
+        theta, b = sgd_step(theta, b, gradient(theta), rate, decay, momentum)
+        before, (c, d) = c, scalar_step(c, d, rate, decay, momentum)
+        phi, b_twin = sgd_step(
+            phi, b_twin, gradient(phi), decay_free_rate(rate, before, c), 0, momentum
+        )
+    return c, ((c * phi - theta).norm() / theta.norm()).item()
+
+
+def odd_loss(weights):
+    return weights[0] / weights.norm()
+
+
+def even_loss(weights):
+    return odd_loss(weights) ** 2
+
+
+@pytest.mark.control(THEOREM, drops="^positive-scalar")
+def test_control_beyond_a_scalar_that_is_not_positive_the_two_runs_part():
+    assert beyond_zero(odd_loss, 2)[0] > 0 > beyond_zero(odd_loss, 3)[0]
+    assert beyond_zero(odd_loss, 3)[1] < ROUNDING  # the first negative scalar is only divided by
+    assert beyond_zero(odd_loss, 4)[1] > 0.01
+    # a loss that takes no notice of the sign either would go on
+    assert beyond_zero(even_loss, 4)[1] < ROUNDING
+    with pytest.raises(ValueError, match=r"step 2 takes c to c_3 = -0\.\d+, which is not positive"):
+        scalar_run([0.5] * 4, [0.9] * 4, [0.5] * 4)
+
+
+@pytest.mark.claim(THEOREM, by="float64")
+@pytest.mark.parametrize("seed", range(3), ids="seed={}".format)
+def test_two_optimizers_of_torch_on_a_changing_schedule_point_the_same_way(seed):
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(4, 16, 8, generator=generator, dtype=torch.float64)
+    targets, start = inputs[..., 0].tanh(), inputs[0, 0]
+    steps = 400
+    rates = [0.1 * (1 + math.cos(math.pi * t / steps)) for t in range(steps)]
+    decays = [0.02 if t % 100 < 50 else 0.0 for t in range(steps)]
+    momenta = [0.5 + 0.4 * t / steps for t in range(steps)]
+    scalars, decay_free = scalar_run(rates, decays, momenta)
+    runs = []
+    for schedule in [(rates, decays, momenta), (decay_free, [0.0] * steps, momenta)]:
+        weights = torch.nn.Parameter(start.clone())
+        optimizer = torch.optim.SGD([weights], lr=0.0, momentum=0.5)
+        path = [start]
+        for t, (rate, decay, momentum) in enumerate(zip(*schedule, strict=True)):
+            optimizer.param_groups[0].update(lr=rate, weight_decay=decay, momentum=momentum)
+            optimizer.zero_grad()
+            outputs = inputs[t % 4] @ weights / weights.norm()
+            (outputs - targets[t % 4]).square().mean().backward()
+            optimizer.step()
+            path.append(weights.detach().clone())
+        runs.append(path)
+    decayed, twin = runs
+    assert gap(decayed, scalars, twin) < ROUNDING
+    assert scalars[-1] < 0.5
+
+
+def test_descend_is_the_optimizer_of_torch():
+    slope = torch.func.grad(odd_loss)
+    start, buffer = torch.tensor([[3.0, -1.0, 2.0], [0.1, 0.2, 0.3]], dtype=torch.float64)
+    schedule = [0.1, 0.3, 0.2], [0.1, 0.0, 0.2], [0.9, 0.5, 0.0]
+    weights = torch.nn.Parameter(start.clone())
+    optimizer = torch.optim.SGD([weights], momentum=0.9)
+    optimizer.state[weights]["momentum_buffer"] = buffer.clone()
+    for rate, decay, momentum in zip(*schedule, strict=True):
+        optimizer.param_groups[0].update(lr=rate, weight_decay=decay, momentum=momentum)
+        weights.grad = slope(weights.detach())
+        optimizer.step()
+    path = descend(lambda t, weights: slope(weights), start, buffer, *schedule)
+    assert (path[-1] - weights.detach()).norm() < ROUNDING
+
+
+# ---------------------------------------------------------------------------------------------
+# The functions themselves.
+
+
+def test_with_a_constant_schedule_the_rates_soon_grow_by_the_same_factor():
+    _, rates = scalar_run([0.1] * 300, [0.02] * 300, [0.9] * 300)
+    # the share of the smaller root has died out like (γ/α²)ᵗ = 0.95ᵗ
+    assert rates[-1] / rates[-2] == pytest.approx(growth_root(0.1, 0.02, 0.9) ** -2, rel=1e-5)
+
+
+def test_without_momentum_the_scalars_are_what_the_decays_leave():
+    scalars, rates = scalar_run([0.5, 0.1], [0.2, 0.3], [0.0, 0.0])
+    assert scalars == pytest.approx([1, 0.9, 0.9 * 0.97], rel=1e-15)
+    assert rates == pytest.approx([0.5 / 0.9, 0.1 / (0.9 * 0.9 * 0.97)], rel=1e-15)
+
+
+def test_momentum_repeats_the_decay_of_the_steps_before():
+    half = Fraction(1, 2)
+    scalars, rates = scalar_run([half] * 2, [Fraction(1, 5)] * 2, [half] * 2)
+    # d₀ = 1/5, c₁ = 9/10, d₁ = 1/10 + 9/50 = 7/25, c₂ = 9/10 − 7/50
+    assert scalars == [1, Fraction(9, 10), Fraction(19, 25)]
+    assert rates == [Fraction(5, 9), half / Fraction(9, 10) / Fraction(19, 25)]
+
+
+def test_no_steps_leave_one():
+    assert scalar_run([], [], []) == ([1], [])
+
+
+@pytest.mark.parametrize(
+    ("accepted", "refused", "complaint"),
+    [
+        (([0.1], [0.9], [0.0]), ([0.1], [10.0], [0.0]), "step 0 takes c to c_1 = 0, "),
+        (([0.1], [9.0], [0.0]), ([0.1], [11.0], [0.0]), "step 0 takes c to c_1 = -0.1"),
+        (([1, 0.1], [0, 9], [0, 0]), ([1, 0.1], [0, 11], [0, 0]), "step 1 takes c to c_2 = -0.1"),
+        (([1, 1], [0.5, 0], [0, 0.5]), ([1, 1], [0.5, 0], [0, 2]), "step 1 takes c to c_2 = -0.5"),
+        (([0.1], [0.1], [0.0]), ([math.nan], [0.1], [0.0]), "step 0 takes c to c_1 = nan"),
+        (([0.1], [0.1], [0.0]), ([0.1] * 2, [0.1], [0.0]), "2 rates, 1 decays and 1 momenta"),
+        (([0.1], [0.1], [0.0]), ([0.1], [], [0.0]), "1 rates, 0 decays and 1 momenta"),
+        (([0.1], [0.1], [0.0]), ([0.1], [0.1], [0.0, 0.0]), "1 rates, 1 decays and 2 momenta"),
+    ],
+)
+def test_what_has_no_positive_scalar_at_every_step_is_refused(accepted, refused, complaint):
+    assert all(c > 0 for c in scalar_run(*accepted)[0])
+    with pytest.raises(ValueError, match=complaint):
+        scalar_run(*refused)
+
+
+def test_schedules_of_different_lengths_are_refused():
+    with pytest.raises(ValueError, match="shorter"):
+        descend(ratio_slope, START, ZERO, [1, 1], [0], [0, 0])
+
+
+@pytest.mark.parametrize("name", ["gradient", "weights", "buffer", "rates", "decays", "momenta"])
+def test_every_argument_of_descend_counts(name):
+    given = {
+        "gradient": ratio_slope,
+        "weights": START,
+        "buffer": RUNNING,
+        "rates": [Fraction(1, 3)] * 2,
+        "decays": [Fraction(1, 5)] * 2,
+        "momenta": [Fraction(1, 2)] * 2,
+    }
+    changed = {
+        "gradient": plain_slope,
+        "weights": START + 1,
+        "buffer": ZERO,
+        "rates": [Fraction(1, 3), Fraction(1, 4)],
+        "decays": [Fraction(1, 5), Fraction(1, 6)],
+        "momenta": [Fraction(1, 2), Fraction(1, 3)],
+    }
+    assert (descend(**given)[-1] != descend(**{**given, name: changed[name]})[-1]).any()

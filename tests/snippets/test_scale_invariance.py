@@ -1,0 +1,265 @@
+"""Do losses that see only the direction of their weights behave as the lemmas say?"""
+
+from functools import partial
+
+import pytest
+import sympy
+import torch
+from torch import nn
+
+from snippets.scale_invariance import gradient, normalized_mse, radial_share
+
+ROUNDING = 1e-12  # float64 carries 16 digits; these sums have fewer than 1000 terms
+NEGLIGIBLE = 1e-100  # batch norm's eps, below the rounding of any variance; torch refuses 0
+
+
+@pytest.fixture(params=range(5), ids="seed={}".format)
+def data(request):
+    """Inputs (n, d), targets (n) and weights (d) of one random regression problem."""
+    generator = torch.Generator().manual_seed(request.param)
+    return [
+        torch.randn(*shape, generator=generator, dtype=torch.float64)
+        for shape in [(32, 8), (32,), (8,)]
+    ]
+
+
+def batch_norm_net(eps):
+    """A network with batch norm after each trained layer, its trained weights and its loss.
+
+    The loss takes the number of a layer and that layer's weights, flat, the others as they are.
+    """
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv1d(1, 4, 3, bias=False),
+        nn.BatchNorm1d(4, eps=eps, affine=False),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(24, 6, bias=False),
+        nn.BatchNorm1d(6, eps=eps, affine=False),
+        nn.ReLU(),
+        nn.Linear(6, 3).requires_grad_(False),
+    ).double()
+    inputs, labels = torch.randn(32, 1, 8, dtype=torch.float64), torch.randint(3, (32,))
+    state = {name: value.detach() for name, value in net.state_dict().items()}
+    names = ["0.weight", "4.weight"]
+
+    def loss(layer, weights):
+        # The running statistics are cloned, for torch writes into them in training mode.
+        given = {name: value.clone() for name, value in state.items()}
+        given[names[layer]] = weights.view_as(state[names[layer]])
+        logits = torch.func.functional_call(net, given, inputs)
+        return nn.functional.cross_entropy(logits, labels)
+
+    return loss, [state[name].flatten() for name in names]
+
+
+def plain_mse(weights, inputs, targets):
+    return (inputs @ weights - targets).square().mean()
+
+
+# The definition.
+
+
+@pytest.mark.claim("scale-invariant-loss", by="float64")
+@pytest.mark.parametrize("c", [1e-3, 0.5, 7.0, 1e3])
+def test_the_normalized_error_is_the_same_at_any_length_of_the_weights(data, c):
+    inputs, targets, weights = data
+    stretched = normalized_mse(c * weights, inputs, targets)
+    assert abs(stretched / normalized_mse(weights, inputs, targets) - 1) < ROUNDING
+
+
+@pytest.mark.claim("scale-invariant-loss", by="float64")
+@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize("c", [1e-3, 0.5, 7.0, 1e3])
+def test_a_batch_norm_net_with_negligible_eps_is_scale_invariant_in_each_layer(layer, c):
+    loss, weights = batch_norm_net(NEGLIGIBLE)
+    assert abs(loss(layer, c * weights[layer]) / loss(layer, weights[layer]) - 1) < ROUNDING
+
+
+@pytest.mark.control("scale-invariant-loss", drops="^positive")
+def test_control_turning_the_weights_around_changes_the_normalized_error(data):
+    inputs, targets, weights = data
+    turned = normalized_mse(-weights, inputs, targets)
+    assert abs(turned / normalized_mse(weights, inputs, targets) - 1) > 1e-3
+
+
+@pytest.mark.control("scale-invariant-loss", drops="^positive")
+@pytest.mark.parametrize("layer", [0, 1])
+def test_control_turning_a_layer_around_changes_a_batch_norm_net_with_relu(layer):
+    loss, weights = batch_norm_net(NEGLIGIBLE)
+    assert abs(loss(layer, -weights[layer]) / loss(layer, weights[layer]) - 1) > 1e-3
+
+
+@pytest.mark.control("scale-invariant-loss", drops="^nonzero")
+def test_control_at_zero_no_value_fits_all_directions(data):
+    inputs, targets, weights = data
+    assert normalized_mse(0 * weights, inputs, targets).isnan()
+    # nor can one be put there: however close to zero, the value depends on the side
+    near = [normalized_mse(1e-9 * w, inputs, targets) for w in (weights, -weights)]
+    assert abs(near[0] / near[1] - 1) > 1e-3
+
+
+@pytest.mark.parametrize("layer", [0, 1])
+def test_with_the_default_eps_a_batch_norm_net_sees_the_length_of_short_weights(layer):
+    loss, weights = batch_norm_net(1e-5)
+    assert abs(loss(layer, 1e-3 * weights[layer]) / loss(layer, weights[layer]) - 1) > 1e-2
+
+
+# The gradient is orthogonal to the weights, and inversely homogeneous.
+
+x, y, z, c = sympy.symbols("x y z c", positive=True)  # the chart x > 0; y and z may be anything
+y, z = sympy.symbols("y z", real=True)
+some_function = sympy.Function("f")
+
+
+def symbolic_gradient(loss):
+    return [sympy.diff(loss, coordinate) for coordinate in (x, y, z)]
+
+
+def times_weights(slope):
+    return sympy.expand(sum(part * place for part, place in zip(slope, (x, y, z), strict=True)))
+
+
+# On the half space x > 0 a function is scale invariant just if it is some f(y/x, z/x), and every
+# nonzero vector lies in such a half space once its coordinates are put in order and sign. The proof
+# is the same in any dimension; three coordinates already have directions that differ in kind.
+@pytest.mark.claim("gradient-is-orthogonal", by="certificate")
+def test_every_differentiable_function_of_the_ratios_has_a_gradient_orthogonal_to_the_point():
+    assert times_weights(symbolic_gradient(some_function(y / x, z / x))) == 0
+
+
+@pytest.mark.control("gradient-is-orthogonal", drops="scale-invariant-loss")
+def test_control_a_function_of_the_coordinates_themselves_does_not():
+    product = times_weights(symbolic_gradient(some_function(x, y, z)))
+    assert product != 0
+    assert product.subs(some_function(x, y, z), x**2 + y).doit() == 2 * x**2 + y
+
+
+@pytest.mark.claim("gradient-is-orthogonal", by="float64")
+def test_gradient_of_the_normalized_error_has_no_radial_part(data):
+    inputs, targets, weights = data
+    loss = partial(normalized_mse, inputs=inputs, targets=targets)
+    assert radial_share(gradient(loss, weights), weights) < ROUNDING
+
+
+@pytest.mark.claim("gradient-is-orthogonal", by="float64")
+@pytest.mark.parametrize("layer", [0, 1])
+def test_gradient_of_a_batch_norm_net_has_no_radial_part_in_any_layer(layer):
+    loss, weights = batch_norm_net(NEGLIGIBLE)
+    slope = gradient(partial(loss, layer), weights[layer])
+    assert slope.norm() > 1e-3
+    assert radial_share(slope, weights[layer]) < ROUNDING
+
+
+@pytest.mark.control("gradient-is-orthogonal", drops="scale-invariant-loss")
+def test_control_gradient_of_a_plain_loss_has_a_radial_part(data):
+    inputs, targets, weights = data
+    slope = gradient(partial(plain_mse, inputs=inputs, targets=targets), weights)
+    assert radial_share(slope, weights) > 0.1
+
+
+@pytest.mark.control("gradient-is-orthogonal", drops="scale-invariant-loss")
+@pytest.mark.parametrize("layer", [0, 1])
+def test_control_with_the_default_eps_the_gradient_of_short_weights_has_a_radial_part(layer):
+    loss, weights = batch_norm_net(1e-5)
+    short = 1e-3 * weights[layer]
+    assert radial_share(gradient(partial(loss, layer), short), short) > 1e-4  # rounding is 1e-16
+
+
+@pytest.mark.control("gradient-is-orthogonal", drops="differentiable-away-from-zero")
+def test_control_where_a_loss_only_has_partial_derivatives_they_may_be_all_radial():
+    def loss(x, y, z):
+        """Scale invariant, continuous away from 0, not differentiable at (1, 1, 1)."""
+        product = (2 * x - y - z) * (2 * y - z - x) * (2 * z - x - y)
+        apart = (x - y) ** 2 + (y - z) ** 2 + (z - x) ** 2
+        return product / apart / sympy.sqrt(x**2 + y**2 + z**2)
+
+    assert sympy.simplify(loss(c * x, c * y, c * z) - loss(x, y, z)) == 0
+    h = sympy.symbols("h", real=True)
+    # On each line through (1, 1, 1) along an axis the loss is smooth; at the point itself it is 0.
+    lines = [loss(1 + h, 1, 1), loss(1, 1 + h, 1), loss(1, 1, 1 + h)]
+    assert [sympy.limit(line, h, 0) for line in lines] == [0, 0, 0]
+    partials = [sympy.limit(line / h, h, 0) for line in lines]
+    assert partials == [1 / sympy.sqrt(3)] * 3  # along the weights, where it should be orthogonal
+
+
+@pytest.mark.claim("gradient-is-inverse-homogeneous", by="certificate")
+def test_every_differentiable_function_of_the_ratios_has_an_inversely_homogeneous_gradient():
+    slope = symbolic_gradient(some_function(y / x, z / x))
+    stretched = [part.subs({x: c * x, y: c * y, z: c * z}, simultaneous=True) for part in slope]
+    assert [sympy.expand(c * s - p) for s, p in zip(stretched, slope, strict=True)] == [0, 0, 0]
+
+
+@pytest.mark.control("gradient-is-inverse-homogeneous", drops="scale-invariant-loss")
+def test_control_the_gradient_of_the_ratios_times_a_length_is_not_inversely_homogeneous():
+    slope = symbolic_gradient(x * some_function(y / x, z / x))  # homogeneous of degree one
+    stretched = [part.subs({x: c * x, y: c * y, z: c * z}, simultaneous=True) for part in slope]
+    assert all(sympy.expand(c * s - p) != 0 for s, p in zip(stretched, slope, strict=True))
+
+
+@pytest.mark.claim("gradient-is-inverse-homogeneous", by="float64")
+@pytest.mark.parametrize("c", [1e-3, 0.5, 1e3])
+def test_weights_c_times_longer_have_a_gradient_c_times_shorter(data, c):
+    inputs, targets, weights = data
+    loss = partial(normalized_mse, inputs=inputs, targets=targets)
+    slope = gradient(loss, weights)
+    assert (c * gradient(loss, c * weights) - slope).norm() < ROUNDING * slope.norm()
+
+
+@pytest.mark.claim("gradient-is-inverse-homogeneous", by="float64")
+@pytest.mark.parametrize("layer", [0, 1])
+@pytest.mark.parametrize("c", [1e-3, 0.5, 1e3])
+def test_a_layer_of_a_batch_norm_net_c_times_longer_has_a_gradient_c_times_shorter(layer, c):
+    loss, weights = batch_norm_net(NEGLIGIBLE)
+    slope = gradient(partial(loss, layer), weights[layer])
+    stretched = gradient(partial(loss, layer), c * weights[layer])
+    assert (c * stretched - slope).norm() < ROUNDING * slope.norm()
+
+
+@pytest.mark.control("gradient-is-inverse-homogeneous", drops="scale-invariant-loss")
+def test_control_a_plain_loss_has_a_longer_gradient_at_longer_weights(data):
+    inputs, targets, weights = data
+    loss = partial(plain_mse, inputs=inputs, targets=targets)
+    slope = gradient(loss, weights)
+    assert (2 * gradient(loss, 2 * weights) - slope).norm() > slope.norm()
+
+
+@pytest.mark.control("gradient-is-inverse-homogeneous", drops="scale-invariant-loss")
+@pytest.mark.parametrize("layer", [0, 1])
+def test_control_with_the_default_eps_short_weights_do_not_have_a_long_gradient(layer):
+    loss, weights = batch_norm_net(1e-5)
+    slope = gradient(partial(loss, layer), weights[layer])
+    short = gradient(partial(loss, layer), 1e-3 * weights[layer])
+    assert (1e-3 * short - slope).norm() > 0.1 * slope.norm()
+
+
+# The functions themselves.
+
+
+def test_the_normalized_error_uses_weights_inputs_and_targets(data):
+    inputs, targets, weights = data
+    error = normalized_mse(weights, inputs, targets)
+    assert error == pytest.approx(plain_mse(weights / weights.norm(), inputs, targets).item())
+    assert normalized_mse(weights.flip(0), inputs, targets) != error
+    assert normalized_mse(weights, -inputs, targets) != error
+    assert normalized_mse(weights, inputs, -targets) != error
+
+
+def test_gradient_is_that_of_the_loss_and_leaves_no_trace(data):
+    _, _, weights = data
+    weights.requires_grad_()
+    assert gradient(lambda w: w @ w, weights).equal(2 * weights.detach())
+    assert weights.grad is None
+
+
+def test_radial_share_runs_from_tangent_to_radial_and_ignores_length_and_sign():
+    e1, e2 = torch.eye(2, dtype=torch.float64)
+    assert radial_share(e1, e2) == 0
+    assert radial_share(-3 * e1, 1e-20 * e1) == 1
+    assert radial_share(e1 + e2, e1) == pytest.approx(0.5**0.5)
+
+
+def test_a_matrix_of_weights_is_refused(data):
+    inputs, targets, _ = data
+    with pytest.raises(TypeError, match="weights"):
+        normalized_mse(weights=inputs, inputs=inputs, targets=targets)
