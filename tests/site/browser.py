@@ -1,0 +1,54 @@
+"""A real browser, and a server on this machine, for tests and benchmarks of the site."""
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Error, sync_playwright
+
+NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+# Without the sandbox Chromium also runs as root, as in a container; it shows our own pages only.
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing: a line a request would bury the tests' own words."""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder on a free port of this machine; yield the address, which ends in a slash."""
+    handler = partial(_Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Yield a Chromium: the system's, or else Playwright's own.
+
+    Without one the tests are skipped, except where CI=true: there a missing browser is a failure.
+    """
+    system = next(filter(None, map(shutil.which, NAMES)), None)
+    with sync_playwright() as playwright:
+        try:
+            chromium = playwright.chromium.launch(executable_path=system, args=FLAGS)
+        except Error as error:
+            if os.environ.get("CI") == "true" or system:
+                raise
+            pytest.skip(f"no Chromium here: {error.message.splitlines()[0]}")
+        yield chromium
+        chromium.close()
