@@ -11,7 +11,7 @@ from litmus.notes import Note, walk
 from litmus.vault import Vault
 
 SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\bcf\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bal\.)\s+")
-RELATIONS = ["used in proofs", "embedded", "mentioned"]
+RELATIONS = ["used in proofs", "embedded", "mentioned"]  # the strongest first
 
 
 @dataclass(frozen=True)
@@ -24,25 +24,24 @@ class Backlink:
 
 
 def backlinks(vault: Vault, claims: Claims) -> dict[str, list[Backlink]]:
-    """Return for each note the links to it from other notes, by relation, each source once."""
-    found: dict[str, dict[tuple[str, str], Backlink]] = defaultdict(dict)
+    """Return for each note the links to it from others, by relation, each source once."""
+    found: dict[str, dict[str, Backlink]] = defaultdict(dict)
     for note in vault.notes.values():
-        used = set()
-        if note.name in claims and claims[note.name].note is note:
-            used = {claims[name].note.path for name in claims[note.name].uses}
-        for token, sentence in _links(note):
+        claim = claims.get(note.name)
+        used, proofs = set(), set()
+        if claim and claim.note is note:
+            used = {claims[name].note.path for name in claim.uses}
+            proofs = {id(token) for proof in claim.proofs for token in proof}
+        for block, token, sentence in _links(note):
             target = vault.resolve(token.meta["target"], note.path)
             if not target or target == note.path:
                 continue
-            relation = (
-                "embedded"
-                if token.type == "embed"
-                else "used in proofs"
-                if target in used
-                else "mentioned"
-            )
+            in_proof = target in used and id(block) in proofs
+            relation = RELATIONS[0 if in_proof else 1 if token.type == "embed" else 2]
             link = Backlink(note.path, relation, tuple(sentence))
-            found[target].setdefault((relation, note.path), link)
+            known = found[target].get(note.path)
+            if not known or RELATIONS.index(relation) < RELATIONS.index(known.relation):
+                found[target][note.path] = link
     return {
         target: sorted(
             links.values(), key=lambda link: (RELATIONS.index(link.relation), link.source)
@@ -51,14 +50,15 @@ def backlinks(vault: Vault, claims: Claims) -> dict[str, list[Backlink]]:
     }
 
 
-def _links(note: Note) -> Iterator[tuple[Token, list[Token]]]:
+def _links(note: Note) -> Iterator[tuple[Token, Token, list[Token]]]:
+    """Yield the blocks with links, the links, and the sentences that they stand in."""
     for block in note.tokens:
         if block.type == "embed":
-            yield block, []
+            yield block, block, []
         for part in _sentences(block.children or []) if block.type == "inline" else []:
             for token in walk(part):
                 if token.type in {"wikilink", "embed"}:
-                    yield token, part
+                    yield block, token, part
 
 
 def _sentences(tokens: list[Token]) -> Iterator[list[Token]]:

@@ -56,7 +56,7 @@ class Recorder:
             self.items[_test(item)].append(item)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        self.deselected |= {_test(item) for item in items}
+        self.deselected |= {_test(item) for item in items if _marks(item)}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.outcome != "passed":
