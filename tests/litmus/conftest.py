@@ -1,0 +1,103 @@
+"""What tests of the engine share: small projects on disk, and one process that runs snippets."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from litmus.project import Project
+from litmus.render import Site
+from litmus.runs import Runner
+
+
+def write_files(root, files):
+    """Write texts and bytes below a folder, by path."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            path.write_text(content, encoding="utf-8")
+
+
+@dataclass
+class SmallProject:
+    """A project of a few files in a folder of its own."""
+
+    root: Path
+    runner: Runner
+
+    def write(self, files):
+        write_files(self.root, files)
+
+    def read(self):
+        return Project.read(self.root, self.root / "docs")
+
+    def site(self):
+        project = self.read()
+        return Site(self.root, project.vault, project.claims, project.references, self.runner)
+
+    def render(self, path):
+        """Return one note as it stands on its page, with its problems as lines of text."""
+        site = self.site()
+        rendered = site.render(site.vault.notes[path])
+        return rendered.html, [str(problem) for problem in rendered.problems]
+
+
+class SharedRunner(Runner):
+    """A runner whose snippets run in the fork server of another, which outlives it."""
+
+    def __init__(self, root, server):
+        super().__init__(root, seconds=1.0)  # only what is meant to hang takes as long
+        self.server = server
+
+    def _ask(self, request):
+        return self.server._ask(request)
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory):
+    """One process with torch for all tests: to start it takes longer than all that it runs."""
+    server = Runner(tmp_path_factory.mktemp("server"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def runner_of(fork_server):
+    """A function that returns a runner for the project in a folder."""
+    return lambda root: SharedRunner(root, fork_server)
+
+
+@pytest.fixture(scope="session")
+def project_in(runner_of):
+    """A function that writes files, by path from a folder, and returns the project they make."""
+
+    def make(root, files):
+        small = SmallProject(root, runner_of(root))
+        small.write(files)
+        return small
+
+    return make
+
+
+@pytest.fixture
+def project(project_in, tmp_path):
+    """The same for a folder of the test's own."""
+    return partial(project_in, tmp_path)
+
+
+@pytest.fixture
+def claims_of(project):
+    """A function that returns the claims of a vault, given the notes in docs/claims by name."""
+
+    def make(notes):
+        files = {f"docs/claims/{name}.md": text for name, text in notes.items()}
+        return project(files).read().claims
+
+    return make

@@ -1,0 +1,81 @@
+"""Does a note know who links to it, how, and in which sentence?"""
+
+import pytest
+
+from litmus.backlinks import backlinks
+from litmus.pages import Pages
+
+
+@pytest.fixture
+def linked(project):
+    """A function that returns who links to docs/claims/c.md: source, relation and sentence."""
+
+    def find(notes):
+        small = project({"docs/claims/c.md": "---\nkind: lemma\n---\n# C\n\nx", **notes})
+        found = small.read()
+        pages = Pages(found, small.site())
+        links = backlinks(found.vault, found.claims).get("claims/c.md", [])
+        return [
+            (link.source, link.relation, str(pages.linked_from([link], "claims/c/")[0]["sentence"]))
+            for link in links
+        ]
+
+    return find
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("One. Two [[c]] here. Three.", "Two <strong>c</strong> here."),
+        ("One [[c|label]].\nTwo.", "One <strong>label</strong>."),
+        ("One? See [[c]]! Two.", "See <strong>c</strong>!"),
+        ("See cf. [[c]], e.g. now. Two.", "See cf. <strong>c</strong>, e.g. now."),
+        ("*One. Two [[c]]. Three.*", "<em>One. Two <strong>c</strong>. Three.</em>"),
+        ("If $x. y$ then [[c]]. Two.", 'If <span class="tex">x. y</span> then <strong>c</strong>.'),
+        ("- One.\n- Two [[c]]", "Two <strong>c</strong>"),
+        ("| a. b |\n|---|\n| [[c]] |", "<strong>c</strong>"),
+        ("See [[c]][^1]. Two.\n\n[^1]: foot", "See <strong>c</strong>."),
+        ("[[other]] and [[c]].", "<strong>other</strong> and <strong>c</strong>."),
+    ],
+)
+def test_a_mention_comes_with_its_sentence_and_no_more(linked, text, sentence):
+    assert linked({"docs/n.md": text}) == [("n.md", "mentioned", sentence)]
+
+
+CLAIM = "---\nkind: lemma\n---\n# N\n\n{}\n\n## Proof\n\n{}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "relations"),
+    [
+        ("[[c]]", ["mentioned"]),
+        ("![[c]]", ["embedded"]),
+        ("![[c]]\n\n[[c]]", ["embedded"]),
+        ("[[c]] and again [[c]]", ["mentioned"]),
+        (CLAIM.format("x", "By [[c]]."), ["used in proofs"]),
+        (CLAIM.format("x", "Cf. [[c]]."), ["mentioned"]),
+        ("`[[c]]` and [[other]]", []),
+        ("> [!note] T\n> [[c]]", ["mentioned"]),
+    ],
+)
+def test_a_link_is_used_in_a_proof_or_embeds_or_mentions_each_once(linked, text, relations):
+    found = linked({"docs/claims/n.md": text})
+    assert [relation for _, relation, _ in found] == relations
+
+
+def test_a_use_in_a_proof_comes_with_the_sentence_of_the_proof(linked):
+    found = linked({"docs/claims/n.md": CLAIM.format("Let [[c]] hold.", "By [[c]], done.")})
+    assert found == [("claims/n.md", "used in proofs", "By <strong>c</strong>, done.")]
+
+
+def test_a_note_does_not_link_to_itself(linked):
+    assert linked({"docs/claims/c.md": "---\nkind: lemma\n---\n# C\n\n[[c]] [[#C]]"}) == []
+
+
+def test_proofs_come_first_then_embeds_then_mentions(linked):
+    notes = {
+        "docs/a.md": "[[c]]",
+        "docs/claims/z.md": CLAIM.format("x", "By [[c]]."),
+        "docs/b.md": "![[c]]",
+    }
+    assert [source for source, _, _ in linked(notes)] == ["claims/z.md", "b.md", "a.md"]

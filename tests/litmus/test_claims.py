@@ -1,0 +1,231 @@
+"""Is what a claim rests on, and how well it stands, worked out from the notes and the tests?"""
+
+import pytest
+
+from litmus.claims import Claims
+from litmus.evidence import Mark, Outcome
+
+DEFINITION = "---\nkind: definition\n---\n# D\n\nAn $x$.\n"
+
+
+def lemma(statement="Nothing.", proof="", properties="kind: lemma"):
+    return f"---\n{properties}\n---\n# L\n\n{statement}\n\n" + (
+        f"## Proof\n\n{proof}\n" if proof else ""
+    )
+
+
+def outcome(*marks, test="tests/test_a.py::test_a", passed=1, failed=0, skipped=0):
+    ran = {"passed": passed, "failed": failed, "skipped": skipped}
+    environment = {"seconds": 0.1, "date": "2026-01-01", "python": "3", "torch": "2"}
+    return Outcome(test, 1, marks, **ran, **environment, fingerprint="", statements=())
+
+
+def checked(name, **counts):
+    return outcome(Mark("claim", name, by="exact"), **counts)
+
+
+def controlled(name, drops="d", **counts):
+    mark = Mark("control", name, drops=drops)
+    return outcome(mark, test="tests/test_a.py::test_control", **counts)
+
+
+@pytest.mark.parametrize(
+    ("statement", "assumed"),
+    [
+        ("Let [[d]].", ["d"]),
+        ("Let [[D|it]] and [[d]].", ["d"]),
+        ("> [!note] As\n> in [[d]]", ["d"]),
+        ("| a |\n|---|\n| [[d]] |", ["d"]),
+        ("By [[other]].", []),  # a lemma is used, not assumed
+        ("Let [[essay]].", []),
+        ("## Remark\n\n[[d]]", []),
+        ("`[[d]]`", []),
+    ],
+)
+def test_a_claim_assumes_the_definitions_that_its_statement_links(claims_of, statement, assumed):
+    claims = claims_of({"c": lemma(statement), "d": DEFINITION, "other": lemma()})
+    assert claims["c"].assumes == assumed
+
+
+@pytest.mark.parametrize(
+    ("proof", "used"),
+    [
+        ("By [[other]].", ["other"]),
+        ("By [[other|the other lemma]] and [[d]].", ["other", "d"]),
+        ("- First,\n  by [[other]]", ["other"]),
+        ("We see that [[other]] holds.", ["other"]),
+        ("Compare the two sides by [[other]].", ["other"]),
+        ("By [[d]], cf. [[other]].", ["d"]),
+        ("Cf. [[other]]", []),
+        ("cf [[other]]", []),
+        ("(see [[other]])", []),
+        ("See also [[other]].", []),
+        ("see\n[[other]]", []),
+        ("Compare with [[other]].", []),
+        ("*cf.* [[other]]", []),
+        ("Clear. By [[nothing]].", []),
+    ],
+)
+def test_a_claim_uses_the_claims_that_its_proof_links_unless_it_compares(claims_of, proof, used):
+    claims = claims_of({"c": lemma(proof=proof), "d": DEFINITION, "other": lemma()})
+    assert claims["c"].uses == used
+    assert claims["other"].used_by == (["c"] if "other" in used else [])
+
+
+def test_every_proof_counts_and_nothing_beside_them(claims_of):
+    text = lemma(proof="[[one]]") + "## Second proof\n\n[[two]]\n\n## Remark\n\n[[three]]\n"
+    claims = claims_of({"c": text, **{name: lemma() for name in ["one", "two", "three"]}})
+    assert claims["c"].uses == ["one", "two"]
+    assert len(claims["c"].proofs) == 2
+
+
+@pytest.mark.parametrize(
+    ("note", "tests", "argument"),
+    [
+        (DEFINITION, [], "by definition"),
+        (lemma(properties="kind: assumption"), [], "by definition"),
+        (lemma(), [], "open"),
+        (lemma() + "## Proof\n\n## Check\n\nx", [], "open"),
+        (lemma(proof="Clear."), [], "argued"),
+        (lemma(properties="kind: lemma\nsource: '@a'"), [], "cited"),
+        (lemma(proof="Clear.", properties="kind: lemma\nsource: '@a'"), [], "argued"),
+        (lemma(), [outcome(Mark("counterexample", "c"))], "refuted"),
+        (lemma(), [outcome(Mark("counterexample", "c"), passed=0, failed=1)], "open"),
+        (lemma(), [outcome(Mark("counterexample", "c"), passed=0, skipped=1)], "open"),
+        (lemma(), [checked("c")], "open"),
+    ],
+)
+def test_the_argument_follows_from_kind_proof_source_and_counterexample(
+    claims_of, note, tests, argument
+):
+    claim = claims_of({"c": note})["c"]
+    claim.outcomes += tests
+    assert claim.argument == argument
+
+
+@pytest.mark.parametrize(
+    ("tests", "stale", "evidence"),
+    [
+        ([], set(), "none"),
+        ([checked("c")], set(), "checked"),
+        ([controlled("c")], set(), "none"),
+        ([checked("c"), controlled("c")], set(), "checked with control"),
+        ([checked("c"), controlled("c", passed=0, skipped=1)], set(), "checked"),
+        ([checked("c", passed=0, skipped=3)], set(), "none"),
+        ([checked("c", passed=2, failed=1)], set(), "failing"),
+        ([checked("c"), controlled("c", passed=0, failed=1)], set(), "failing"),
+        ([checked("c")], {"tests/test_a.py::test_a"}, "stale"),
+        ([checked("c")], {"tests/test_a.py::test_b"}, "checked"),
+    ],
+)
+def test_the_evidence_follows_from_the_tests_that_ran(claims_of, tests, stale, evidence):
+    claim = claims_of({"c": lemma()})["c"]
+    claim.outcomes += tests
+    claim.stale |= stale
+    assert claim.evidence == evidence
+
+
+def test_a_claim_rests_on_all_below_it_and_the_weakest_is_named(claims_of):
+    claims = claims_of(
+        {
+            "top": lemma("On [[d]].", "By [[middle]]."),
+            "middle": lemma(proof="By [[bottom]] and [[known]]."),
+            "bottom": lemma(),
+            "known": lemma(properties="kind: lemma\nsource: '@a'"),
+            "d": DEFINITION,
+            "apart": lemma(proof="By [[known]]."),
+        }
+    )
+    assert claims.rests_on("top") == ["bottom", "d", "known", "middle"]
+    assert claims.weakest(claims.rests_on("top")) == "bottom"
+    assert claims.weakest(claims.rests_on("apart")) == "known"
+    assert claims.weakest(["d", "middle"]) is None
+    claims["known"].outcomes.append(outcome(Mark("counterexample", "known")))
+    assert claims.weakest(claims.rests_on("top")) == "known"
+
+
+@pytest.mark.parametrize(
+    ("uses", "loops"),
+    [
+        ({"a": ["a"]}, ["a uses a"]),
+        ({"a": ["b"], "b": ["a"]}, ["a uses b uses a"]),
+        ({"a": ["b"], "b": ["c"], "c": ["b"]}, ["b uses c uses b"]),
+        ({"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}, []),
+    ],
+)
+def test_a_proof_that_comes_back_to_itself_is_a_loop_and_a_diamond_is_none(claims_of, uses, loops):
+    notes = {
+        n: lemma(proof=" ".join(f"[[{o}]]" for o in others) or "x") for n, others in uses.items()
+    }
+    problems = [str(p) for p in claims_of(notes).problems]
+    assert [
+        f"depends on itself: {loop}." in p for loop, p in zip(loops, problems, strict=True)
+    ] == [True for _ in loops]
+    assert all(".md:10: " in problem for problem in problems)  # the line of the link
+
+
+def test_a_link_that_compares_closes_no_loop(claims_of):
+    assert not claims_of({"a": lemma(proof="[[b]]"), "b": lemma(proof="Cf. [[a]].")}).problems
+
+
+def test_two_claims_of_one_name_are_a_problem_wherever_they_lie(project):
+    files = {"docs/claims/a.md": lemma(), "docs/x/claims/A.md": lemma()}
+    (problem,) = project(files).read().claims.problems
+    assert str(problem).startswith("x/claims/A.md:1: two claims have the name 'A', the other is")
+
+
+@pytest.mark.parametrize(
+    ("path", "properties", "kind"),
+    [
+        ("claims/a.md", "kind: lemma", "lemma"),
+        ("claims/a.md", "kind: lem", "lemma"),
+        ("claims/a.md", "x: y", "claim"),
+        ("deep/claims/a.md", "x: y", "claim"),
+        ("ideas/a.md", "kind: Theorem", "theorem"),
+        ("ideas/a.md", "kind: essay", None),
+        ("ideas/a.md", "x: y", None),
+        ("claims.md", "x: y", None),
+    ],
+)
+def test_a_claim_is_what_lies_in_claims_or_has_a_theorem_kind(project, path, properties, kind):
+    claims = project({f"docs/{path}": f"---\n{properties}\n---\n"}).read().claims
+    assert [claim.kind for claim in claims.values()] == [kind] * bool(kind)
+
+
+@pytest.mark.parametrize(
+    ("mark", "wrong"),
+    [
+        (Mark("claim", "c", by="exact"), ""),
+        (Mark("control", "c", drops="d"), ""),
+        (Mark("control", "c", drops="^part"), ""),
+        (Mark("counterexample", "c"), ""),
+        (Mark("claim", "cc", by="exact"), "'cc', which no note states. Did you mean 'c'"),
+        (Mark("claim", "c", by="eye"), "needs by= one of certificate, exact, float64, experiment"),
+        (Mark("claim", "c"), "needs by="),
+        (Mark("control", "c", drops="other"), "does not assume. It can drop: ^part, d."),
+        (Mark("control", "c", drops="^nope"), "does not assume. It can drop: ^part, d."),
+        (Mark("control", "c", drops="^below"), "does not assume."),
+        (Mark("control", "other", drops="d"), "It can drop: nothing."),
+    ],
+)
+def test_a_marker_names_a_claim_and_a_control_drops_what_it_assumes(claims_of, mark, wrong):
+    text = lemma("Let [[d]].\n\nA part. ^part", "By [[other]]. ^below")
+    claims = claims_of({"c": text, "d": DEFINITION, "other": lemma()})
+    assert wrong in claims.wrong_mark(mark)
+    assert bool(claims.wrong_mark(mark)) == bool(wrong)
+
+
+def test_the_statement_ends_at_the_first_section_and_its_hash_knows_nothing_else(claims_of):
+    def claim(text):
+        return claims_of({"c": text})["c"]
+
+    first = claim("# T\n\nLet $x$.\n\n$$\ny\n$$\n\n## Proof\n\nz")
+    assert first.statement_tex == "Let $x$.\n\n$$ y $$"
+    same = claim("---\ntags: a\n---\n# Another title\n\nLet $x$.\n\n$$\ny\n$$\n\n## Proof\n\nother")
+    assert same.statement_hash == first.statement_hash
+    different = claim("# T\n\nLet $x'$.\n\n$$\ny\n$$\n\n## Proof\n\nz")
+    assert different.statement_hash != first.statement_hash
+
+
+def test_no_claims_have_no_problems():
+    assert Claims().cycles() == []

@@ -1,0 +1,322 @@
+"""Does the ledger say what tests found when they last ran as a whole, and when that is stale?"""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from litmus import cli
+from litmus.evidence import due, is_stale, read_ledger
+from litmus.project import Project
+
+DOCS = {
+    "docs/claims/d.md": "---\nkind: definition\n---\n# D\n\nAn x.\n",
+    "docs/claims/c.md": "---\nkind: lemma\n---\n# C\n\nLet [[d]].\n\nPart. ^part\n\n## Proof\n\nx",
+    "docs/claims/other.md": "---\nkind: lemma\n---\n# O\n\nx\n",
+    "docs/essay.md": "# Essay\n",
+}
+TESTS = {
+    "pytest.ini": "[pytest]\npythonpath = .\n",
+    "snippets/used.py": "ONE = 1\n",
+    "snippets/unused.py": "TWO = 2\n",
+    "tests/conftest.py": "",
+    "tests/test_c.py": """
+import pytest
+from snippets.used import ONE
+
+@pytest.mark.claim("c", by="exact")
+@pytest.mark.parametrize("i", range(3))
+def test_it_holds(i):
+    assert ONE == 1
+
+@pytest.mark.control("c", drops="d")
+def test_control_it_does_not_hold_without():
+    assert ONE != 2
+
+@pytest.mark.claim("c", by="float64")
+def test_not_today():
+    pytest.skip("no reason")
+
+def test_of_no_claim():
+    pass
+""",
+    "tests/test_other.py": """
+import pytest
+
+@pytest.mark.claim("other", by="experiment")
+def test_other():
+    pass
+""",
+}
+ALL = [
+    "tests/test_c.py::test_control_it_does_not_hold_without",
+    "tests/test_c.py::test_it_holds",
+    "tests/test_c.py::test_not_today",
+    "tests/test_other.py::test_other",
+]
+
+
+class ProjectWithTests:
+    """A small project whose tests really run."""
+
+    def __init__(self, pytester):
+        self.pytester, self.root = pytester, pytester.path
+
+    def write(self, file, text):
+        path = self.root / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def replace(self, file, old, new):
+        text = (self.root / file).read_text(encoding="utf-8")
+        assert old in text
+        self.write(file, text.replace(old, new))
+
+    def run(self, *arguments):
+        options = ["-p", "litmus.pytest_plugin", "-p", "no:cacheprovider", "--assert=plain"]
+        return self.pytester.runpytest_inprocess(*options, *arguments)
+
+    def ledger(self):
+        return {outcome.test: outcome for outcome in read_ledger(self.root)}
+
+    def claims(self):
+        return Project.read(self.root, self.root / "docs").claims
+
+    def stale(self):
+        statements = self.claims().statements
+        return [t for t, o in self.ledger().items() if is_stale(o, statements, self.root)]
+
+    def due(self):
+        return due(self.root, self.claims().statements)
+
+
+@pytest.fixture
+def tested(pytester, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others take most of the time
+    project = ProjectWithTests(pytester)
+    for file, text in {**DOCS, **TESTS}.items():
+        project.write(file, text)
+    return project
+
+
+def test_each_marked_test_is_recorded_with_its_marks_and_all_its_parameters(tested):
+    tested.run()
+    ledger = tested.ledger()
+    assert list(ledger) == ALL
+    checked = ledger["tests/test_c.py::test_it_holds"]
+    assert (checked.passed, checked.failed, checked.skipped) == (3, 0, 0)
+    assert [(m.role, m.claim, m.by, m.drops) for m in checked.marks] == [
+        ("claim", "c", "exact", "")
+    ]
+    assert checked.line == 5  # where its decorators begin
+    assert checked.sentence == "it holds"
+    control = ledger["tests/test_c.py::test_control_it_does_not_hold_without"]
+    assert [(m.role, m.drops) for m in control.marks] == [("control", "d")]
+    assert [(o.passed, o.skipped) for o in ledger.values() if o.name == "test_not_today"] == [
+        (0, 1)
+    ]
+
+
+def test_the_outcomes_become_the_evidence_of_the_claims(tested):
+    tested.run()
+    assert {n: c.evidence for n, c in tested.claims().items()} == {
+        "c": "checked with control",
+        "d": "none",
+        "other": "checked",
+    }
+
+
+def test_a_claim_whose_only_test_is_skipped_has_no_evidence(tested):
+    tested.replace("tests/test_other.py", "    pass", "    pytest.skip('no reason')")
+    tested.run()
+    assert tested.claims()["other"].evidence == "none"
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "    assert i != 1",
+        "    raise ValueError",
+        "    pytest.xfail('known')",
+    ],
+)
+def test_one_parameter_that_fails_is_a_claim_that_fails(tested, ending):
+    tested.replace("tests/test_c.py", "    assert ONE == 1", ending)
+    tested.run()
+    project = Project.read(tested.root, tested.root / "docs")
+    assert project.claims["c"].evidence == "failing"
+    (problem,) = project.problems
+    assert str(problem).startswith("tests/test_c.py:5: the check test_it_holds fails.")
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_an_error_in_a_fixture_is_a_failure(tested, phase):
+    body = "    1 / 0\n    yield" if phase == "before" else "    yield\n    1 / 0"
+    fixture = f"@pytest.fixture\ndef broken():\n{body}\n\n@pytest.mark.claim"
+    tested.replace("tests/test_other.py", "@pytest.mark.claim", fixture)
+    tested.replace("tests/test_other.py", "test_other()", "test_other(broken)")
+    tested.run()
+    assert tested.claims()["other"].evidence == "failing"
+
+
+@pytest.mark.parametrize(
+    ("selection", "recorded"),
+    [
+        (["-k", "holds"], {"tests/test_c.py::test_it_holds"}),
+        (["-k", "test_it_holds and 1"], set()),
+        (["tests/test_c.py::test_it_holds"], {"tests/test_c.py::test_it_holds"}),
+        (["tests/test_c.py::test_it_holds[1]"], set()),
+        (["tests/test_other.py"], {"tests/test_other.py::test_other"}),
+        (["-m", "control"], {"tests/test_c.py::test_control_it_does_not_hold_without"}),
+        (["--collect-only"], set()),
+        (["-x", "--deselect", "tests/test_c.py::test_it_holds[0]"], set(ALL) - {ALL[1]}),
+    ],
+)
+def test_a_run_of_some_tests_records_those_that_ran_whole_and_keeps_the_others(
+    tested, selection, recorded
+):
+    tested.run(*selection)
+    first = tested.ledger()
+    # What -k picks by a word it may pick twice; no test is there that did not run as a whole.
+    assert set(first) & set(ALL) >= recorded
+    assert "tests/test_c.py::test_it_holds" in recorded or ALL[1] not in first
+    tested.run()
+    whole = tested.ledger()
+    tested.run(*selection)
+    assert tested.ledger() == {**whole, **{t: tested.ledger()[t] for t in recorded}}
+    assert tested.ledger()[ALL[1]].passed == 3
+
+
+def test_a_test_that_is_deleted_or_loses_its_marker_leaves_the_ledger(tested):
+    tested.run()
+    tested.replace("tests/test_c.py", '@pytest.mark.control("c", drops="d")\n', "")
+    tested.run("tests/test_c.py")
+    assert list(tested.ledger()) == [test for test in ALL if "control" not in test]
+    (tested.root / "tests/test_other.py").unlink()
+    tested.run()
+    assert list(tested.ledger()) == [t for t in ALL if "control" not in t and "other" not in t]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('claim("c", by="exact")', 'claim("cc", by="exact")', "'cc', which no note states. Did"),
+        ('claim("c", by="exact")', 'claim("essay", by="exact")', "'essay', which no note states"),
+        ('claim("c", by="exact")', 'claim("c", by="eye")', "needs by= one of certificate, exact"),
+        ('claim("c", by="exact")', "claim(by='exact')", "the marker is claim(name, by)"),
+        ('claim("c", by="exact")', "claim('c', way='exact')", "the marker is claim(name, by)"),
+        ('drops="d"', 'drops="other"', "a control drops 'other', which 'c' does not assume."),
+        ('drops="d"', 'drops="^prt"', "It can drop: ^part, d."),
+    ],
+)
+def test_a_marker_that_marks_nothing_stops_the_collection_and_names_the_test(
+    tested, old, new, message
+):
+    tested.replace("tests/test_c.py", old, new)
+    result = tested.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    said = "\n".join([*result.outlines, *result.errlines])
+    assert message in said
+    assert "tests/test_c.py:" in said
+    assert not tested.ledger()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stale"),
+    [
+        ("docs/claims/c.md", "Let [[d]].", "Let it be [[d]].", "test_c"),
+        ("docs/claims/c.md", "## Proof", "Also.\n\n## Proof", "test_c"),
+        ("docs/claims/other.md", "\nx\n", "\n$y$\n", "test_other"),
+        ("tests/test_c.py", "ONE != 2", "ONE != 3", "test_c"),
+        ("snippets/used.py", "ONE = 1", "ONE = 1.0", "test_c"),
+        ("tests/conftest.py", "", "# all tests", "test_"),
+        # What has nothing to do with a test leaves its outcome as it is.
+        ("docs/claims/c.md", "## Proof\n\nx", "## Proof\n\nA better proof.", None),
+        ("docs/claims/c.md", "# C", "# A better title", None),
+        ("docs/claims/c.md", "kind: lemma", "kind: lemma\ntags: [a]", None),
+        ("docs/claims/d.md", "An x.", "A y.", None),
+        ("docs/essay.md", "# Essay", "# Another", None),
+        ("snippets/unused.py", "TWO = 2", "TWO = 3", None),
+    ],
+)
+def test_an_outcome_is_stale_when_what_it_rests_on_has_changed_and_only_then(
+    tested, file, old, new, stale
+):
+    tested.run()
+    assert tested.stale() == []
+    tested.replace(file, old, new)
+    assert tested.stale() == [t for t in ALL if stale and t.startswith(f"tests/{stale}")]
+
+
+def test_a_stale_failure_is_no_failure_but_stale(tested):
+    tested.replace("tests/test_c.py", "ONE == 1", "ONE == 2")
+    tested.run()
+    tested.replace("tests/test_c.py", "ONE == 2", "ONE == 1")
+    project = Project.read(tested.root, tested.root / "docs")
+    assert project.problems == []
+    assert "tests/test_c.py::test_it_holds" in project.claims["c"].stale
+
+
+def test_an_outcome_of_a_deleted_file_is_stale(tested):
+    tested.run()
+    (tested.root / "tests/test_other.py").unlink()
+    assert tested.stale() == ["tests/test_other.py::test_other"]
+
+
+def test_due_is_what_is_missing_failing_or_stale(tested):
+    assert tested.due() == ["tests/test_c.py", "tests/test_other.py"]
+    tested.run("tests/test_other.py")
+    assert tested.due() == ["tests/test_c.py"]
+    tested.run()
+    assert tested.due() == []
+    tested.replace("tests/test_other.py", "    pass", "    assert False")
+    assert tested.due() == ["tests/test_other.py"]
+    tested.run()
+    assert tested.due() == ["tests/test_other.py"]
+
+
+def test_a_file_that_only_speaks_of_a_marker_is_never_due(tested):
+    tested.write(
+        "tests/test_speaks.py", 'TEXT = "pytest.mark.claim(1)"  # pytest.mark.control(2)\n'
+    )
+    assert "tests/test_speaks.py" not in tested.due()
+
+
+def test_check_runs_only_what_is_due(tested, monkeypatch):
+    ran = []
+
+    def run(command, **options):
+        ran.append([word for word in command if word.endswith(".py")])
+        tested.run(*ran[-1])
+        return type("Process", (), {"returncode": 0})
+
+    monkeypatch.setattr(cli.subprocess, "run", run)
+    monkeypatch.chdir(tested.root)
+    for change in [None, None, ("snippets/used.py", "ONE = 1", "ONE = 1 + 0")]:
+        if change:
+            tested.replace(*change)
+        assert CliRunner().invoke(cli.main, ["check"]).exit_code == 0
+    assert ran == [["tests/test_c.py", "tests/test_other.py"], ["tests/test_c.py"]]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"test": "a"}]', json.dumps([[]])])
+def test_a_ledger_that_cannot_be_read_is_none(tmp_path: Path, text):
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build/evidence.json").write_text(text)
+    assert read_ledger(tmp_path) == []
+
+
+def test_a_ledger_is_written_whole_or_not_at_all(tested, monkeypatch):
+    tested.run()
+    before = tested.ledger()
+
+    def pull_the_plug(*arguments):
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(Path, "replace", pull_the_plug)
+    tested.replace("tests/test_other.py", "    pass", "    assert True")
+    tested.run()
+    assert tested.ledger() == before
+    assert os.listdir(tested.root / "build") != []

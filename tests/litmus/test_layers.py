@@ -1,0 +1,80 @@
+"""Does the core work without MkDocs, and the site without torch, and a snippet without us?"""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLUGIN = "litmus.mkdocs_plugin"
+MODULES = sorted(
+    path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+    for path in (ROOT / "litmus").rglob("*.py")
+)
+
+# Each module is imported in a fork of its own, of a process that has imported nothing of ours.
+IMPORT_EACH = """
+import os, sys
+import bs4, click, jinja2, markdown_it, pybtex.style.formatting.unsrt, py_mini_racer, pygments, yaml
+for module in sys.argv[1:]:
+    if not os.fork():
+        __import__(module)
+        print(module, *{name.partition(".")[0] for name in sys.modules}, flush=True)
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def brought():
+    """The top-level packages that each of our modules brings along."""
+    process = subprocess.run(
+        [sys.executable, "-c", IMPORT_EACH, *MODULES],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = (line.split() for line in process.stdout.splitlines())
+    return {module: set(packages) for module, *packages in lines}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module != PLUGIN])
+def test_the_core_does_not_bring_mkdocs(brought, module):
+    assert "litmus" in brought[module]
+    assert "mkdocs" not in brought[module]
+
+
+def test_control_the_plugin_does(brought):
+    assert "mkdocs" in brought[PLUGIN]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_the_process_that_runs_snippets_needs_torch(brought, module):
+    assert "torch" not in brought[module]
+
+
+def imported(file):
+    """The top-level packages that a file imports."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0] if not node.level else "a neighbour"
+
+
+SNIPPETS = sorted((ROOT / "snippets").rglob("*.py"))
+OURS = {"litmus", "snippets", "tests", "a neighbour", *(file.stem for file in SNIPPETS)}
+
+
+@pytest.mark.parametrize("file", SNIPPETS, ids=lambda file: file.name)
+def test_a_snippet_imports_nothing_of_ours(file):
+    assert not OURS & set(imported(file))
+
+
+def test_control_the_tests_of_a_snippet_do():
+    assert "snippets" in {
+        name for file in (ROOT / "tests/snippets").glob("*.py") for name in imported(file)
+    }

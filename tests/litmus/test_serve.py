@@ -1,0 +1,54 @@
+"""Does the server find a port, and say on the last good page why the build stopped?"""
+
+import socket
+
+import pytest
+
+from litmus.serve import ErrorBanner, free_port
+
+
+def test_the_wanted_port_is_taken_if_it_is_free_else_the_next_one():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        taken = listening.getsockname()[1]
+        assert free_port("127.0.0.1", taken) > taken
+    assert free_port("127.0.0.1", taken) == taken
+
+
+def test_no_port_at_all_is_an_error(monkeypatch):
+    def bind(self, where):
+        raise OSError("taken")
+
+    monkeypatch.setattr("litmus.serve.socket.socket.bind", bind)
+    with pytest.raises(OSError, match="no port from 65535 on is free"):
+        free_port("127.0.0.1", 65535)
+
+
+def ask(banner, path, body=b"<html><body>x</body></html>"):
+    """Return status, headers and body of a page behind the banner."""
+    said = []
+
+    def app(environ, start_response):
+        start_response("200 OK", [("Content-Length", str(len(body))), ("X-Kept", "1")])
+        return [body]
+
+    parts = banner.around(app)({"PATH_INFO": path}, lambda *a: said.extend(a))
+    return said[0], dict(said[1]), b"".join(parts)
+
+
+def test_a_good_build_has_no_banner():
+    assert ask(ErrorBanner(), "/a/")[2] == b"<html><body>x</body></html>"
+
+
+def test_a_broken_build_is_explained_on_every_page_and_on_nothing_else():
+    banner = ErrorBanner()
+    banner.error = "a.md:1: <what>"
+    status, headers, body = ask(banner, "/a/")
+    assert status == "200 OK"
+    assert b"<html><body>x<div" in body
+    assert b"a.md:1: &lt;what&gt;" in body
+    assert headers == {"Content-Length": str(len(body)), "X-Kept": "1"}
+    assert ask(banner, "/style.css")[2] == b"<html><body>x</body></html>"
+    banner.error = ""
+    assert ask(banner, "/a/")[2] == b"<html><body>x</body></html>"

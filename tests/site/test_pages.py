@@ -1,0 +1,170 @@
+"""Is every page of the built site whole: links, ids, markup, claims and search?"""
+
+import json
+import re
+from html.parser import HTMLParser
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+from bs4 import BeautifulSoup
+
+VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+RAW = re.compile(r"\[\[|\]\]|%%|\$\$|(?:^|\s)\^[\w-]+\s*$|\[@|\[!\w|==\w")
+NOT_FOUND = "404.html"
+
+
+class Balance(HTMLParser):
+    """Notes each tag that is closed without being open, or left open."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.wrong = [], []
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        pass  # <path/> in a picture
+
+    def handle_endtag(self, tag):
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+        elif tag not in VOID:
+            self.wrong.append((tag, self.getpos()))
+
+
+def unbalanced(html):
+    balance = Balance()
+    balance.feed(html)
+    return balance.wrong + balance.open
+
+
+def left_raw(article):
+    """Markup of the vault in the text of a page, code and formulas apart."""
+    copy = BeautifulSoup(str(article), "html.parser")
+    for part in copy.select("pre, code, .katex, script"):
+        part.decompose()
+    return [text for text in copy.stripped_strings if RAW.search(text)]
+
+
+def dead(pages, site, address):
+    """The links of a page that lead to no file or to no part of a page."""
+    for tag in pages[address].select("[href], [src]"):
+        link = tag.get("href") or tag.get("src")
+        # Pages without an address of their own, such as 404, link from the root.
+        to = urlsplit(urljoin(f"http://site/{address}", link))
+        if to.netloc != "site" or to.scheme != "http":
+            continue
+        path = unquote(to.path).lstrip("/")
+        fragment = unquote(to.fragment)
+        if path in pages:
+            if fragment and not pages[path].find(id=fragment):
+                yield link
+        elif not (site / path).is_file():
+            yield link
+
+
+def test_every_link_and_fragment_leads_somewhere(pages, site):
+    found = {address: list(dead(pages, site, address)) for address in pages}
+    assert {address: links for address, links in found.items() if links} == {}
+
+
+def test_control_a_dead_link_is_noticed(site):
+    page = BeautifulSoup(
+        "<a href='nope/'>a</a><a href='#no'>b</a><img src='x.png'><a href='#yes' id='yes'>c</a>"
+        "<a href='https://example.org/nope'>d</a>",
+        "html.parser",
+    )
+    assert list(dead({"": page}, site, "")) == ["nope/", "#no", "x.png"]
+
+
+def test_html_is_balanced(site):
+    found = {
+        file: unbalanced(file.read_text(encoding="utf-8")) for file in sorted(site.rglob("*.html"))
+    }
+    assert {file: wrong for file, wrong in found.items() if wrong} == {}
+
+
+@pytest.mark.parametrize("html", ["<p><b>x</p></b>", "<div>", "</div>", "<p>x<p>y</p>"])
+def test_control_unbalanced_html_is_noticed(html):
+    assert unbalanced(html)
+
+
+def test_ids_are_unique_on_every_page(pages):
+    for address, page in pages.items():
+        ids = [tag["id"] for tag in page.select("[id]")]
+        assert sorted({id for id in ids if ids.count(id) > 1}) == [], address
+
+
+def test_every_page_has_one_article_and_one_first_heading(pages):
+    for address, page in pages.items():
+        assert len(page.select("article.md-content__inner")) == 1, address
+        assert len(page.select("h1")) == 1, address
+
+
+def test_no_markup_of_the_vault_is_left_on_any_page(pages):
+    found = {address: left_raw(page.article) for address, page in pages.items()}
+    assert {address: texts for address, texts in found.items() if texts} == {}
+
+
+@pytest.mark.parametrize("text", ["[[x]]", "a %%b%%", "$$", "text ^id", "[@x]", "[!note]", "==x=="])
+def test_control_markup_that_is_left_is_noticed(text):
+    assert left_raw(f"<article><p>{text}</p><p>x^2 a == b $5</p></article>") == [text]
+
+
+def test_every_formula_is_set(pages):
+    for address, page in pages.items():
+        assert not page.select(".tex, .unresolved"), address
+    assert pages["papers/exponential-learning-rates/"].select(".katex math")
+
+
+@pytest.fixture(scope="module")
+def claims(site):
+    entries = json.loads((site / "claims.json").read_text(encoding="utf-8"))["claims"]
+    return {claim["name"]: claim for claim in entries}
+
+
+def test_claims_json_says_what_the_claims_pages_say(claims, pages):
+    assert claims
+    assert {c["address"] for c in claims.values()} == {
+        address for address, page in pages.items() if page.select("section.claim:not(.embedded)")
+    }
+    for claim in claims.values():
+        page = pages[claim["address"]]
+        box = page.select_one("section.claim:not(.embedded)")
+        argument, *evidence = [s.get_text() for s in box.select(".claim-head .claim-status")]
+        assert argument == claim["argument"], claim["name"]
+        # What there is nothing to prove of needs no evidence, and its page speaks of none.
+        unsaid = claim["evidence"] == "none" and argument == "by definition"
+        assert evidence == [] if unsaid else claim["evidence"] in evidence[0], claim["name"]
+        assert box.select_one(".claim-kind").get_text() == claim["kind"].capitalize()
+        shown = {test["title"] for test in box.select(".tests [title]")}
+        own = {test["test"] for test in claim["tests"]}
+        without = {
+            test["test"]
+            for other in claims.values()
+            for test in other["tests"]
+            if test.get("drops") == claim["name"]
+        }
+        assert shown == own | without, claim["name"]
+
+
+def test_what_a_claim_assumes_or_uses_is_used_by_it_and_by_nothing_else(claims):
+    for name, claim in claims.items():
+        below = {other for other in claims if name in claims[other]["used_by"]}
+        assert below == {*claim["assumes"], *claim["uses"]}, name
+
+
+def test_no_claim_of_ours_is_open_failing_or_unchecked(claims):
+    for claim in claims.values():
+        assert claim["argument"] in {"argued", "by definition"}, claim["name"]
+        assert claim["evidence"] != "failing", claim["name"]
+
+
+def test_the_search_index_has_what_the_notes_say_and_no_names_of_tests(site):
+    entries = json.loads((site / "search/search_index.json").read_text(encoding="utf-8"))["docs"]
+    text = "\n".join(f"{entry['title']}\n{entry['text']}" for entry in entries)
+    assert "weight decay" in text
+    assert not re.findall(r"\btest_\w+|\btests/\S+", text)
+    assert "katex" not in text
