@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from mkdocs.__main__ import cli
 
+from litmus import stylesheets
 from litmus.evidence import Mark, Outcome, write_ledger
 from litmus.fingerprint import fingerprint
 
@@ -156,10 +157,17 @@ BROKEN_TESTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def fonts(tmp_path_factory):
+    """What every site is served with, made once."""
+    return stylesheets.files(tmp_path_factory.mktemp("fonts"))
+
+
 @pytest.fixture
-def build(project, monkeypatch, runner_of):
+def build(project, monkeypatch, runner_of, fonts):
     """A function that builds a site with MkDocs' own command; returns its exit code and log."""
     monkeypatch.setattr("litmus.mkdocs_plugin.Runner", runner_of)
+    monkeypatch.setattr(stylesheets, "files", lambda kept: fonts)
 
     def run(files, *options):
         root = project({**GOOD, "site/index.html": "the previous site", **files}).root

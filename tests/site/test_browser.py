@@ -13,11 +13,8 @@ PHONE, DESK = (390, 844), (1366, 768)
 LIGHT, DARK = "light", "dark"
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # What slides or fades is where it will be.
-SETTLE = """() => Promise.race([
-    new Promise(requestAnimationFrame)
-        .then(() => Promise.allSettled(document.getAnimations().map(moving => moving.finished))),
-    new Promise(enough => setTimeout(enough, 1000)),  // an animation may have no end
-])"""
+SETTLE = """() => new Promise(requestAnimationFrame).then(() => Promise.allSettled(
+    document.getAnimations().filter(a => a instanceof CSSTransition).map(a => a.finished)))"""
 # All shifts of the layout since the page began: 0 where nothing moved, 1 where everything did.
 SHIFTS = """() => new Promise(resolve => {
     new PerformanceObserver(list => resolve(list.getEntries().reduce((sum, e) => sum + e.value, 0)))
