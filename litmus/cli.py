@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from litmus.claims import Claims
+from litmus.claims import KINDS, Claims
 from litmus.evidence import due
 from litmus.problems import nearest
 from litmus.project import Project
@@ -34,7 +34,7 @@ def check() -> None:
 
 
 @main.command()
-@click.argument("kind")
+@click.argument("kind", type=click.Choice(list(KINDS)))
 @click.argument("name")
 def new(kind: str, name: str) -> None:
     """Begin a claim: KIND is lemma, definition, conjecture …; NAME is its name, for good."""

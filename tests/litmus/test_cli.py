@@ -1,0 +1,81 @@
+"""Do the commands say what rests on what, and begin a claim without harming one?"""
+
+import pytest
+from click.testing import CliRunner
+
+from litmus.cli import main
+
+FILES = {
+    "docs/claims/d.md": "---\nkind: definition\n---\n# D\n\nAn x.\n",
+    "docs/claims/low.md": "---\nkind: lemma\n---\n# Low\n\nLet [[d]].\n\n## Proof\n\nx\n",
+    "docs/claims/top.md": "---\nkind: theorem\n---\n# Top\n\nx\n\n## Proof\n\nBy [[low]].\n",
+    "docs/templates/claim.md": "---\nkind: lemma\n---\n# {{title}}\n",
+    "docs/.obsidian/templates.json": '{"folder": "templates"}',
+}
+
+
+@pytest.fixture
+def litmus(project, tmp_path, monkeypatch):
+    """A function that runs a command in a small project; it returns the exit code and the text."""
+    project(FILES)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        result = CliRunner().invoke(main, arguments)
+        return result.exit_code, result.output
+
+    return run
+
+
+def test_why_goes_down_to_what_a_claim_rests_on(litmus):
+    assert litmus("why", "top") == (
+        0,
+        "top (theorem; argued; none)\n"
+        "  low (lemma; argued; none)\n"
+        "    d (definition; by definition; none)\n",
+    )
+
+
+def test_impact_goes_up_to_what_rests_on_a_claim(litmus):
+    assert litmus("impact", "d") == (
+        0,
+        "d (definition; by definition; none)\n"
+        "  low (lemma; argued; none)\n"
+        "    top (theorem; argued; none)\n",
+    )
+
+
+@pytest.mark.parametrize("command", ["why", "impact"])
+def test_an_unknown_claim_is_told_with_the_nearest_name(litmus, command):
+    code, said = litmus(command, "tpo")
+    assert code == 1
+    assert "no claim is called 'tpo'. Did you mean 'top'?" in said
+
+
+def test_new_begins_a_claim_of_its_kind(litmus, tmp_path):
+    code, said = litmus("new", "conjecture", "bold-guess")
+    assert code == 0
+    assert "![[bold-guess]]" in said
+    note = (tmp_path / "docs/claims/bold-guess.md").read_text(encoding="utf-8")
+    assert note == "---\nkind: conjecture\n---\n# bold-guess\n"
+
+
+def test_new_knows_its_kinds(litmus, tmp_path):
+    code, said = litmus("new", "lema", "bold-guess")
+    assert code == 2
+    assert "'lemma'" in said
+    assert not (tmp_path / "docs/claims/bold-guess.md").exists()
+
+
+def test_new_leaves_a_claim_alone_that_has_the_name(litmus, tmp_path):
+    code, said = litmus("new", "lemma", "Top")
+    assert code == 1
+    assert "'Top' is taken" in said
+    assert (tmp_path / "docs/claims/top.md").read_text() == FILES["docs/claims/top.md"]
+
+
+def test_outside_of_a_project_a_command_says_where_to_run_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["why", "x"])
+    assert result.exit_code == 1
+    assert "run from the project's root" in result.output
