@@ -85,8 +85,7 @@ class Claim:
     @cached_property
     def _statement_end(self) -> int:
         sections = (h.index for h in self.note.headings if h.level == 2)
-        footnotes = (i for i, t in enumerate(self.note.tokens) if t.type == "footnote_block_open")
-        return next(sections, next(footnotes, len(self.note.tokens)))
+        return next(sections, self.note.footnotes_begin)
 
     @property
     def statement_hash(self) -> str:

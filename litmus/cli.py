@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -81,7 +82,9 @@ def _known(claims: Claims, name: str) -> str:
     return name
 
 
-def _print_tree(claims: Claims, name: str, below, depth: int = 0) -> None:  # type: ignore[no-untyped-def]
+def _print_tree(
+    claims: Claims, name: str, below: Callable[[str], list[str]], depth: int = 0
+) -> None:
     claim = claims[name]
     click.echo(f"{'  ' * depth}{name} ({claim.kind}; {claim.argument}; {claim.evidence})")
     for other in dict.fromkeys(below(name)):

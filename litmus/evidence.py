@@ -6,13 +6,13 @@ skipped is no evidence, and one that has changed since it ran is stale.
 
 import ast
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from litmus.fingerprint import fingerprint
+from litmus.swap import write_whole
 
 LEDGER = Path("build/evidence.json")  # below the project's root
 WAYS = ["certificate", "exact", "float64", "experiment"]  # the strongest first
@@ -80,12 +80,8 @@ def write_ledger(root: Path, outcomes: Iterable[Outcome], ran: set[str]) -> None
     """
     known = {o.test: o for o in read_ledger(root) if o.file not in ran and (root / o.file).exists()}
     known |= {o.test: o for o in outcomes}
-    file = root / LEDGER
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(f".{os.getpid()}")
     entries = [asdict(known[test]) for test in sorted(known)]
-    beside.write_text(json.dumps(entries, indent=1, ensure_ascii=False), encoding="utf-8")
-    beside.replace(file)
+    write_whole(root / LEDGER, json.dumps(entries, indent=1, ensure_ascii=False))
 
 
 def is_stale(outcome: Outcome, statements: dict[str, str], root: Path) -> bool:

@@ -127,7 +127,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         for made in self.pages.all(self.rendered, self.linked, in_order(self.problems)):
             file = files.get_file_from_path(_source(made.address))
             if file and file.page:
-                _fill(file.page, made.title, made.html, made.toc)
+                _fill(file.page, made.title, made.html, toc=())
         return env
 
     def on_page_context(

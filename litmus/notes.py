@@ -91,10 +91,11 @@ class Note:
         beyond = [
             h.index for h in self.headings if h.index > heading.index and h.level <= heading.level
         ]
-        return self.tokens[heading.index : min([*beyond, self._footnotes_begin])]
+        return self.tokens[heading.index : min([*beyond, self.footnotes_begin])]
 
     @property
-    def _footnotes_begin(self) -> int:
+    def footnotes_begin(self) -> int:
+        """Where among the tokens the footnotes begin, or would if there were any: at the end."""
         types = (i for i, token in enumerate(self.tokens) if token.type == "footnote_block_open")
         return next(types, len(self.tokens))
 

@@ -13,7 +13,7 @@ from litmus import quotes
 from litmus.addresses import address, relative_url
 from litmus.backlinks import RELATIONS, Backlink
 from litmus.claims import FOUNDATIONS, KINDS, Claim
-from litmus.evidence import Outcome
+from litmus.evidence import ROLES, Outcome
 from litmus.fingerprint import imports
 from litmus.notes import Note
 from litmus.problems import Problem
@@ -31,12 +31,11 @@ FOLDERS = {CLAIMS, SNIPPETS}  # these have pages below them
 
 @dataclass(frozen=True)
 class GeneratedPage:
-    """A page made from what others say: its address, title, body and table of contents."""
+    """A page made from what others say: its address, title and body."""
 
     address: str
     title: str
     html: str
-    toc: tuple[TocEntry, ...] = ()
 
 
 class Pages:
@@ -73,7 +72,8 @@ class Pages:
             *(self.snippet(file, shown[file]) for file in self.project.snippets()),
             self.open_ends(problems, linked),
         ]
-        return [page for page in pages if page.address in self.addresses()]
+        wanted = set(self.addresses())
+        return [page for page in pages if page.address in wanted]
 
     def all_claims(self) -> GeneratedPage:
         """Every claim with its kind, both statuses and how many claims it rests on."""
@@ -86,7 +86,7 @@ class Pages:
         rows = [
             {
                 "claim": claim,
-                "link": self._link(claim.note, CLAIMS),
+                "link": self.site.link(claim.note, CLAIMS),
                 "rests_on": len(self.project.claims.rests_on(claim.name)),
                 "checks": len(claim.marked("claim")),
                 "controls": len(claim.marked("control")),
@@ -101,7 +101,9 @@ class Pages:
             {
                 "reference": reference,
                 "html": Markup(reference.html),
-                "notes": [self._link(note, REFERENCES) for note in cited.get(reference.key, [])],
+                "notes": [
+                    self.site.link(note, REFERENCES) for note in cited.get(reference.key, [])
+                ],
             }
             for reference in sorted(
                 self.project.references.values(), key=lambda r: (r.authors.casefold(), r.year)
@@ -115,7 +117,7 @@ class Pages:
             {
                 "file": file,
                 "url": relative_url(address(file), SNIPPETS),
-                "about": quotes.docstring(self._source(file)).partition("\n")[0],
+                "about": quotes.summary(self._source(file)),
             }
             for file in self.project.snippets()
         ]
@@ -131,11 +133,11 @@ class Pages:
             here,
             file,
             source=Markup(code_block(self._source(file), "python")),
-            about=quotes.docstring(self._source(file)).partition("\n")[0],
+            about=quotes.summary(self._source(file)),
             download=relative_url(file, here),
             tests=tests,
             claims=lambda outcome: self._claims_of(outcome, here),
-            notes=[self._link(note, here) for note in shown],
+            notes=[self.site.link(note, here) for note in shown],
         )
 
     def open_ends(
@@ -148,9 +150,7 @@ class Pages:
             ("Claims without a proof", self._names(c for c in claims if c.argument == "open")),
             (
                 "Claims without a check",
-                self._names(
-                    c for c in claims if c.evidence_shown == "no evidence" and c.shows_evidence
-                ),
+                self._names(c for c in claims if c.evidence == "none" and c.shows_evidence),
             ),
             (
                 "Claims whose checks have changed since they ran",
@@ -167,7 +167,7 @@ class Pages:
             (
                 "Notes that nothing links to",
                 [
-                    self._link(note, OPEN_ENDS)
+                    self.site.link(note, OPEN_ENDS)
                     for note in self.project.vault.notes.values()
                     if not linked.get(note.path) and address(note.path)
                 ],
@@ -196,7 +196,7 @@ class Pages:
             {
                 "relation": link.relation,
                 "place": RELATIONS.index(link.relation),
-                "note": self._link(self.project.vault.notes[link.source], page),
+                "note": self.site.link(self.project.vault.notes[link.source], page),
                 "sentence": self._sentence(link, page),
             }
             for link in links
@@ -216,18 +216,12 @@ class Pages:
         return (self.project.root / file).read_text(encoding="utf-8")
 
     def _names(self, claims: Iterable[Claim]) -> list[Markup]:
-        return [self._link(claim.note, OPEN_ENDS) for claim in claims]
+        return [self.site.link(claim.note, OPEN_ENDS) for claim in claims]
 
     def _claims_of(self, outcome: Outcome, here: str) -> list[Markup]:
         claims = self.project.claims
         names = dict.fromkeys(mark.claim for mark in outcome.marks if mark.claim in claims)
-        return [self._link(claims[name].note, here) for name in names]
-
-    def _link(self, note: Note, here: str) -> Markup:
-        scope = Scope(note, here, Rendered(), within=())
-        title = self.site.title(note, scope)
-        url = relative_url(address(note.path), here)
-        return Markup('<a href="{}" data-card>{}</a>').format(url, Markup(title))
+        return [self.site.link(claims[name].note, here) for name in names]
 
     def _sentence(self, link: Backlink, here: str) -> Markup:
         note = self.project.vault.notes[link.source]
@@ -264,7 +258,7 @@ def _as_json(claim: Claim, rests_on: list[str]) -> dict[str, Any]:
                 "python": outcome.python,
                 "torch": outcome.torch,
             }
-            for role in ("claim", "control", "counterexample")
+            for role in ROLES
             for outcome, mark in claim.marked(role)
         ],
     }

@@ -73,6 +73,11 @@ def docstring(source: str) -> str:
     return ast.get_docstring(_parsed(source)) or ""
 
 
+def summary(source: str) -> str:
+    """Return the first line of a file's module docstring: what it is about."""
+    return docstring(source).partition("\n")[0]
+
+
 def _parsed(source: str) -> ast.Module:
     """Return a file's syntax tree, an empty one if it is not Python: to run or quote it says so."""
     try:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from litmus.fingerprint import fingerprint
+from litmus.swap import write_whole
 
 CACHE = Path("build/runs")  # below the project's root
 SECONDS = 30.0  # a snippet takes about one; more than this hangs
@@ -51,10 +51,7 @@ class Runner:
         if answer["problem"]:
             raise RunError(answer["problem"])
         run = Run(answer["printed"], tuple(answer["figures"]))
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        beside = kept.with_suffix(f".{os.getpid()}")
-        beside.write_text(json.dumps(asdict(run)), encoding="utf-8")
-        beside.replace(kept)
+        write_whole(kept, json.dumps(asdict(run)))
         return run
 
     def close(self) -> None:

@@ -1,10 +1,19 @@
-"""Builds beside the site that is there, and swaps the two when all is well.
+"""Writes beside what is there, and swaps the two when all is well.
 
-Whatever stops a build, an error or a pulled plug, the previous site stays whole.
+Whatever stops a build, an error or a pulled plug, the previous site or file stays whole.
 """
 
+import os
 import shutil
 from pathlib import Path
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file, and the folders above it, such that nobody ever reads half of it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_suffix(f".{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(file)
 
 
 def successor(site: Path) -> Path:

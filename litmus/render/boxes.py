@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from litmus.addresses import address, relative_url
 from litmus.claims import KINDS, Claim
 from litmus.evidence import Mark, Outcome
 
@@ -56,8 +55,7 @@ def embed(body: str, url: str, title: str) -> str:
 
 def callout_open(at: At) -> str:
     """A callout: an admonition of Material's, folded where its author folded it."""
-    id = at.token.attrGet("id") if not at.scope.is_embedded else None
-    anchor = f' id="{html.escape(str(id))}"' if id else ""
+    anchor = at.block_id()
     kind, fold = at.token.meta["kind"], at.token.meta["fold"]
     classes = f"admonition {html.escape(_drawn_as(kind))}"
     if not fold:
@@ -104,10 +102,7 @@ def _drawn_as(kind: str) -> str:
 
 def _claim(site: Site, claim: Claim, scope: Scope, embedded: bool, url: str) -> str:
     def link(name: str) -> Markup:
-        other = site.claims[name]
-        href = relative_url(address(other.note.path), scope.page)
-        title = Markup(site.title(other.note, scope))
-        return Markup('<a href="{}" data-card>{}</a>').format(href, title)
+        return site.link(site.claims[name].note, scope.page)
 
     rests_on = site.claims.rests_on(claim.name)
     weakest = site.claims.weakest(rests_on)

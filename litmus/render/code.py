@@ -81,7 +81,7 @@ def _run(at: At) -> str:
         at.report(f"{file} does not run: {error}.", remedy, line=1)
         return _as_written(at)
     at.scope.rendered.quoted.append(file)
-    return show_run(run, _link(at, file), quotes.docstring(source).partition("\n")[0], at)
+    return show_run(run, _link(at, file), quotes.summary(source), at)
 
 
 def show_run(run: Run, link: str, about: str, at: At) -> str:

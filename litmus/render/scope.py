@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -68,6 +69,11 @@ class At:
         """Return the token's children as HTML."""
         inline = Token("inline", "", 0, children=self.token.children)
         return self.site.tokens([inline], self.scope)
+
+    def block_id(self) -> str:
+        """Return a block's id as an attribute, "" in embedded text: its own page has the id."""
+        id = self.token.attrGet("id")
+        return f' id="{html.escape(str(id))}"' if id and not self.scope.is_embedded else ""
 
     def report(self, what: str, remedy: str = "", line: int = 0) -> None:
         """Report a problem on the token's line, or `line` lines below."""

@@ -3,11 +3,13 @@
 import html
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from markdown_it.renderer import RendererHTML
 from markdown_it.utils import EnvType, OptionsDict
+from markupsafe import Markup
 
-from litmus.addresses import address
+from litmus.addresses import address, relative_url
 from litmus.bibliography import Reference
 from litmus.claims import Claims
 from litmus.markdown import Token, parser
@@ -78,6 +80,12 @@ class Site:
             return self.aside([note.tokens[heading.index + 1]], scope)
         return html.escape(note.title)
 
+    def link(self, note: Note, page: str) -> Markup:
+        """Return a link from a page to a note, by its title."""
+        title = Markup(self.title(note, Scope(note, page, Rendered(), within=())))
+        url = relative_url(address(note.path), page)
+        return Markup('<a href="{}" data-card>{}</a>').format(url, title)
+
     def words(self, tokens: Iterable[Token], scope: Scope) -> str:
         """Return inline tokens without their links, as another page quotes them."""
         kept = []
@@ -113,7 +121,7 @@ class _Renderer(RendererHTML):
         return super().renderToken(tokens, idx, options, env)
 
 
-def _adapted(rule: Rule):  # type: ignore[no-untyped-def]
+def _adapted(rule: Rule) -> Any:  # markdown-it asks for bound methods, any function will do
     def markdown_it_rule(
         tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
     ) -> str:

@@ -46,9 +46,7 @@ def text(at: At) -> str:
 
 def maths_block(at: At) -> str:
     """A formula that is a block of its own."""
-    id = at.token.attrGet("id") if not at.scope.is_embedded else None
-    anchor = f' id="{html.escape(str(id))}"' if id else ""
-    return f'<div class="formula"{anchor}>{_formula(at, display=True)}</div>\n'
+    return f'<div class="formula"{at.block_id()}>{_formula(at, display=True)}</div>\n'
 
 
 RULES: dict[str, Rule] = {
