@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-AT_END = re.compile(r"(?:^|[ \t\n]+)\^(?P<id>[A-Za-z0-9-]+)[ \t]*$")
+AT_END = re.compile(r"(?:^|(?<=[ \t\n]))\^(?P<id>[A-Za-z0-9-]+)[ \t]*$")
 
 
 def plugin(md: MarkdownIt) -> None:
@@ -25,9 +25,11 @@ def _name_blocks(state: StateCore) -> None:
         if skip:
             skip -= 1
             continue
-        found = AT_END.search(token.content) if token.type == "inline" else None
+        # From the last ^ on: a search through every text would take a third of all parsing.
+        begin = token.content.rfind("^") if token.type == "inline" else -1
+        found = AT_END.search(token.content, begin) if begin >= 0 else None
         if found and kept and kept[-1].type in {"paragraph_open", "heading_open"}:
-            token.content = token.content[: found.start()]
+            token.content = token.content[: found.start()].rstrip(" \t\n")
             carrier = _carrier(kept)
             if not token.content.strip() and token.level and kept[-1].type == "paragraph_open":
                 before = _block_before(kept[:-1])
