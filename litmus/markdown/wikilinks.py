@@ -14,11 +14,16 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+from litmus.markdown.block_ids import named
+from litmus.markdown.places import line_within
+
 WIKILINK = re.compile(
     r"(?P<embed>!?)\[\["
     r"(?P<target>[^\[\]|#\n]*)(?P<part>\#[^\[\]|\n]*)?"
-    r"(?:\|(?P<label>(?:[^\]\n]|\](?!\]))*))?\]\]"
+    # In a label single brackets are text: [[note|a [b] c]], [[note|x[i]]].
+    r"(?:\|(?P<label>(?>[^\[\]\n]|\[[^\[\]\n]*\](?!\](?!\]))|\[(?!\[)|\](?!\]))*+))?\]\]"
 )
+BREAKS = {"softbreak", "hardbreak"}
 MEDIA = {
     "image": {".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".avif"},
     "audio": {".mp3", ".wav", ".ogg", ".m4a", ".flac", ".3gp"},
@@ -39,6 +44,8 @@ def plugin(md: MarkdownIt) -> None:
 
 
 def _wikilink(state: StateInline, silent: bool) -> bool:
+    if state.src[state.pos] not in "[!":
+        return False
     found = WIKILINK.match(state.src, state.pos, state.posMax)
     if not found or not (found["target"].strip() or found["part"]):
         return False
@@ -52,16 +59,26 @@ def _wikilink(state: StateInline, silent: bool) -> bool:
             "target": target,
             "part": (found["part"] or "").lstrip("#").strip().removesuffix("\\"),
             "label": label,
-            "line": state.src.count("\n", 0, state.pos),
+            "line": line_within(state),
         }
-        token.children = []
-        if label and not found["embed"]:
-            state.md.inline.parse(label, state.md, state.env, token.children)
+        token.children = [] if found["embed"] else _read_label(state, label)
     state.pos = found.end()
     return True
 
 
+def _read_label(state: StateInline, label: str) -> list[Token]:
+    """Return a label's words as tokens; there are no links inside a link."""
+    inline, inner = state.md.inline, StateInline(label, state.md, state.env, [])
+    inner.linkLevel = 1
+    inline.tokenize(inner)
+    for rule in inline.ruler2.getRules(""):
+        rule(inner)
+    return [token for token in inner.tokens if token.type not in {"link_open", "link_close"}]
+
+
 def _lift_embeds(state: StateCore) -> None:
+    if "![[" not in state.src:
+        return
     lifted: list[Token] = []
     for token in state.tokens:
         in_paragraph = lifted and lifted[-1].type == "paragraph_open"
@@ -74,15 +91,16 @@ def _lift_embeds(state: StateCore) -> None:
             continue
         opening = lifted.pop()
         for part in _split(token):
+            id = opening.attrs.pop("id", None)  # it belongs to the first part only
             if isinstance(part, Token):
                 part.block = True
                 line = (token.map or [0])[0] + part.meta["line"]
                 part.map = [line, line + 1]
-                lifted.append(part)
+                lifted += named([part], id) if id else [part]
             else:
                 text = Token("inline", "", 0, map=token.map, children=part, level=token.level)
-                lifted += [opening, text, Token("paragraph_close", "p", -1, hidden=opening.hidden)]
-                opening = opening.copy(attrs={})  # an id belongs to the first part only
+                begin = opening.copy(attrs={"id": id} if id else {})
+                lifted += [begin, text, Token("paragraph_close", "p", -1, hidden=opening.hidden)]
         # The paragraph's own closing token comes next; drop it with a marker.
         lifted.append(Token("dropped_close", "", 0))
     state.tokens = [
@@ -99,19 +117,21 @@ def _is_block(token: Token) -> bool:
 def _split(inline: Token) -> Iterator[Token | list[Token]]:
     """Yield the runs of text between the block embeds of a paragraph, and the embeds."""
     run: list[Token] = []
+    emphasis: list[Token] = []  # what is open, and goes on behind an embed
     for token in inline.children or []:
-        if not _is_block(token):
-            run.append(token)
+        if _is_block(token):
+            if any(child.type not in BREAKS and child.content.strip() for child in run):
+                closing = [Token(t.type.replace("_open", "_close"), t.tag, -1) for t in emphasis]
+                yield [*run, *reversed(closing)]
+            yield token
+            run = list(emphasis)
             continue
-        if any(
-            child.type not in {"softbreak", "hardbreak"}
-            and (child.content.strip() or child.nesting)
-            for child in run
-        ):
-            yield run
-        run = []
-        yield token
-    while run and run[0].type in {"softbreak", "hardbreak"}:
+        if token.nesting > 0:
+            emphasis.append(token)
+        elif token.nesting < 0:
+            emphasis.pop()
+        run.append(token)
+    while run and run[0].type in BREAKS:
         run.pop(0)
-    if run:
+    if any(token.type not in BREAKS and not token.nesting for token in run):
         yield run
