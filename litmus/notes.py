@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from litmus import properties
 from litmus.markdown import Token
-from litmus.markdown.headings import comparable, words
+from litmus.markdown.headings import comparable
 from litmus.problems import Problem
 
 
@@ -109,33 +109,29 @@ class Note:
 
     def find_heading(self, part: str) -> Heading | None:
         """Return the heading that `#part` means; `#A#B` is the B below A. Markup does not count."""
+        steps = [step for step in part.split("#") if step.strip()]
         found, begin, end = None, 0, len(self.tokens)
-        for wanted in filter(None, map(str.strip, part.split("#"))):
-            found = next(
-                (
-                    heading
-                    for names, key in zip(self._heading_names, [comparable, words], strict=True)
-                    for heading in names.get(key(wanted), [])
-                    if begin <= heading.index < end
-                ),
-                None,
-            )
+        for step in steps:
+            inside = (h for h in self._headings_called(step) if begin <= h.index < end)
+            found = next(inside, None)
             if not found:
-                return None
+                # A # may belong to a tag in the heading.
+                return next(iter(self._headings_called(part)), None) if len(steps) > 1 else None
             begin, end = found.index + 1, found.index + len(self.section(found))
         return found
 
+    def _headings_called(self, name: str) -> list[Heading]:
+        by_text, by_id = self._heading_names
+        return by_text.get(comparable(name)) or by_id.get(name.strip().lower()) or []
+
     @cached_property
-    def _heading_names(self) -> list[dict[str, list[Heading]]]:
-        """Headings by their text, as shown and as written, with all its signs or words alone."""
-        names: list[dict[str, list[Heading]]] = []
-        for key in [comparable, words]:
-            names.append(defaultdict(list))
-            for heading in self._all_headings:
-                for name in {key(heading.text), key(heading.written)}:
-                    names[-1][name].append(heading)
-            names[-1].pop("", None)
-        return names
+    def _heading_names(self) -> tuple[dict[str, list[Heading]], dict[str, list[Heading]]]:
+        """Headings by their text, as shown and as written, and by their addresses, as on GitHub."""
+        by_text: dict[str, list[Heading]] = defaultdict(list)
+        for heading in self._all_headings:
+            for name in {comparable(heading.text), comparable(heading.written)} - {""}:
+                by_text[name].append(heading)
+        return by_text, {heading.id: [heading] for heading in self._all_headings}
 
     def find_block(self, block_id: str) -> list[Token]:
         """Return the tokens of the block named ^block_id, none if there is no such block."""

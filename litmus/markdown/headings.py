@@ -47,11 +47,6 @@ def comparable(heading: str) -> str:
     return IGNORED.sub(" ", folded(heading)).strip()
 
 
-def words(heading: str) -> str:
-    """Return a heading's words alone, as an address writes them: #two-words."""
-    return " ".join(re.findall(r"\w+", folded(heading)))
-
-
 def shown_name(link: Token) -> str:
     """Return what Obsidian shows for a link without a label: note > heading."""
     target, part = link.meta["target"], link.meta["part"]

@@ -54,10 +54,11 @@ def _wikilink(state: StateInline, silent: bool) -> bool:
         # Inside a table the bar is written \|; the table has unescaped it, elsewhere it has not.
         target = found["target"].strip().removesuffix("\\")
         label = (found["label"] or "").strip()
+        part = (found["part"] or "").lstrip("#").strip().removesuffix("\\")
         token.content = found[0]
         token.meta = {
             "target": target,
-            "part": (found["part"] or "").lstrip("#").strip().removesuffix("\\"),
+            "part": part[part.find("#^") + 1 :],  # a block's name says it all, below any heading
             "label": label,
             "line": line_within(state),
         }
