@@ -12,6 +12,8 @@ FRONT_MATTER = re.compile(
     r"\A---[ \t]*\n(?P<yaml>.*?)(?:^(?:---|\.\.\.)[ \t]*(?:\n|\Z))", re.DOTALL | re.MULTILINE
 )
 TAGS, ALIASES = re.compile(r"tags?", re.IGNORECASE), re.compile(r"alias(?:es)?", re.IGNORECASE)
+DEEPEST = 500  # lists in lists; the parser's C code recurses
+MOST_ALIASES = 10  # each may double what the one before it stands for
 LINK = re.compile(r"\[\[(?P<target>[^\[\]|#\n]*)(?P<part>#[^\[\]|\n]*)?(?:\|[^\[\]\n]*)?\]\]")
 
 
@@ -121,7 +123,7 @@ def _read(written: str, path: str) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = 2 + (mark.line if mark else 0)
-        why = getattr(error, "problem", None) or "not YAML"
+        why = getattr(error, "problem", None) or str(error) or "not YAML"
         what = f"the properties cannot be read: {why}."
         remedy = "They are YAML: quote a value that has a colon in it or starts with @."
         raise Problem(path, line, what, remedy) from None
@@ -132,9 +134,22 @@ def _read(written: str, path: str) -> dict[str, Any]:
 
 
 def _load(written: str) -> object:
+    if "&" in written or len(written) > 4 * DEEPEST:
+        _refuse_bombs(written)
     try:
         return yaml.load(written, _Loader)
     except yaml.YAMLError:
         if "\t" not in written:
             raise
         return yaml.load(written.expandtabs(2), _Loader)  # YAML forbids what many editors insert
+
+
+def _refuse_bombs(written: str) -> None:
+    """Raise ValueError for what would outgrow the memory: lists in lists, or in themselves."""
+    depth = aliases = 0
+    for event in yaml.parse(written, _Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        aliases += isinstance(event, yaml.AliasEvent)
+        if depth > DEEPEST or aliases > MOST_ALIASES:
+            raise ValueError("they hold one another too deep")

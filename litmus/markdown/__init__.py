@@ -8,6 +8,7 @@ from typing import Any
 
 from linkify_it import LinkifyIt
 from markdown_it import MarkdownIt
+from markdown_it.common.normalize_url import validateLink
 from markdown_it.renderer import RendererHTML, RendererProtocol
 from markdown_it.token import Token
 
@@ -39,6 +40,7 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
     }
     md = MarkdownIt("commonmark", options, renderer_cls=renderer)
     md.enable(["table", "strikethrough", "linkify"])
+    md.validateLink = _may_be_linked  # type: ignore[method-assign]
     md.linkify = _Addresses(options={"fuzzy_link": False, "fuzzy_email": False})
     for construct in [
         paragraphs,
@@ -57,6 +59,11 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
     ]:
         md.use(construct.plugin)
     return md
+
+
+def _may_be_linked(url: str) -> bool:
+    """Refuse what runs a script; the library also refuses files, to which many notes link."""
+    return url.lower().startswith("file:") or validateLink(url)
 
 
 class _Addresses(LinkifyIt):  # type: ignore[misc]  # it has no types

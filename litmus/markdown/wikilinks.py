@@ -23,13 +23,13 @@ WIKILINK = re.compile(
     # In a label single brackets are text: [[note|a [b] c]], [[note|x[i]]].
     r"(?:\|(?P<label>(?>[^\[\]\n]|\[[^\[\]\n]*\](?!\](?!\]))|\[(?!\[)|\](?!\]))*+))?\]\]"
 )
-BREAKS = {"softbreak", "hardbreak"}
 MEDIA = {
     "image": {".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".avif"},
     "audio": {".mp3", ".wav", ".ogg", ".m4a", ".flac", ".3gp"},
     "video": {".mp4", ".webm", ".ogv", ".mov", ".mkv"},
     "pdf": {".pdf"},
 }
+BREAKS = {"softbreak", "hardbreak"}
 
 
 def medium(target: str) -> str | None:
@@ -47,7 +47,7 @@ def _wikilink(state: StateInline, silent: bool) -> bool:
     if state.src[state.pos] not in "[!":
         return False
     found = WIKILINK.match(state.src, state.pos, state.posMax)
-    if not found or not (found["target"].strip() or found["part"]):
+    if not found or not (found["target"].strip() or (found["part"] or "").strip("# ")):
         return False
     if not silent:
         token = state.push("embed" if found["embed"] else "wikilink", "", 0)
@@ -116,23 +116,39 @@ def _is_block(token: Token) -> bool:
 
 
 def _split(inline: Token) -> Iterator[Token | list[Token]]:
-    """Yield the runs of text between the block embeds of a paragraph, and the embeds."""
+    """Yield the runs of text between the block embeds of a paragraph, and the embeds.
+
+    Emphasis around an embed ends before it and begins again after it.
+    """
     run: list[Token] = []
-    emphasis: list[Token] = []  # what is open, and goes on behind an embed
+    around: list[Token] = []  # what is open here
     for token in inline.children or []:
         if _is_block(token):
-            if any(child.type not in BREAKS and child.content.strip() for child in run):
-                closing = [Token(t.type.replace("_open", "_close"), t.tag, -1) for t in emphasis]
-                yield [*run, *reversed(closing)]
+            yield from _trimmed([*run, *map(_closing, reversed(around))])
             yield token
-            run = list(emphasis)
+            run = list(around)
             continue
-        if token.nesting > 0:
-            emphasis.append(token)
-        elif token.nesting < 0:
-            emphasis.pop()
         run.append(token)
-    while run and run[0].type in BREAKS:
-        run.pop(0)
-    if any(token.type not in BREAKS and not token.nesting for token in run):
+        if token.nesting > 0:
+            around.append(token)
+        elif token.nesting < 0 and around:
+            around.pop()
+    yield from _trimmed(run)
+
+
+def _closing(opening: Token) -> Token:
+    return Token(opening.type.replace("_open", "_close"), opening.tag, -1, markup=opening.markup)
+
+
+def _trimmed(run: list[Token]) -> Iterator[list[Token]]:
+    """Yield a run of text without line breaks at its ends, unless it says nothing."""
+    if any(t.nesting == 0 and t.type not in BREAKS and _is_seen(t) for t in run):
+        while run[0].type in BREAKS:
+            run.pop(0)
+        while run[-1].type in BREAKS:
+            run.pop()
         yield run
+
+
+def _is_seen(token: Token) -> bool:
+    return token.type != "text" or bool(token.content.strip())

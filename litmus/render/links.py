@@ -1,9 +1,12 @@
 """What leads elsewhere: wikilinks, Markdown links, embeds, media, citations and tags."""
 
+from __future__ import annotations
+
 import html
 import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from litmus.addresses import address, relative_url
@@ -13,9 +16,12 @@ from litmus.markdown.citations import Cited
 from litmus.markdown.headings import shown_name
 from litmus.markdown.wikilinks import medium
 from litmus.notes import Note
-from litmus.problems import nearest
+from litmus.problems import Problem, nearest
 from litmus.render import boxes
 from litmus.render.scope import At, Rule, Scope
+
+if TYPE_CHECKING:
+    from litmus.render.site import Site
 
 REFERENCES = "references/"  # where the site keeps its list of references
 TAGS = "tags/"
@@ -91,6 +97,20 @@ def unresolved(shown: str) -> str:
     return f'<span class="unresolved">{shown}</span>'
 
 
+def in_properties(site: Site, note: Note) -> list[Problem]:
+    """Return what is wrong with the links in a note's properties."""
+    return [
+        Problem(
+            note.path,
+            None,
+            f"no note is called '{target}', to which the property '{name}' links.",
+            site.vault.missing(target),
+        )
+        for target, name in note.property_links
+        if not site.vault.resolve(target, note.path)
+    ]
+
+
 RULES: dict[str, Rule] = {
     rule.__name__: rule for rule in [wikilink, link_open, image, embed, citation, tag]
 }
@@ -132,7 +152,7 @@ def _fragment(at: At, path: str, part: str) -> str:
 def _rewritten(at: At, url: str) -> str:
     """Return a Markdown link's address on the site; what is not a file of the vault stays."""
     split = urlsplit(url)
-    if split.scheme or split.netloc or not url or split.path.startswith("/"):
+    if split.scheme or split.netloc or not url:
         return url
     path = unquote(split.path)
     found = at.site.vault.resolve(path, at.scope.note.path)
