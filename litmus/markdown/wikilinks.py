@@ -14,10 +14,14 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+from litmus.markdown.block_ids import named
+from litmus.markdown.places import line_within
+
 WIKILINK = re.compile(
     r"(?P<embed>!?)\[\["
     r"(?P<target>[^\[\]|#\n]*)(?P<part>\#[^\[\]|\n]*)?"
-    r"(?:\|(?P<label>(?:[^\]\n]|\](?!\]))*))?\]\]"
+    # In a label single brackets are text: [[note|a [b] c]], [[note|x[i]]].
+    r"(?:\|(?P<label>(?>[^\[\]\n]|\[[^\[\]\n]*\](?!\](?!\]))|\[(?!\[)|\](?!\]))*+))?\]\]"
 )
 MEDIA = {
     "image": {".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".avif"},
@@ -25,6 +29,7 @@ MEDIA = {
     "video": {".mp4", ".webm", ".ogv", ".mov", ".mkv"},
     "pdf": {".pdf"},
 }
+BREAKS = {"softbreak", "hardbreak"}
 
 
 def medium(target: str) -> str | None:
@@ -39,29 +44,42 @@ def plugin(md: MarkdownIt) -> None:
 
 
 def _wikilink(state: StateInline, silent: bool) -> bool:
+    if state.src[state.pos] not in "[!":
+        return False
     found = WIKILINK.match(state.src, state.pos, state.posMax)
-    if not found or not (found["target"].strip() or found["part"]):
+    if not found or not (found["target"].strip() or (found["part"] or "").strip("# ")):
         return False
     if not silent:
         token = state.push("embed" if found["embed"] else "wikilink", "", 0)
         # Inside a table the bar is written \|; the table has unescaped it, elsewhere it has not.
         target = found["target"].strip().removesuffix("\\")
         label = (found["label"] or "").strip()
+        part = (found["part"] or "").lstrip("#").strip().removesuffix("\\")
         token.content = found[0]
         token.meta = {
             "target": target,
-            "part": (found["part"] or "").lstrip("#").strip().removesuffix("\\"),
+            "part": part[part.find("#^") + 1 :],  # a block's name says it all, below any heading
             "label": label,
-            "line": state.src.count("\n", 0, state.pos),
+            "line": line_within(state),
         }
-        token.children = []
-        if label and not found["embed"]:
-            state.md.inline.parse(label, state.md, state.env, token.children)
+        token.children = [] if found["embed"] else _read_label(state, label)
     state.pos = found.end()
     return True
 
 
+def _read_label(state: StateInline, label: str) -> list[Token]:
+    """Return a label's words as tokens; there are no links inside a link."""
+    inline, inner = state.md.inline, StateInline(label, state.md, state.env, [])
+    inner.linkLevel = 1
+    inline.tokenize(inner)
+    for rule in inline.ruler2.getRules(""):
+        rule(inner)
+    return [token for token in inner.tokens if token.type not in {"link_open", "link_close"}]
+
+
 def _lift_embeds(state: StateCore) -> None:
+    if "![[" not in state.src:
+        return
     lifted: list[Token] = []
     for token in state.tokens:
         in_paragraph = lifted and lifted[-1].type == "paragraph_open"
@@ -74,15 +92,16 @@ def _lift_embeds(state: StateCore) -> None:
             continue
         opening = lifted.pop()
         for part in _split(token):
+            id = opening.attrs.pop("id", None)  # it belongs to the first part only
             if isinstance(part, Token):
                 part.block = True
                 line = (token.map or [0])[0] + part.meta["line"]
                 part.map = [line, line + 1]
-                lifted.append(part)
+                lifted += named([part], id) if id else [part]
             else:
                 text = Token("inline", "", 0, map=token.map, children=part, level=token.level)
-                lifted += [opening, text, Token("paragraph_close", "p", -1, hidden=opening.hidden)]
-                opening = opening.copy(attrs={})  # an id belongs to the first part only
+                begin = opening.copy(attrs={"id": id} if id else {})
+                lifted += [begin, text, Token("paragraph_close", "p", -1, hidden=opening.hidden)]
         # The paragraph's own closing token comes next; drop it with a marker.
         lifted.append(Token("dropped_close", "", 0))
     state.tokens = [
@@ -97,21 +116,39 @@ def _is_block(token: Token) -> bool:
 
 
 def _split(inline: Token) -> Iterator[Token | list[Token]]:
-    """Yield the runs of text between the block embeds of a paragraph, and the embeds."""
+    """Yield the runs of text between the block embeds of a paragraph, and the embeds.
+
+    Emphasis around an embed ends before it and begins again after it.
+    """
     run: list[Token] = []
+    around: list[Token] = []  # what is open here
     for token in inline.children or []:
-        if not _is_block(token):
-            run.append(token)
+        if _is_block(token):
+            yield from _trimmed([*run, *map(_closing, reversed(around))])
+            yield token
+            run = list(around)
             continue
-        if any(
-            child.type not in {"softbreak", "hardbreak"}
-            and (child.content.strip() or child.nesting)
-            for child in run
-        ):
-            yield run
-        run = []
-        yield token
-    while run and run[0].type in {"softbreak", "hardbreak"}:
-        run.pop(0)
-    if run:
+        run.append(token)
+        if token.nesting > 0:
+            around.append(token)
+        elif token.nesting < 0 and around:
+            around.pop()
+    yield from _trimmed(run)
+
+
+def _closing(opening: Token) -> Token:
+    return Token(opening.type.replace("_open", "_close"), opening.tag, -1, markup=opening.markup)
+
+
+def _trimmed(run: list[Token]) -> Iterator[list[Token]]:
+    """Yield a run of text without line breaks at its ends, unless it says nothing."""
+    if any(t.nesting == 0 and t.type not in BREAKS and _is_seen(t) for t in run):
+        while run[0].type in BREAKS:
+            run.pop(0)
+        while run[-1].type in BREAKS:
+            run.pop()
         yield run
+
+
+def _is_seen(token: Token) -> bool:
+    return token.type != "text" or bool(token.content.strip())

@@ -1,20 +1,27 @@
 """What leads elsewhere: wikilinks, Markdown links, embeds, media, citations and tags."""
 
+from __future__ import annotations
+
 import html
 import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from litmus.addresses import address, relative_url
+from litmus.bibliography import Reference, described
 from litmus.markdown import Token
 from litmus.markdown.citations import Cited
 from litmus.markdown.headings import shown_name
 from litmus.markdown.wikilinks import medium
 from litmus.notes import Note
-from litmus.problems import nearest
+from litmus.problems import Problem, nearest
 from litmus.render import boxes
 from litmus.render.scope import At, Rule, Scope
+
+if TYPE_CHECKING:
+    from litmus.render.site import Site
 
 REFERENCES = "references/"  # where the site keeps its list of references
 TAGS = "tags/"
@@ -90,6 +97,20 @@ def unresolved(shown: str) -> str:
     return f'<span class="unresolved">{shown}</span>'
 
 
+def in_properties(site: Site, note: Note) -> list[Problem]:
+    """Return what is wrong with the links in a note's properties."""
+    return [
+        Problem(
+            note.path,
+            None,
+            f"no note is called '{target}', to which the property '{name}' links.",
+            site.vault.missing(target),
+        )
+        for target, name in note.property_links
+        if not site.vault.resolve(target, note.path)
+    ]
+
+
 RULES: dict[str, Rule] = {
     rule.__name__: rule for rule in [wikilink, link_open, image, embed, citation, tag]
 }
@@ -131,7 +152,7 @@ def _fragment(at: At, path: str, part: str) -> str:
 def _rewritten(at: At, url: str) -> str:
     """Return a Markdown link's address on the site; what is not a file of the vault stays."""
     split = urlsplit(url)
-    if split.scheme or split.netloc or not url or split.path.startswith("/"):
+    if split.scheme or split.netloc or not url:
         return url
     path = unquote(split.path)
     found = at.site.vault.resolve(path, at.scope.note.path)
@@ -169,18 +190,36 @@ def _show_medium(url: str, alt: str, size: str) -> str:
 
 
 def _cite(at: At, work: Cited) -> str:
-    reference = at.site.references.get(work.key)
+    reference = at.site.references.get(work.key) or _from_its_note(at, work.key)
+    in_text = at.token.meta["in_text"]
+    if not reference and in_text and not at.site.references:
+        return html.escape(at.token.content)  # nothing can be cited here: @ is how people are named
     if not reference:
         there = nearest(work.key, at.site.references)
         at.report(f"no reference has the key '{work.key}'.", there or "Add it to references.bib.")
-        return unresolved(html.escape(f"@{work.key}"))
+        words = " ".join(filter(None, [work.before, f"@{work.key}", work.after]))
+        return unresolved(html.escape(words))
     at.scope.rendered.cited.append(work.key)
-    url = _literature(at, work.key) or relative_url(REFERENCES, at.scope.page, reference.anchor)
-    authors, year = html.escape(reference.authors), html.escape(reference.year)
-    label = f"{authors} ({year})" if at.token.meta["in_text"] else f"{authors}, {year}"
+    url = _literature(at, work.key)
+    if not url and work.key in at.site.references:
+        url = relative_url(REFERENCES, at.scope.page, reference.anchor)
     before = f"{html.escape(work.before)} " if work.before else ""
     after = f", {html.escape(work.after)}" if work.after else ""
+    authors, year = html.escape(reference.authors), html.escape(reference.year)
+    if in_text and not work.only_year:
+        label = f"{authors} ({year}{after})" if year else authors
+        before = after = ""
+    else:
+        label = year if work.only_year and year else ", ".join(filter(None, [authors, year]))
+    if not url:  # the note about the work cites it
+        return f"{before}{label}{after}"
     return f'{before}<a class="citation" href="{html.escape(url)}" data-card>{label}</a>{after}'
+
+
+def _from_its_note(at: At, key: str) -> Reference | None:
+    """Return what the properties of the note about a work say of it, if there is such a note."""
+    note = at.site.vault.notes.get(at.site.literature.get(key, ""))
+    return described(key, note.properties, note.title) if note else None
 
 
 def _literature(at: At, key: str) -> str | None:

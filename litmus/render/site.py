@@ -56,6 +56,7 @@ class Site:
             scope.rendered.html = head + self.tokens(claim.rest, scope)
         else:
             scope.rendered.html = self.tokens(note.tokens, scope)
+        scope.rendered.problems += links.in_properties(self, note)
         scope.rendered.toc = [
             TocEntry(h.level, h.id, self.aside([note.tokens[h.index + 1]], scope))
             for h in note.headings
