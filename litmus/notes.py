@@ -1,5 +1,6 @@
 """One note: its properties, and its text as tokens with headings and named blocks."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -37,13 +38,15 @@ class Note:
     tokens: list[Token] = field(repr=False)
     environment: dict[str, Any] = field(repr=False)  # the parser's: footnotes, references
     problems: list[Problem] = field(default_factory=list, repr=False)  # with reading the file
+    digest: str = ""  # of the file's bytes: the note has changed when it has
+    stamp: tuple[int, ...] = ()  # of the file when it was read, which spares reading it again
 
     @property
     def name(self) -> str:
         """The file name without .md, by which links find the note."""
         return PurePosixPath(self.path).stem
 
-    @property
+    @cached_property
     def aliases(self) -> list[str]:
         """Other names for the note, from its properties."""
         return properties.aliases(self.properties)
@@ -53,7 +56,7 @@ class Note:
         """The targets of links that stand in properties, each with the property's name."""
         return properties.links(self.properties)
 
-    @property
+    @cached_property
     def tags(self) -> list[str]:
         """The property's tags and those in the text, without #, each once."""
         inline = (token.content for token in walk(self.tokens) if token.type == "tag")
@@ -80,7 +83,7 @@ class Note:
             if token.type == "heading_open"
         ]
 
-    @property
+    @cached_property
     def title(self) -> str:
         """The first heading if it is of the first level, else the property, else the name."""
         if self.headings and self.headings[0].level == 1:
@@ -171,7 +174,8 @@ def read_note(raw: bytes, path: str, markdown: MarkdownIt) -> Note:
         has_title = bool(tokens) and tokens[0].tag == "h1"
         place = 3 if has_title else 0
         tokens.insert(place, Token("unread_properties", "", 0, content=unread, block=True))
-    return Note(path, read, first_line, tokens, environment, [*problems, *wrong])
+    digest = hashlib.sha256(raw).hexdigest()
+    return Note(path, read, first_line, tokens, environment, [*problems, *wrong], digest)
 
 
 def walk(tokens: Iterable[Token]) -> Iterable[Token]:

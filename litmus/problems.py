@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz, process
 
-
 KINDS = {  # with the words of the page of open ends
     "link": "Links that lead nowhere",
     "name": "Names that could mean several notes",

@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from litmus import progress
 from litmus.markdown import parser
 from litmus.markdown.headings import folded
 from litmus.notes import Note, read_note
 from litmus.problems import Problem, nearest
+from litmus.swap import stamp
 
 
 class Vault:
@@ -23,6 +25,7 @@ class Vault:
         self.strict_line_breaks = strict_line_breaks
         self.notes = {note.path: note for note in notes}
         self.files = set(files)
+        self._meant: dict[tuple[str, str], list[str]] = {}
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_alias: dict[str, list[str]] = defaultdict(list)
         for path in sorted([*self.notes, *self.files]):
@@ -32,19 +35,21 @@ class Vault:
                 self._by_alias[alias].append(note.path)
 
     @classmethod
-    def read(cls, folder: Path) -> tuple["Vault", list[Problem]]:
+    def read(cls, folder: Path, previous: "Vault | None" = None) -> tuple["Vault", list[Problem]]:
         """Read every file below a folder; return what is wrong, too.
 
         Left out are hidden files, the templates of Obsidian's plugin, and notes with `publish:
-        false`. A single newline is a line break unless Obsidian's settings say otherwise.
+        false`. A single newline is a line break unless Obsidian's settings say otherwise. Notes of
+        a previous reading whose files have not been touched since are taken from there.
         """
         strict = _setting(folder, "app", "strictLineBreaks") is True
         templates = _setting(folder, "templates", "folder")
         markdown = parser(strict)
+        known = previous.notes if previous and previous.strict_line_breaks == strict else {}
         notes: list[Note] = []
         files: list[str] = []
         problems: list[Problem] = []
-        for file in sorted(folder.rglob("*")):
+        for file in progress.shown("Notes", sorted(folder.rglob("*"))):
             path = file.relative_to(folder).as_posix()
             hidden = any(part.startswith(".") for part in path.split("/"))
             if hidden or not file.is_file() or path.startswith(f"{templates}/"):
@@ -52,7 +57,12 @@ class Vault:
             if file.suffix.lower() != ".md":
                 files.append(path)
                 continue
-            note = read_note(file.read_bytes(), path, markdown)
+            begun = stamp(file)
+            if path in known and known[path].stamp == begun:
+                note = known[path]
+            else:
+                note = read_note(file.read_bytes(), path, markdown)
+                note.stamp = begun
             if note.properties.get("publish") is not False:
                 notes.append(note)
                 problems += note.problems
@@ -72,8 +82,13 @@ class Vault:
         """Return every file that a target could mean, the nearest first."""
         if not target:
             return [from_path]
-        found = self._named(target, from_path)
-        return found or (self._named(unquote(target), from_path) if "%" in target else [])
+        asked = target, posixpath.dirname(from_path)
+        if asked not in self._meant:
+            found = self._named(target, from_path)
+            if not found and "%" in target:
+                found = self._named(unquote(target), from_path)
+            self._meant[asked] = found
+        return self._meant[asked]
 
     def _named(self, target: str, from_path: str) -> list[str]:
         """Return the files of a name as it is, nearest first: the note's folder, then short paths.
@@ -105,6 +120,12 @@ class Vault:
             if found:
                 return sorted(found, key=distance)
         return sorted(self._by_alias.get(wanted.removesuffix(".md"), []), key=distance)
+
+    @cached_property
+    def names_digest(self) -> int:
+        """Changes when a link could mean another file than before, or no file, and rarely else."""
+        aliases = ((note.path, *note.aliases) for note in self.notes.values())
+        return hash((tuple(sorted(aliases)), tuple(sorted(self.files))))
 
     @cached_property
     def names(self) -> list[str]:

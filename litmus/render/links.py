@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from litmus.addresses import address, relative_url
+from litmus.addresses import address, relative_url, tag_anchor
 from litmus.bibliography import Reference, described
 from litmus.markdown import Token
 from litmus.markdown.citations import Cited
@@ -88,7 +88,7 @@ def citation(at: At) -> str:
 def tag(at: At) -> str:
     """A tag, linked to the list of notes that have it."""
     name = at.token.content
-    url = relative_url(TAGS, at.scope.page, f"tag:{name}")
+    url = relative_url(TAGS, at.scope.page, tag_anchor(name))
     return f'<a class="tag" href="{html.escape(url)}">#{html.escape(name)}</a>'
 
 
@@ -105,6 +105,7 @@ def in_properties(site: Site, note: Note) -> list[Problem]:
             None,
             f"no note is called '{target}', to which the property '{name}' links.",
             site.vault.missing(target),
+            kind="link",
         )
         for target, name in note.property_links
         if not site.vault.resolve(target, note.path)
@@ -121,12 +122,12 @@ def _target(at: At) -> tuple[str | None, str]:
     target, part, vault = at.token.meta["target"], at.token.meta["part"], at.site.vault
     candidates = vault.candidates(target, at.scope.note.path)
     if not candidates:
-        at.report(f"no note is called '{target}'.", vault.missing(target))
+        at.report(f"no note is called '{target}'.", vault.missing(target), kind="link")
         return None, ""
     path = candidates[0]
     if len(candidates) > 1 and posixpath.splitext(path)[0] != target:
         could_be = " or ".join(candidates)
-        at.report(f"'{target}' could be {could_be}.", "Write more of the path.")
+        at.report(f"'{target}' could be {could_be}.", "Write more of the path.", kind="name")
     return path, _fragment(at, path, part)
 
 
@@ -138,13 +139,19 @@ def _fragment(at: At, path: str, part: str) -> str:
     if part.startswith("^"):
         block = note.find_block(part[1:])
         if not block:
-            at.report(f"{path} has no block {part}.", f"Write {part} at the end of that block.")
+            at.report(
+                f"{path} has no block {part}.",
+                f"Write {part} at the end of that block.",
+                kind="link",
+            )
             return ""
         return str((block[0].meta or {}).get("block_id") or block[0].attrGet("id"))
     heading = note.find_heading(part)
     if not heading:
         there = nearest(part, (h.text for h in note.headings))
-        at.report(f"{path} has no heading '{part}'.", there or "Link to one that is there.")
+        at.report(
+            f"{path} has no heading '{part}'.", there or "Link to one that is there.", kind="link"
+        )
         return ""
     return heading.id
 
@@ -157,7 +164,7 @@ def _rewritten(at: At, url: str) -> str:
     path = unquote(split.path)
     found = at.site.vault.resolve(path, at.scope.note.path)
     if not found:
-        at.report(f"there is no file '{path}'.", at.site.vault.missing(path))
+        at.report(f"there is no file '{path}'.", at.site.vault.missing(path), kind="link")
         return url
     fragment = _fragment(at, found, unquote(split.fragment))
     return relative_url(address(found), at.scope.page, fragment)
@@ -196,7 +203,11 @@ def _cite(at: At, work: Cited) -> str:
         return html.escape(at.token.content)  # nothing can be cited here: @ is how people are named
     if not reference:
         there = nearest(work.key, at.site.references)
-        at.report(f"no reference has the key '{work.key}'.", there or "Add it to references.bib.")
+        at.report(
+            f"no reference has the key '{work.key}'.",
+            there or "Add it to references.bib.",
+            kind="citation",
+        )
         words = " ".join(filter(None, [work.before, f"@{work.key}", work.after]))
         return unresolved(html.escape(words))
     at.scope.rendered.cited.append(work.key)
