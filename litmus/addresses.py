@@ -27,7 +27,7 @@ def sitemap(site: str, pages: Iterable[str]) -> bytes:
 
 def tag_anchor(name: str) -> str:
     """Return the HTML id of a tag on the page of all tags; they are compared without case."""
-    return f"tag:{name.casefold()}"
+    return f"tag:{name.lower()}"
 
 
 def relative_url(to: str, page: str, fragment: str = "") -> str:

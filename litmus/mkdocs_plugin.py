@@ -88,12 +88,14 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         swap.mend(self.site_dir)
         config.site_dir = str(swap.successor(self.site_dir))
         self.project = Project.open(Path(config.docs_dir), Path(config.config_file_path).parent)
-        self.runner = self.runner or Runner(self.project.root, may_run=self.project.is_ours)
+        self.runner = self.runner or Runner(self.project.root)
+        self.runner.may_run = self.project.is_ours
         self._stop_for(self.project.problems)  # before what follows from them is reported, too
         self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)))
         config.extra_css.append(stylesheets.KATEX_STYLE)
         config.theme.static_templates -= {"sitemap.xml"}  # it would list the labs alone
-        if config.nav is None:  # MkDocs would put every note into a menu on every page
+        self.has_own_menu = config.nav is not None
+        if not self.has_own_menu:  # MkDocs would put every note into it, on every page
             config.nav = self.build.pages.menu()
         if "mkdocs-jupyter" in config.plugins:
             kept = self.project.kept / "labs" / labs.environment(self.project.root)
@@ -189,7 +191,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
 
         def build_or_explain() -> None:
             try:
-                if self.frame != self._frame() or not self._update():
+                if self.frame != self._frame() or not self.update():
                     builder()
                 banner.error = ""
             except (Exception, SystemExit) as error:
@@ -198,7 +200,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         server.builder = build_or_explain
         return server
 
-    def _update(self) -> bool:
+    def update(self) -> bool:
         """Write what a change in the vault touches; say False if the change goes further."""
         self.warnings.said.clear()
         project = self.project.again()
@@ -231,8 +233,10 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         return Build(project, self.runner, self._dress, write)
 
     def _titles_in_menu(self, build: Build) -> dict[str, str]:
-        """Return the titles in the menu by address: MkDocs' settings come first."""
+        """Return the titles in the menu by address, MkDocs' settings first; none if it changes."""
         own = build.titles()
+        if not self.has_own_menu and build.pages.menu() != self.config_of_build.nav:
+            return {}
         return {
             here: self.named.get(page.file.src_uri) or html.escape(own.get(here, here))
             for here, page in self.in_menu.items()

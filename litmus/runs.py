@@ -30,9 +30,9 @@ class Run:
 class Runner:
     """Runs the files of a project in one fork server, which starts when it is first needed."""
 
-    def __init__(self, root: Path, seconds: float = SECONDS, may_run: bool = True) -> None:
+    def __init__(self, root: Path, seconds: float = SECONDS) -> None:
         self.root = root
-        self.may_run = may_run
+        self.may_run = True
         self.seconds = seconds
         self._server: subprocess.Popen[str] | None = None
 
