@@ -1,12 +1,23 @@
 """Where things stand on the site, and the links from one to another."""
 
 import posixpath
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from html import escape
 from urllib.parse import quote, urljoin
 
 PAGES = {".md", ".py", ".ipynb"}  # files that become a page of their own: notes and labs
+
+PASSED_OVER = re.compile(r"[\x00-\x20\x7f]+")  # what a browser passes over in java\tscript:
+RUNNING = re.compile(
+    r"(?:javascript|vbscript|livescript|data|blob|filesystem|file):", re.IGNORECASE
+)
+
+
+def runs_code(url: str) -> bool:
+    """Could a browser that follows a link run what stands in it, or read the reader's files?"""
+    return bool(RUNNING.match(PASSED_OVER.sub("", url)))
 
 
 def address(path: str) -> str:

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import nh3
 from pybtex.backends.html import Backend
 from pybtex.database import BibliographyData, Entry, Person
 from pybtex.database.input.bibtex import Parser
@@ -74,7 +75,12 @@ def _reference(key: str, entry: Entry, data: BibliographyData) -> Reference:
         key=key,
         authors=_names(people) or key,
         year=str(entry.fields.get("year", "n.d.")),
-        html=formatted.text.render(Backend()),
+        html=nh3.clean(  # pybtex writes an address as it finds it, and entries come from anybody
+            formatted.text.render(Backend()),
+            attributes={"a": {"href"}, "span": {"class"}},
+            url_schemes={"http", "https", "ftp", "mailto"},
+            link_rel=None,
+        ),
     )
 
 

@@ -39,7 +39,7 @@ def wikilink(at: At) -> str:
 
 def link_open(at: At) -> str:
     """A Markdown link, to a file of the vault or away."""
-    url = _rewritten(at, str(at.token.attrGet("href") or ""))
+    url = rewritten(at, str(at.token.attrGet("href") or ""))
     title = at.token.attrGet("title")
     about = f' title="{html.escape(str(title))}"' if title else ""
     return f'<a href="{html.escape(url)}"{about}>'
@@ -47,7 +47,7 @@ def link_open(at: At) -> str:
 
 def image(at: At) -> str:
     """A Markdown image; Obsidian writes its size after a bar in the description."""
-    url = _rewritten(at, str(at.token.attrGet("src") or ""))
+    url = rewritten(at, str(at.token.attrGet("src") or ""))
     alt, _, size = at.token.content.partition("|")
     return _show_medium(url, alt, size)
 
@@ -156,7 +156,7 @@ def _fragment(at: At, path: str, part: str) -> str:
     return heading.id
 
 
-def _rewritten(at: At, url: str) -> str:
+def rewritten(at: At, url: str) -> str:
     """Return a Markdown link's address on the site; what is not a file of the vault stays."""
     split = urlsplit(url)
     if split.scheme or split.netloc or not url:

@@ -34,6 +34,10 @@ class Rendered:
     quoted: list[str] = field(default_factory=list)  # snippets shown or run
     figures: dict[str, str] = field(default_factory=dict)  # path on the site -> SVG
     problems: list[Problem] = field(default_factory=list)
+    raw_html: int = 0  # how many tags of HTML the notes were written with
+    spanning: int = 0  # how many of them are formatting that may go on in the next block
+    too_many: bool = False  # of them, to be shown
+    refused: set[str] = field(default_factory=set)  # notes whose HTML was reported already
 
 
 @dataclass(frozen=True)

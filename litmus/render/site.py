@@ -17,13 +17,13 @@ from litmus.fingerprint import fingerprint
 from litmus.markdown import Token, parser
 from litmus.markdown.headings import shown_name
 from litmus.notes import Note
-from litmus.render import boxes, code, links, text
+from litmus.render import boxes, code, links, raw_html, text
 from litmus.render.asked import Asked, Question, Watched, WatchedVault
 from litmus.render.scope import At, Rendered, Rule, Scope, TocEntry
 from litmus.runs import Runner
 from litmus.vault import Vault
 
-RULES = text.RULES | links.RULES | code.RULES | boxes.RULES
+RULES = text.RULES | links.RULES | code.RULES | boxes.RULES | raw_html.RULES
 
 
 class Site:
@@ -36,10 +36,12 @@ class Site:
         claims: Claims,
         references: dict[str, Reference],
         runner: Runner,
+        raw_html: bool = False,
     ) -> None:
         self.root = root
         self.claims = claims
         self.runner = runner
+        self.raw_html = raw_html  # are the notes trusted with any HTML?
         self.asked: Asked = {}  # since the page that is being rendered was begun
         standing = cache(lambda path: claims.standing(claim_at[path].name))
         claim_at = {claim.note.path: claim for claim in claims.values()}
@@ -90,7 +92,9 @@ class Site:
         environment: EnvType = {**scope.note.environment, "site": self, "scope": scope}
         if scope.is_embedded:  # footnotes of two texts on one page have ids of their own
             environment["docId"] = "-".join(f"{path}{part}" for path, part in scope.within[1:])
-        return str(self._markdown.renderer.render(tokens, self._markdown.options, environment))
+        before = scope.rendered.raw_html
+        body = str(self._markdown.renderer.render(tokens, self._markdown.options, environment))
+        return raw_html.balanced(body) if scope.rendered.raw_html > before else body
 
     def aside(self, tokens: Sequence[Token], scope: Scope) -> str:
         """Return tokens once more, for a title or a menu: what is wrong is reported elsewhere."""

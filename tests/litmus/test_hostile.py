@@ -1,0 +1,292 @@
+"""Can a note from anybody run code on a page, or pretend to be a part of the site?"""
+
+import json
+import logging
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from mkdocs.__main__ import cli
+
+from litmus import stylesheets
+from tests.litmus.conftest import SmallProject, write_files
+from tests.markup import active, parsed, unbalanced
+
+THEME = Path(stylesheets.__file__).parent / "theme"
+CONFIG = f"""
+site_name: Test
+theme: {{name: material, font: false, custom_dir: {THEME}, features: [search.highlight]}}
+plugins: [search, tags, {{litmus: {{raw_html: %s}}}}]
+extra_css: [assets/litmus.css]
+markdown_extensions: [toc]
+"""
+
+SCRIPT = "<script>alert(1)</script>"
+ATTACKS = [
+    SCRIPT,
+    "<img src=x onerror=alert(1)>",
+    '"><img src=x onerror=alert(1)>',
+    "'><svg onload=alert(1)>",
+    "<SvG/oNloAd=alert(1)>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<a href='java&#9;script:alert(1)'>x</a>",
+    "<a href=' &#1;javascript:alert(1)'>x</a>",
+    "<a href='&#x6A;avascript&colon;alert(1)'>x</a>",
+    "<a href='vbscript:msgbox(1)'>x</a>",
+    "<a href='data:text/html,<script>alert(1)</script>'>x</a>",
+    "<iframe src=javascript:alert(1)></iframe>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<object data='data:text/html,x'></object>",
+    "<embed src=x.swf>",
+    "<form action=https://evil.example><input name=a><button formaction=javascript:x>b</button>",
+    "<base href=https://evil.example>",
+    "<meta http-equiv=refresh content='0;url=javascript:alert(1)'>",
+    "<link rel=stylesheet href=https://evil.example/x.css>",
+    "<style>* {display: none}</style>",
+    "<p style='position: fixed; inset: 0; background: url(https://evil.example)'>x</p>",
+    "<details open ontoggle=alert(1)>x</details>",
+    "<video poster=javascript:alert(1) onerror=alert(1)><source onerror=alert(1)></video>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    "<svg><foreignObject><iframe src=javascript:alert(1)></iframe></foreignObject></svg>",
+    "<svg><a xlink:href=javascript:alert(1)><text>x</text></a></svg>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+    "<!--><img src=x onerror=alert(1)>-->",
+    "<![CDATA[><img src=x onerror=alert(1)>]]>",
+    "<?xml ?><img src=x onerror=alert(1)?>",
+    "<<script>script>alert(1)<</script>/script>",
+    "<template><script>alert(1)</script></template>",
+    "</article></main></body><script>alert(1)</script>",
+    "<img src='x' alt='`><script>alert(1)</script>'>",
+    "<img src=x: onerror\n=\nalert(1)>",
+    "<a title='x\" onclick=\"alert(1)'>x</a>",
+    '<b title="&quot; onclick=&quot;alert(1)">x</b>',
+]
+LINKS = [
+    "[x](javascript:alert(1))",
+    "[x](<java\tscript:alert(1)>)",
+    "[x](&#106;avascript:alert(1))",
+    "[x](JAVASCRIPT&colon;alert(1))",
+    "[x](data:text/html,<script>alert(1)</script>)",
+    "![x](javascript:alert(1))",
+    '![" onerror="alert(1)](x.png)',
+    '[x](y "\\" onclick=\\"alert(1)")',
+    '[x](https://a.example/"onclick="alert(1))',
+    "<javascript:alert(1)>",
+    "[x][r]\n\n[r]: javascript:alert(1)",
+    "[[javascript:alert(1)]]",
+    "[[javascript:alert(1)|<script>alert(1)</script>]]",
+    '[[x" onclick="alert(1)]]',
+    '![[x.png|" onerror="alert(1)]]',
+    "![[javascript:alert(1).png]]",
+    "[[#<script>alert(1)</script>]]",
+    "[@\"><script>alert(1)</script>]",
+    "[see <script>alert(1)</script> @a, <img src=x onerror=alert(1)>]",
+    '```"><script>alert(1)</script>\ncode\n```',
+    "```mermaid\ngraph TD; A[<img src=x onerror=alert(1)>] --> B\nclick A \"javascript:alert(1)\"\n```",
+    "```quote\n<script>alert(1)</script>\n```",
+    "```run\n<script>alert(1)</script>\n```",
+    '> [!"><script>alert(1)</script>] t\n> x',
+    "> [!note onclick=alert(1)]\n> x",
+    r"$\href{javascript:alert(1)}{x}$ $\url{javascript:alert(1)}$",
+    r"$\htmlData{x=1}{x} \includegraphics{javascript:alert(1)}$",
+    r"$\text{<script>alert(1)</script>}$",
+    "$<img src=x onerror=alert(1)>$",
+    "#tag<script>alert(1)</script>",
+    "a ^\"><script>alert(1)</script>",
+    "`<script>alert(1)</script>`",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "- [<script>] x",
+]  # fmt: skip
+
+
+def everywhere(attack):
+    """A note with an attack in each of its parts."""
+    line = attack.replace("\n", " ")
+    cell = line.replace("|", "\\|")
+    return f"""# Title {line}
+
+{attack}
+
+text {line} text ^[note {line}] and [^1] ==mark {line}== **b {line}** [label {line}](https://a.example)
+
+[^1]: foot {line}
+
+## Heading {line}
+
+> [!warning] callout {line}
+> {line}
+
+> [!lemma]- {line}
+> - item {line}
+>   - {line}
+
+| a {cell} | b |
+|---|---|
+| {cell} | [[index\\|{cell}]] |
+
+[[index|label {line}]] ends. A sentence {line} with [[other {line}]] and [[index]].
+
+![[index#Words]]
+"""
+
+
+def hostile_vault():
+    """A vault with every attack in every place that a page may show."""
+    quoted = json.dumps(f'"><img src=x onerror=alert(1)>{SCRIPT}')
+    files = {f"a{i}.md": everywhere(attack) for i, attack in enumerate(ATTACKS)}
+    files |= {f"l{i}.md": f"# T\n\n{link}\n\n- {link}\n" for i, link in enumerate(LINKS)}
+    names = "title description author icon template status source citekey kind hide search".split()
+    for name in names:
+        files[f"p-{name}.md"] = f"---\n{name}: {quoted}\n---\ntext [[index]]\n"
+    files |= {
+        "index.md": f"# Home\n\n## Words\n\nwords {SCRIPT} <img src=x onerror=alert(1)>\n",
+        "tags.in.properties.md": f"---\ntags: [{quoted}, 'R&D']\naliases: [{quoted}]\n---\n# T\n",
+        "<img src=x onerror=alert(1)>.md": "no heading, see [[index]]\n",
+        'it\'s "a" & <b>.md': "no heading, see [[index]]\n",
+        "code.md": f"# About `{SCRIPT}` and \\</title>\\{SCRIPT}\n\nsee [[index]]\n",
+        "about-titles.md": f"# About `</title>{SCRIPT}`\n\n![[code]] [[code]]\n",
+        "claims/c.md": f"---\nkind: lemma\nsource: {quoted}\n---\n# C {SCRIPT}\n\nx {SCRIPT}\n",
+        "shows.md": "![[claims/c]] [@evil; @evil2]\n",
+        "references.bib": """
+@misc{evil, title={<script>alert(1)</script>}, author={<img src=x onerror=alert(1)>, A},
+  url={javascript:alert(1)}, year={"><script>alert(1)</script>}}
+@article{evil2, title={T}, journal={J <script>alert(1)</script>}, author={B, B}, year={2000},
+  url={https://a.example/" onclick="alert(1)}, doi={"><script>alert(1)</script>}}
+""",
+    }
+    return files
+
+
+def build(root, raw_html):
+    files = {f"docs/{name}": text for name, text in hostile_vault().items()}
+    write_files(root, {"mkdocs.yml": CONFIG % raw_html, **files})
+    result = CliRunner().invoke(cli, ["build", "-f", str(root / "mkdocs.yml")])
+    log = logging.getLogger("mkdocs")
+    for handler in list(log.handlers):
+        log.removeHandler(handler)  # they write to what CliRunner has closed
+    assert result.exit_code == 0, result.output + str(result.exception)
+    return root / "site", result.output
+
+
+@pytest.fixture(scope="module")
+def sites(tmp_path_factory):
+    """The hostile vault as a site, not trusted and trusted, with what the builds said."""
+    return {
+        trusted: build(tmp_path_factory.mktemp(f"trusted-{trusted}"), trusted)
+        for trusted in ["false", "true"]
+    }
+
+
+def own_parts(page):
+    """Take the theme's own scripts and forms off a page; those that are alike on every page."""
+    for form in page.select("form.md-search__form, form[data-md-component=palette]"):
+        form.decompose()
+    for script in page.select("script"):
+        source, text = script.get("src"), script.string or ""
+        own = re.fullmatch(r"[./]*assets/[\w./-]+\.js", source or "")
+        config = script.get("id") == "__config" and json.loads(text)
+        if (
+            own
+            or config
+            or re.match(r"__md_scope=|var palette|var target=document|var \w+=__md_get\(", text)
+        ):
+            script.decompose()
+    return page
+
+
+def found_in(site):
+    """What is active on the pages of a site, by page."""
+    found = {}
+    for file in sorted(site.rglob("*.html")):
+        page = own_parts(parsed(file.read_text(encoding="utf-8")))
+        if things := active(page):
+            found[file.relative_to(site).as_posix()] = things
+    return found
+
+
+def test_nothing_of_a_hostile_vault_runs_on_any_page(sites):
+    site, _ = sites["false"]
+    assert len(list(site.rglob("*.html"))) > len(ATTACKS) + len(LINKS)
+    assert found_in(site) == {}
+
+
+def test_control_where_the_author_trusts_the_notes_the_same_vault_runs(sites):
+    found = found_in(sites["true"][0])
+    active_alone = {f"a{i}/index.html" for i in range(len(ATTACKS))} & set(found)
+    assert len(active_alone) > len(ATTACKS) * 0.8
+
+
+def test_every_page_of_a_hostile_vault_is_balanced(sites):
+    site, _ = sites["false"]
+    wrong = {f.name: unbalanced(f.read_text(encoding="utf-8")) for f in site.rglob("*.html")}
+    assert {name: tags for name, tags in wrong.items() if tags} == {}
+
+
+def test_a_note_cannot_close_what_stands_around_it(sites):
+    site, _ = sites["false"]
+    for file in site.glob("a[0-9]*/index.html"):
+        page = parsed(file.read_text(encoding="utf-8"))
+        assert len(page.select("article")) == 1, file
+        assert page.article.select_one("[id^=heading]"), file
+
+
+def test_the_search_index_has_no_markup_that_the_search_would_run(sites):
+    site, _ = sites["false"]
+    for entry in json.loads((site / "search/search_index.json").read_text())["docs"]:
+        for part in [entry["title"], entry["text"], *entry.get("tags", [])]:
+            assert active(parsed(part)) == [], entry["location"]
+
+
+def test_what_is_left_out_is_reported_once_for_each_note(sites):
+    _, said = sites["false"]
+    assert said.count("a0.md:1: the note's HTML has <script>") == 1
+
+
+CONTROLS = [
+    "<script>x</script>",
+    "<b onclick=x>",
+    "<a href=javascript:x>",
+    "<a href=' java\tscript:x'>",
+    "<img src=data:text/html,x>",
+    "<iframe></iframe>",
+    "<form></form>",
+    "<object data=x></object>",
+    "<style></style>",
+    "<meta http-equiv=refresh content=0>",
+    "<b style='position:fixed'>",
+    "<base href=x>",
+]
+
+
+@pytest.mark.parametrize("html", CONTROLS)
+def test_control_what_is_active_is_noticed(html):
+    assert active(parsed(f"<p>{html}</p>"))
+
+
+HARMLESS = {
+    "x<br>y <sub>2</sub> <kbd>Ctrl</kbd>": "x<br>y <sub>2</sub> <kbd>Ctrl</kbd>",
+    '<mark style="background: #FFF3A3A6;">m</mark>': '<mark style="background:#FFF3A3A6">m</mark>',
+    '<span style="color:rgb(255, 0, 0)">r</span>': '<span style="color:rgb(255, 0, 0)">r</span>',
+    '<font color="red">r</font>': '<font color="red">r</font>',
+    '<img src="pic.png" width="100">': '<img src="../pic.png" width="100">',
+    '<a href="b.md">b</a>': '<a href="../b/">b</a>',
+    "<ruby>a<rt>b</rt></ruby>": "<ruby>a<rt>b</rt></ruby>",
+    "<details>\n<summary>s</summary>\n\n*x*\n\n</details>": "<p><em>x</em></p>\n</details>",
+    '<div align="center">\n\nmid\n\n</div>': '<div align="center">\n\n<p>mid</p>\n</div>',
+    '<iframe src="https://v.example/1"></iframe>': '<a href="https://v.example/1">https://v.e',
+    "a List<String> b": "a List&lt;String&gt; b",
+    '<b class="claim-status" id="x" data-card>b</b>': "<b>b</b>",
+    "an <b>open tag\n\nends with its paragraph": "ends with its paragraph</p>",
+    "<%* tp.file.title %>": "&lt;%* tp.file.title %&gt;",
+    "a <!-- said to nobody --> b": "<p>a  b</p>",
+    "<a href='zotero://select/1'>z</a>": '<a href="zotero://select/1">z</a>',
+}
+
+
+@pytest.mark.parametrize(("written", "expected"), HARMLESS.items())
+def test_what_is_harmless_stays(project, written, expected):
+    made = project({"docs/n.md": written + "\n", "docs/b.md": "# B\n", "docs/pic.png": b""})
+    html, _ = made.render("n.md")
+    assert expected in html
+    assert not unbalanced(html)
