@@ -11,12 +11,12 @@ PAGES = {".md", ".py", ".ipynb"}  # files that become a page of their own: notes
 
 PASSED_OVER = re.compile(r"[\x00-\x20\x7f]+")  # what a browser passes over in java\tscript:
 RUNNING = re.compile(
-    r"(?:javascript|vbscript|livescript|data|blob|filesystem|file):", re.IGNORECASE
+    r"(?:javascript|vbscript|livescript|data|blob|filesystem):", re.IGNORECASE
 )
 
 
 def runs_code(url: str) -> bool:
-    """Could a browser that follows a link run what stands in it, or read the reader's files?"""
+    """Could a browser that follows a link run what stands in it?"""
     return bool(RUNNING.match(PASSED_OVER.sub("", url)))
 
 

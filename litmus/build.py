@@ -66,12 +66,22 @@ class Made:
 class Build:
     """One build of a project: what is written, and what is kept for the next."""
 
-    def __init__(self, project: Project, runner: Runner, dress: Dress, write: Write) -> None:
+    def __init__(
+        self,
+        project: Project,
+        runner: Runner,
+        dress: Dress,
+        write: Write,
+        raw_html: bool = False,
+    ) -> None:
         self.project = project
         self.vault = project.vault
         self.dress = dress
         self.write = write
-        self.site = Site(project.root, project.vault, project.claims, project.references, runner)
+        self.site = Site(
+            *(project.root, project.vault, project.claims, project.references, runner),
+            raw_html=raw_html,
+        )
         self.pages = Pages(project, self.site)
 
     def titles(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ from jinja2 import Environment
 from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.commands.build import get_context
 from mkdocs.commands.serve import serve as mkdocs_serve
-from mkdocs.config import load_config
+from mkdocs.config import config_options, load_config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
@@ -57,8 +57,11 @@ def serve_folder(vault: Path) -> None:
     mkdocs_serve(str(BASE), **_folder_options(vault))
 
 
-class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no options
+class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     """One build after another; under `serve` the object lives through all of them."""
+
+    # Let notes' HTML through untouched, scripts and all: for who wrote every note of the vault.
+    config_scheme = (("raw_html", config_options.Type(bool, default=False)),)
 
     runner: Runner | None = None
     project: Project
@@ -230,7 +233,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
 
     def _build_of(self, project: Project, write: Callable[[str, Any], None]) -> Build:
         assert self.runner
-        return Build(project, self.runner, self._dress, write)
+        return Build(project, self.runner, self._dress, write, self.config["raw_html"])
 
     def _titles_in_menu(self, build: Build) -> dict[str, str]:
         """Return the titles in the menu by address, MkDocs' settings first; none if it changes."""
@@ -251,7 +254,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
             themed = ThemedPage(html.escape(page.title), file, self.config_of_build)
         themed.content, themed.toc = page.html, get_toc(nested(page.toc))  # type: ignore[arg-type]
         context = get_context(self.nav, [], self.config_of_build, themed)
-        tags = [{"name": tag, "url": f"{TAGS}#{tag_anchor(tag)}"} for tag in page.tags]
+        tags = [{"name": html.escape(tag), "url": f"{TAGS}#{tag_anchor(tag)}"} for tag in page.tags]
         themed.active = True
         try:
             template = self.env.get_template("main.html")

@@ -15,6 +15,9 @@ from litmus.markdown import Token
 from litmus.markdown.headings import comparable
 from litmus.problems import Problem
 
+LONGEST = 4_000_000  # bytes of a note: about three long novels, and four seconds of reading
+SHOWN = 20_000  # bytes of a longer one that its page shows
+
 
 @dataclass(frozen=True)
 class Heading:
@@ -159,6 +162,13 @@ def read_note(raw: bytes, path: str, markdown: MarkdownIt) -> Note:
     UTF-8 as a sign that says so.
     """
     problems: list[Problem] = []
+    if len(raw) > LONGEST:
+        what = f"the note has more than {LONGEST:,} bytes, too many to read."
+        remedy = "Its beginning is shown as text; divide it into notes."
+        problems.append(Problem(path, 1, what, remedy))
+        beginning = raw[:SHOWN].decode("utf-8-sig", errors="replace")
+        token = Token("too_long", "", 0, content=beginning, block=True, map=[0, 0])
+        return Note(path, {}, 1, [token], {}, problems)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

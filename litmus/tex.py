@@ -10,14 +10,18 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from py_mini_racer import MiniRacer
+from py_mini_racer import JSOOMException, JSTimeoutException, MiniRacer
 
 THEME = files("shadcn")  # a theme whose wheel carries all of KaTeX: script, style and fonts
+LONGEST = 20_000  # letters of a formula; the longest that people write have about 2,000
+SECONDS, MEMORY = 10.0, 500_000_000  # of one formula; one of a thousand letters takes 0.01 seconds
 PLACEHOLDER = re.compile(r'<span class="tex( display)?">([^<]*)</span>')
 SCRIPT = """
 function render(tex, display) {
   try {
-    return {html: katex.renderToString(tex, {displayMode: display, strict: "ignore"})};
+    return {html: katex.renderToString(tex, {
+      displayMode: display, strict: "ignore", maxSize: 100, maxExpand: 1000
+    })};
   } catch (error) {
     return {error: error.rawMessage || error.message, position: error.position ?? null};
   }
@@ -36,8 +40,14 @@ class TexError(ValueError):
 @cache
 def to_html(tex: str, display: bool) -> str:
     """Return a formula as HTML; raise TexError with KaTeX's reason if it is not TeX."""
+    if len(tex) > LONGEST:
+        raise TexError(f"it is longer than {LONGEST} letters", 0)
     call = f"JSON.stringify(render({json.dumps(tex)}, {json.dumps(display)}))"
-    result = json.loads(str(_engine().eval(call)))
+    try:
+        result = json.loads(str(_engine().eval(call, timeout_sec=SECONDS, max_memory=MEMORY)))
+    except (JSTimeoutException, JSOOMException):
+        _engine.cache_clear()  # what is left of the engine may be of no use
+        raise TexError("it takes too long or too much memory to set", 0) from None
     if "error" in result:
         raise TexError(result["error"], tex.count("\n", 0, result["position"] or 0))
     return str(result["html"])
@@ -52,7 +62,14 @@ def placeholder(tex: str, display: bool) -> str:
 
 def typeset(page: str) -> str:
     """Return a page of HTML with every placeholder replaced by its formula."""
-    return PLACEHOLDER.sub(lambda found: to_html(html.unescape(found[2]), bool(found[1])), page)
+    return PLACEHOLDER.sub(_set, page)
+
+
+def _set(found: re.Match[str]) -> str:
+    try:
+        return to_html(html.unescape(found[2]), bool(found[1]))
+    except TexError:
+        return found[0]  # no formula of ours: those have been set before
 
 
 @cache

@@ -19,6 +19,7 @@ from litmus.markdown import (
     callouts,
     citations,
     comments,
+    depth,
     footnotes,
     headings,
     highlights,
@@ -47,6 +48,7 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
     md.validateLink = _may_be_linked  # type: ignore[method-assign]
     md.linkify = _Addresses(options={"fuzzy_link": False, "fuzzy_email": False})
     for construct in [
+        depth,
         paragraphs,
         footnotes,
         comments,

@@ -7,19 +7,36 @@ a place for notes that nothing refers to, which would otherwise be lost.
 import re
 
 from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
+from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from mdit_py_plugins.footnote import footnote_plugin
-from mdit_py_plugins.footnote.index import footnote_ref
+from mdit_py_plugins.footnote.index import footnote_def, footnote_ref
 
 REFERENCE = re.compile(r"\[\^[^\[\]\s]+\]")
 
 
 def plugin(md: MarkdownIt) -> None:
     md.use(footnote_plugin)
+    alt: RuleOptionsType = {"alt": ["paragraph", "reference"]}
+    md.block.ruler.at("footnote_def", _definition, alt)
     md.inline.ruler.at("footnote_ref", _reference)
     md.core.ruler.before("footnote_tail", "footnotes_unused", _keep_unused)
     md.core.ruler.after("footnote_tail", "footnotes_unanchored", _drop_anchors)
+
+
+def _definition(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+    """One note; the library would move what stands in a note within a note out of its list."""
+    if silent:
+        return bool(footnote_def(state, first, last, silent))
+    if state.env.get("in_footnote"):
+        return False
+    state.env["in_footnote"] = True
+    try:
+        return bool(footnote_def(state, first, last, silent))
+    finally:
+        state.env["in_footnote"] = False
 
 
 def _reference(state: StateInline, silent: bool) -> bool:

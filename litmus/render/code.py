@@ -16,6 +16,8 @@ from litmus.problems import nearest
 from litmus.render.scope import At, Rule
 from litmus.runs import Run, RunError
 
+LONGEST, WIDEST = 200_000, 10_000  # letters of a block and of a line that are highlighted
+LONGEST_NAME = 200  # bytes of a file name with its folders; what is longer, no system can hold
 FORMATTER = HtmlFormatter(nowrap=True)
 
 
@@ -34,11 +36,29 @@ def indented_code(at: At) -> str:
     return code_block(at.token.content, "")
 
 
-RULES: dict[str, Rule] = {"fence": fence, "code_block": indented_code}
+def too_deep(at: At) -> str:
+    """What stands within more quotes and lists than are read: as it is written."""
+    at.report("quotes and lists are too deep in one another; this is shown as text.")
+    return _as_written(at)
+
+
+def too_long(at: At) -> str:
+    """The beginning of a note that is too long to be read."""
+    return _as_written(at)
+
+
+RULES: dict[str, Rule] = {
+    "fence": fence,
+    "code_block": indented_code,
+    "too_deep": too_deep,
+    "too_long": too_long,
+}
 
 
 def code_block(source: str, language: str) -> str:
     """Return source as a highlighted block, plain if the language is not known."""
+    if len(source) > LONGEST or max(map(len, source.split("\n"))) > WIDEST:
+        language = ""  # some lexers take the square of the length
     try:
         lexer = get_lexer_by_name(language) if language else TextLexer()
     except ClassNotFound:
@@ -106,12 +126,18 @@ def _figure_path(svg: str) -> str:
 
 def _snippet(at: At, file: str) -> str | None:
     """Return the source of a file in snippets/, None if there is no such file there."""
-    folder = (at.site.root / "snippets").resolve()
-    path = (at.site.root / file).resolve()
-    at.site.asked["code", file] = fingerprint(at.site.root / file, at.site.root)
-    if path.is_relative_to(folder) and path.is_file() and path.suffix == ".py":
+    if file.isprintable() and len(file.encode()) < LONGEST_NAME:
+        at.site.asked["code", file] = fingerprint(at.site.root / file, at.site.root)
+    root = at.site.root.resolve()
+    folder = root / "snippets"
+    there = {  # what is there, rather than what the note names: that may be any text
+        f"snippets/{path.relative_to(folder).as_posix()}": path
+        for path in sorted(folder.rglob("*.py"))
+        if path.resolve().is_relative_to(folder)  # no link leads out
+    }
+    path = there.get(file.removeprefix("./"))
+    if path and path.is_file():
         return path.read_text(encoding="utf-8")
-    there = [f"snippets/{p.relative_to(folder).as_posix()}" for p in sorted(folder.rglob("*.py"))]
     remedy = nearest(file, there) or "The first word is a file below snippets/."
     at.report(f"there is no snippet '{file}'.", remedy, line=1)
     return None

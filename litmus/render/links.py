@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 REFERENCES = "references/"  # where the site keeps its list of references
 TAGS = "tags/"
+# Ten notes that embed ten each, ten deep, would fill a disk. What is more than this is linked.
+MOST_EMBEDDED = 2_000_000  # letters on a page, of which a long book has about one million
+A_BLOCK = 20  # letters that a block counts for beside its own
+DEEPEST = 10  # embeds in embeds
 
 
 def wikilink(at: At) -> str:
@@ -70,12 +74,26 @@ def embed(at: At) -> str:
         chain = " embeds ".join(f"{path}#{part}".rstrip("#") for path, part in loop)
         at.report(f"an embed contains itself: {chain}.", "Link to one of them instead.")
         return unresolved(html.escape(token.content))
-    inner = replace(scope, note=note, within=(*scope.within, here))
     url = relative_url(address(path), scope.page, fragment)
+    part = _part(note, token.meta["part"])
+    rendered = scope.rendered
+    rendered.embeds += 1
+    rendered.embedded += sum(len(t.content) + A_BLOCK for t in part)
+    if rendered.embedded > MOST_EMBEDDED or len(scope.within) > DEEPEST:
+        if rendered.embedded > MOST_EMBEDDED:
+            what = f"the page embeds more than {MOST_EMBEDDED} letters; the others are linked."
+        else:
+            what = f"embeds are {DEEPEST} deep; what is deeper is linked."
+        if not rendered.linked_instead:
+            at.report(what, "Link to some notes instead of showing them.")
+        rendered.linked_instead = True
+        title = html.escape(note.title)
+        return f'<p class="embed-source"><a href="{html.escape(url)}" data-card>{title}</a></p>\n'
+    inner = replace(scope, note=note, within=(*scope.within, here), number=rendered.embeds)
     claim = site.claim_at.get(path)
     if claim and not token.meta["part"]:
         return boxes.embedded_claim(site, claim, inner, url)
-    body = site.tokens(_part(note, token.meta["part"]), inner)
+    body = site.tokens(part, inner)
     return boxes.embed(body, url, site.title(note, inner))
 
 

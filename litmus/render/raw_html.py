@@ -57,8 +57,8 @@ KNOWN = {*ALLOWED, *WITH_CONTENT, *ACTIVE, *STRUCTURE}
 # Left open, these go on in every paragraph below, as browsers have it: many of them would multiply.
 FORMATTING = set("a b big code em font i s small strike strong tt u".split())
 SPANNING = 8  # formatting tags of a page that may begin in one block of HTML and end in another
-NEAR = 200  # tags or words in a line within which formatting must end
-MANY = 20_000  # tags on a page: time to put them in order grows with the square of their depth
+NEAR = 100  # tags or words in a line within which formatting must end
+MANY = 10_000  # tags on a page: time to put them in order grows with the square of their depth
 
 ATTRIBUTE = re.compile(
     r"""\s(?P<name>[a-z_:][\w:.-]*)(?:\s*=\s*(?:"(?P<a>[^"]*)"|'(?P<b>[^']*)'|(?P<c>[^\s"'=<>`]+)))?""",

@@ -34,6 +34,9 @@ class Rendered:
     quoted: list[str] = field(default_factory=list)  # snippets shown or run
     figures: dict[str, str] = field(default_factory=dict)  # path on the site -> SVG
     problems: list[Problem] = field(default_factory=list)
+    embeds: int = 0  # how many texts are embedded
+    embedded: int = 0  # how long these are together
+    linked_instead: bool = False  # were there too many to show?
     raw_html: int = 0  # how many tags of HTML the notes were written with
     spanning: int = 0  # how many of them are formatting that may go on in the next block
     too_many: bool = False  # of them, to be shown
@@ -48,6 +51,7 @@ class Scope:
     page: str  # the address of the page that is being made
     rendered: Rendered
     within: tuple[tuple[str, str], ...]  # the chain of embeds (path, part) down to this text
+    number: int = 0  # which of the page's embedded texts this is, from 1 on
 
     @property
     def is_embedded(self) -> bool:

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -91,14 +92,15 @@ class Site:
         """Return tokens as HTML."""
         environment: EnvType = {**scope.note.environment, "site": self, "scope": scope}
         if scope.is_embedded:  # footnotes of two texts on one page have ids of their own
-            environment["docId"] = "-".join(f"{path}{part}" for path, part in scope.within[1:])
+            environment["docId"] = str(scope.number)
         before = scope.rendered.raw_html
         body = str(self._markdown.renderer.render(tokens, self._markdown.options, environment))
         return raw_html.balanced(body) if scope.rendered.raw_html > before else body
 
     def aside(self, tokens: Sequence[Token], scope: Scope) -> str:
         """Return tokens once more, for a title or a menu: what is wrong is reported elsewhere."""
-        return self.tokens(tokens, Scope(scope.note, scope.page, Rendered(), scope.within))
+        shown = [_as_title(token) for token in tokens]
+        return self.tokens(shown, replace(scope, rendered=Rendered()))
 
     def title(self, note: Note, scope: Scope) -> str:
         """Return a note's title as HTML, formulas and all."""
@@ -128,6 +130,15 @@ class Site:
     def property(self, value: str, scope: Scope) -> str:
         """Return one line of text from a note's properties as HTML."""
         return self.tokens(self._markdown.parseInline(value), scope)
+
+
+def _as_title(token: Token) -> Token:
+    """Return an inline token without what is at home on its page alone: embeds and footnotes."""
+    children = token.children or []
+    if not any(child.type in {"embed", "footnote_ref"} for child in children):
+        return token
+    kept = [child for child in children if child.type not in {"embed", "footnote_ref"}]
+    return token.copy(children=kept)
 
 
 class _Renderer(RendererHTML):

@@ -23,7 +23,7 @@ BLOCK = (
 
 def plain(html):
     """A page line by line, without what the language does not decide."""
-    html = re.sub(r' data-card|<a class="headerlink".*?</a>|<span></span>', "", html)
+    html = re.sub(r' data-card(?:="")?|<a class="headerlink".*?</a>|<span></span>', "", html)
     html = re.sub(r'<span class="unbroken">(.*?)</span>(\S*?)</span>', r"\1</span>\2", html)
     html = re.sub(r'<span class="tex">(.*?)</span>', r"<tex>\1</tex>", html, flags=re.DOTALL)
     html = re.sub(

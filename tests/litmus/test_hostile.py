@@ -10,8 +10,9 @@ from click.testing import CliRunner
 from mkdocs.__main__ import cli
 
 from litmus import stylesheets
+from tests.html import unbalanced
 from tests.litmus.conftest import SmallProject, write_files
-from tests.markup import active, parsed, unbalanced
+from tests.active import active, parsed
 
 THEME = Path(stylesheets.__file__).parent / "theme"
 CONFIG = f"""
