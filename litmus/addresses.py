@@ -10,9 +10,7 @@ from urllib.parse import quote, urljoin
 PAGES = {".md", ".py", ".ipynb"}  # files that become a page of their own: notes and labs
 
 PASSED_OVER = re.compile(r"[\x00-\x20\x7f]+")  # what a browser passes over in java\tscript:
-RUNNING = re.compile(
-    r"(?:javascript|vbscript|livescript|data|blob|filesystem):", re.IGNORECASE
-)
+RUNNING = re.compile(r"(?:javascript|vbscript|livescript|data|blob|filesystem):", re.IGNORECASE)
 
 
 def runs_code(url: str) -> bool:

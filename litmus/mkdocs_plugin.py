@@ -254,7 +254,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             themed = ThemedPage(html.escape(page.title), file, self.config_of_build)
         themed.content, themed.toc = page.html, get_toc(nested(page.toc))  # type: ignore[arg-type]
         context = get_context(self.nav, [], self.config_of_build, themed)
-        tags = [{"name": html.escape(tag), "url": f"{TAGS}#{tag_anchor(tag)}"} for tag in page.tags]
+        tags = [{"name": tag, "url": f"{TAGS}#{tag_anchor(tag)}"} for tag in page.tags]
         themed.active = True
         try:
             template = self.env.get_template("main.html")

@@ -37,7 +37,9 @@ def entries(note: Note) -> str:
         if words or title:
             place = address(note.path) + (f"#{fragment}" if fragment else "")
             entry = {"location": place, "title": html.escape(title or note.title), "text": words}
-            found.append({**entry, "tags": [html.escape(tag) for tag in note.tags]} if note.tags else entry)
+            found.append(
+                {**entry, "tags": [html.escape(tag) for tag in note.tags]} if note.tags else entry
+            )
     return ",".join(map(_as_json, found))
 
 

@@ -54,6 +54,10 @@ class Vault:
             hidden = any(part.startswith(".") for part in path.split("/"))
             if hidden or not file.is_file() or path.startswith(f"{templates}/"):
                 continue
+            if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
+                what = "the file is a link to outside the vault, and is left out."
+                problems.append(Problem(path, None, what, "Put the file itself into the vault."))
+                continue
             if file.suffix.lower() != ".md":
                 files.append(path)
                 continue

@@ -6,6 +6,7 @@ half are real ones (golden cases, the project's own notes, attacks) cut, spliced
 goes the whole way from bytes to typeset HTML, in a small vault that it can link to and embed.
 """
 
+# ruff: noqa: E501, SIM905  # texts to break things with, and long lists of words
 import random
 import tempfile
 import time
@@ -21,8 +22,8 @@ from litmus.problems import Problem
 from litmus.project import Project
 from litmus.render import Site
 from litmus.runs import Runner
-from tests.html import Balance
 from tests.active import runs
+from tests.html import Balance
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 2.0  # of one note; most take a millisecond
@@ -133,7 +134,9 @@ class Writer:
 
     def tex(self, depth: int) -> str:
         inner = self.tex(depth - 1) if depth > 0 else "x"
-        return self.pick("x", f"\\frac{{{inner}}}2", f"{inner}^{inner}", f"\\text{{{self.word()}}}", inner)
+        return self.pick(
+            "x", f"\\frac{{{inner}}}2", f"{inner}^{inner}", f"\\text{{{self.word()}}}", inner
+        )
 
     def blocks(self, depth: int) -> str:
         """Blocks, some within others."""
@@ -147,7 +150,9 @@ class Writer:
         indent = self.random.choice(["  ", "   ", "\t", "    "])
         kind = self.random.choice(["note", "lemma", "proof", "faq", "x y", self.word()])
         fence = self.random.choice(["```", "~~~", "````"])
-        language = self.random.choice(["python", "quote", "run", "mermaid", "dataview", self.word()])
+        language = self.random.choice(
+            ["python", "quote", "run", "mermaid", "dataview", self.word()]
+        )
         tag = self.random.choice(["div", "details", "table", "script", "center", "pre", "svg", "p"])
         return self.pick(
             line,
@@ -195,9 +200,8 @@ class Fuzz:
         (folder / "docs/fuzz.md").write_text("# A\n", encoding="utf-8")
         (folder / "snippets").mkdir()
         project = Project.read(folder, folder / "docs")
-        self.site = Site(
-            folder, project.vault, project.claims, project.references, Runner(folder)
-        )
+        self.site = Site(folder, project.vault, project.claims, project.references, Runner(folder))
+        self.vault = project.vault
         self.markdown = parser(strict_line_breaks=False)
 
     def wrong(self, raw: bytes) -> str:
@@ -205,7 +209,7 @@ class Fuzz:
         begun = time.process_time()
         try:
             note = read_note(raw, "fuzz.md", self.markdown)
-            self.site.vault.notes["fuzz.md"] = note
+            self.vault.notes["fuzz.md"] = note
             rendered = self.site.render(note)
             menu = "".join(entry.html for entry in rendered.toc)
             page = tex.typeset(rendered.html)

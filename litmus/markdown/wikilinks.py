@@ -97,14 +97,17 @@ def _lift_embeds(state: StateCore) -> None:
         for part in _split(token):
             id = opening.attrs.pop("id", None)  # it belongs to the first part only
             if isinstance(part, Token):
-                part.block = True
+                part.block, part.level = True, opening.level
                 line = (token.map or [0])[0] + part.meta["line"]
                 part.map = [line, line + 1]
                 lifted += named([part], id) if id else [part]
             else:
                 text = Token("inline", "", 0, map=token.map, children=part, level=token.level)
                 begin = opening.copy(attrs={"id": id} if id else {})
-                lifted += [begin, text, Token("paragraph_close", "p", -1, hidden=opening.hidden)]
+                closing = Token(
+                    "paragraph_close", "p", -1, hidden=opening.hidden, level=opening.level
+                )
+                lifted += [begin, text, closing]
         # The paragraph's own closing token comes next; drop it with a marker.
         lifted.append(Token("dropped_close", "", 0))
     state.tokens = [

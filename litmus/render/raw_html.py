@@ -6,6 +6,7 @@ part of the site (a status, a menu, an anchor). Its tags need not fit together, 
 may have only one of two; `balanced` mends that.
 """
 
+# ruff: noqa: SIM905, RUF024  # long lists of words read best as words
 import html
 import re
 from collections.abc import Iterable, Iterator
@@ -105,7 +106,7 @@ RULES: dict[str, Rule] = {rule.__name__: rule for rule in [html_inline, html_blo
 
 
 def balanced(body: str) -> str:
-    """Return HTML in which a note's own tags occur, with each tag closed and nothing active left."""
+    """Return HTML in which a note's own tags occur, with each tag closed, nothing active left."""
     attributes = {tag: ALLOWED.get(tag, set()) | OWN.get(tag, set()) for tag in OURS}
     schemes = {scheme.lower() for scheme in re.findall(r'="\s*([a-zA-Z][\w+.-]*):', body)}
     return nh3.clean(

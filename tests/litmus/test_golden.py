@@ -29,6 +29,7 @@ def plain(html):
     html = re.sub(
         r'<span class="tex display">(.*?)</span>', r"<display>\1</display>", html, flags=re.DOTALL
     )
+    html = html.replace(" />", ">")
     html = re.sub(rf"\s*(<(?:{BLOCK})\b[^>]*>)\s*", r"\n\1", html)
     html = re.sub(rf"\s*(</(?:{BLOCK})>)\s*", r"\1\n", html)
     return [line.strip() for line in html.split("\n") if line.strip()]

@@ -1,5 +1,6 @@
 """Can a note from anybody run code on a page, or pretend to be a part of the site?"""
 
+# ruff: noqa: E501, SIM905  # texts to break things with, and long lists of words
 import json
 import logging
 import re
@@ -10,9 +11,9 @@ from click.testing import CliRunner
 from mkdocs.__main__ import cli
 
 from litmus import stylesheets
-from tests.html import unbalanced
-from tests.litmus.conftest import SmallProject, write_files
 from tests.active import active, parsed
+from tests.html import unbalanced
+from tests.litmus.conftest import write_files
 
 THEME = Path(stylesheets.__file__).parent / "theme"
 CONFIG = f"""
@@ -291,3 +292,49 @@ def test_what_is_harmless_stays(project, written, expected):
     html, _ = made.render("n.md")
     assert expected in html
     assert not unbalanced(html)
+
+
+def test_a_link_that_leads_out_of_the_vault_is_left_out(project, tmp_path):
+    made = project({"docs/n.md": "![[secret]] ![[key.txt]] ![[same]]\n", "outside.md": "SECRET\n"})
+    (tmp_path / "docs/secret.md").symlink_to(tmp_path / "outside.md")
+    (tmp_path / "docs/key.txt").symlink_to("/etc/hostname")
+    (tmp_path / "docs/folder").symlink_to(tmp_path, target_is_directory=True)
+    made.write({"docs/real.md": "INSIDE\n"})
+    (tmp_path / "docs/same.md").symlink_to(tmp_path / "docs/real.md")
+    html, _ = made.render("n.md")
+    assert "SECRET" not in html
+    assert "INSIDE" in html
+    vault = made.read().vault
+    assert {*vault.notes, *vault.files} == {"n.md", "real.md", "same.md"}
+    assert [p.file for p in made.read().problems if "outside" in p.what] == ["key.txt", "secret.md"]
+
+
+BOMBS = {
+    "quotes in one another": (">" * 10_000 + " last", "too deep", "last"),
+    "lists in one another": ("- " * 10_000 + "last", "too deep", "last"),
+    "a note of 50 MB": ("word " * 10_000_000, "too many to read", "word"),
+    "tags in one another": ("<div>" * 50_000 + "last", "HTML tags", "last"),
+    "a macro that calls itself": (r"$\def\a{\a\a}\a$ last", "Too many expansions", "last"),
+    "a formula of 100 KB": ("$" + "x" * 100_000 + "$", "longer than", "xxx"),
+    "open brackets": ("[" * 20_000, "", "[[["),
+    "stars": ("*a " * 20_000, "", "*a *a"),
+    "code of one line": ("```python\n" + "(" * 100_000 + "\n```", "", "((("),
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(("text", "why", "kept"), BOMBS.values(), ids=BOMBS)
+def test_what_would_take_for_ever_is_bounded_and_shown(project, text, why, kept):
+    made = project({"docs/n.md": text})
+    html, problems = made.render("n.md")
+    assert why in " ".join([*problems, *map(str, made.read().problems)])
+    assert kept in html
+    assert not unbalanced(html)
+
+
+@pytest.mark.timeout(60)
+def test_embeds_that_multiply_are_linked_instead(project):
+    notes = {f"docs/n{i}.md": f"![[n{i + 1}]]\n\n" * 10 for i in range(12)}
+    html, problems = project({**notes, "docs/n12.md": "end\n"}).render("n0.md")
+    assert sum("embeds" in problem for problem in problems) == 1
+    assert len(html) < 50_000_000
