@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_MKDOCS_2_WARNING := 1
 INSTALLED := .venv/.installed
 
-.PHONY: serve test site bench
+.PHONY: serve test site bench fuzz
 
 serve: $(INSTALLED)  ## check the claims, build the site, serve it and rebuild as notes change
 	litmus check
@@ -25,6 +25,9 @@ site: $(INSTALLED)   ## run the checks whose evidence is missing or stale, then 
 
 bench: $(INSTALLED)  ## print the numbers that the design promises
 	python -m tests.bench
+
+fuzz: $(INSTALLED)   ## render 100,000 notes that nobody would write, and look for what goes wrong
+	python -m tests.fuzz
 
 # Installs once; again only when the pins change. The stamp comes last, so that an installation that
 # was interrupted is taken up again.
