@@ -16,7 +16,7 @@ def address(path: str) -> str:
 
 def relative_url(to: str, page: str, fragment: str = "") -> str:
     """Return the link from one address on the site to another, or to a part of it."""
-    anchor = f"#{quote(fragment, safe='^')}" if fragment else ""
+    anchor = f"#{quote(fragment, safe='^:=&,')}" if fragment else ""  # x.pdf#page=3
     if to == page:
         return anchor or "."
     way = posixpath.relpath(

@@ -59,9 +59,16 @@ class Note:
             dict.fromkeys([*(t.lstrip("#") for t in as_list(self.properties.get("tags"))), *inline])
         )
 
+    @property
+    def is_drawing(self) -> bool:
+        """Is this a drawing of Excalidraw, whose text is data and nothing to read?"""
+        return "excalidraw-plugin" in self.properties
+
     @cached_property
     def headings(self) -> list[Heading]:
-        """The headings that divide the note into sections, in order."""
+        """The headings that divide the note into sections, in order; a drawing has none."""
+        if self.is_drawing:
+            return []
         return [
             Heading(
                 level=int(token.tag[1]),

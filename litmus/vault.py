@@ -14,6 +14,8 @@ from litmus.markdown.headings import folded
 from litmus.notes import Note, read_note
 from litmus.problems import Problem, nearest
 
+PREAMBLE = "preamble.sty"
+
 
 class Vault:
     """All notes and other files of a folder, and the rules by which a link finds one of them."""
@@ -21,6 +23,7 @@ class Vault:
     def __init__(
         self, notes: Iterable[Note], files: Iterable[str], strict_line_breaks: bool
     ) -> None:
+        self.folder: Path | None = None
         self.strict_line_breaks = strict_line_breaks
         self.notes = {note.path: note for note in notes}
         self.files = set(files)
@@ -62,7 +65,23 @@ class Vault:
                 environment: dict[str, Any] = {}
                 tokens = markdown.parse(text, environment)
                 notes.append(Note(path, properties, first_line, tokens, environment))
-        return cls(notes, files, strict), problems
+        vault = cls(notes, files, strict)
+        vault.folder = folder
+        return vault, problems
+
+    def text(self, path: str) -> str:
+        """Return the text of a file that is no note, "" where there is none to read."""
+        if path not in self.files or not self.folder:
+            return ""
+        file = (self.folder / path).resolve()
+        if not file.is_relative_to(self.folder.resolve()):
+            return ""  # a link that leads out of the vault
+        return file.read_text(encoding="utf-8", errors="replace")
+
+    @cached_property
+    def preamble(self) -> str:
+        """The definitions that all formulas may use: TeX in a file that plugins read, too."""
+        return self.text(PREAMBLE)
 
     def resolve(self, target: str, from_path: str) -> str | None:
         """Return the path that a link's target means in a note, None if there is no such file.

@@ -25,6 +25,7 @@ MEDIA = {
     "video": {".mp4", ".webm", ".ogv", ".mov", ".mkv"},
     "pdf": {".pdf"},
 }
+BREAKS = {"softbreak", "hardbreak"}
 
 
 def medium(target: str) -> str | None:
@@ -64,6 +65,9 @@ def _wikilink(state: StateInline, silent: bool) -> bool:
 def _lift_embeds(state: StateCore) -> None:
     lifted: list[Token] = []
     for token in state.tokens:
+        if lifted and lifted[-1].type in {"td_open", "th_open"}:
+            for child in filter(_is_block, token.children or []):
+                child.block = True  # a cell of a table may contain blocks
         in_paragraph = lifted and lifted[-1].type == "paragraph_open"
         if (
             token.type != "inline"
@@ -97,21 +101,39 @@ def _is_block(token: Token) -> bool:
 
 
 def _split(inline: Token) -> Iterator[Token | list[Token]]:
-    """Yield the runs of text between the block embeds of a paragraph, and the embeds."""
+    """Yield the runs of text between the block embeds of a paragraph, and the embeds.
+
+    Emphasis around an embed ends before it and begins again after it.
+    """
     run: list[Token] = []
+    around: list[Token] = []  # what is open here
     for token in inline.children or []:
-        if not _is_block(token):
-            run.append(token)
+        if _is_block(token):
+            yield from _trimmed([*run, *map(_closing, reversed(around))])
+            yield token
+            run = list(around)
             continue
-        if any(
-            child.type not in {"softbreak", "hardbreak"}
-            and (child.content.strip() or child.nesting)
-            for child in run
-        ):
-            yield run
-        run = []
-        yield token
-    while run and run[0].type in {"softbreak", "hardbreak"}:
-        run.pop(0)
-    if run:
+        run.append(token)
+        if token.nesting > 0:
+            around.append(token)
+        elif token.nesting < 0 and around:
+            around.pop()
+    yield from _trimmed(run)
+
+
+def _closing(opening: Token) -> Token:
+    return Token(opening.type.replace("_open", "_close"), opening.tag, -1, markup=opening.markup)
+
+
+def _trimmed(run: list[Token]) -> Iterator[list[Token]]:
+    """Yield a run of text without line breaks at its ends, unless it says nothing."""
+    if any(t.nesting == 0 and t.type not in BREAKS and _is_seen(t) for t in run):
+        while run[0].type in BREAKS:
+            run.pop(0)
+        while run[-1].type in BREAKS:
+            run.pop()
         yield run
+
+
+def _is_seen(token: Token) -> bool:
+    return token.type != "text" or bool(token.content.strip())

@@ -12,6 +12,7 @@ from pygments.util import ClassNotFound
 from litmus import quotes
 from litmus.addresses import address, relative_url
 from litmus.problems import nearest
+from litmus.render import plugins
 from litmus.render.scope import At, Rule
 from litmus.runs import Run, RunError
 
@@ -25,7 +26,7 @@ def fence(at: At) -> str:
         return _quote(at)
     if language == "run":
         return _run(at)
-    return code_block(at.token.content, language)
+    return plugins.fence(at, language.lower()) or code_block(at.token.content, language)
 
 
 def indented_code(at: At) -> str:
