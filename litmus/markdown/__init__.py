@@ -15,6 +15,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 from mdit_py_plugins.tasklists import tasklists_plugin
 
 from litmus.markdown import (
+    admonitions,
     block_ids,
     callouts,
     citations,
@@ -23,6 +24,7 @@ from litmus.markdown import (
     highlights,
     maths,
     tags,
+    templates,
     wikilinks,
 )
 
@@ -50,6 +52,8 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
         tags,
         block_ids,
         headings,
+        templates,
+        admonitions,
     ]:
         md.use(construct.plugin)
     md.core.ruler.push("places", _place)
