@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
-from litmus.markdown import parser
+from litmus.markdown import macros, parser
 from litmus.markdown.headings import folded
 from litmus.notes import Note, read_note
 from litmus.problems import Problem, nearest
@@ -79,9 +79,9 @@ class Vault:
         return file.read_text(encoding="utf-8", errors="replace")
 
     @cached_property
-    def preamble(self) -> str:
-        """The definitions that all formulas may use: TeX in a file that plugins read, too."""
-        return self.text(PREAMBLE)
+    def macros(self) -> dict[str, str]:
+        """What all formulas may use: the definitions in a file that a plugin reads, too."""
+        return macros.from_file(self.text(PREAMBLE))
 
     def resolve(self, target: str, from_path: str) -> str | None:
         """Return the path that a link's target means in a note, None if there is no such file.

@@ -20,6 +20,7 @@ from litmus.markdown import (
     callouts,
     citations,
     comments,
+    equations,
     headings,
     highlights,
     maths,
@@ -54,6 +55,7 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
         headings,
         templates,
         admonitions,
+        equations,
     ]:
         md.use(construct.plugin)
     md.core.ruler.push("places", _place)

@@ -16,12 +16,12 @@ from litmus.claims import Claims
 from litmus.markdown import Token, parser
 from litmus.markdown.headings import shown_name
 from litmus.notes import Note
-from litmus.render import boxes, code, embeds, footnotes, links, plugins, text
+from litmus.render import boxes, code, embeds, footnotes, formulas, links, plugins, text
 from litmus.render.scope import At, Rendered, Rule, Scope, TocEntry
 from litmus.runs import Runner
 from litmus.vault import Vault
 
-PARTS = [text, links, embeds, footnotes, boxes, code, plugins]
+PARTS = [text, formulas, links, embeds, footnotes, boxes, code, plugins]
 RULES = {name: rule for part in PARTS for name, rule in part.RULES.items()}
 
 
@@ -64,6 +64,7 @@ class Site:
         else:
             scope.rendered.html = self.tokens(note.tokens, scope)
         scope.rendered.html += footnotes.footnotes(self, scope)
+        formulas.check(scope)
         scope.rendered.toc = [
             TocEntry(h.level, h.id, self.aside([note.tokens[h.index + 1]], scope))
             for h in note.headings
