@@ -9,7 +9,6 @@ import html
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
@@ -36,101 +35,80 @@ class TexError(ValueError):
         self.line = line
 
 
-@dataclass(frozen=True)
-class Formula:
-    """A formula as written, as it is set where that differs, and the definitions that it uses."""
-
-    tex: str
-    display: bool
-    set_as: str = ""
-    macros: str = ""
-
-    @property
-    def parts(self) -> tuple[str, bool, str, str]:
-        """What `placeholder` takes."""
-        return self.tex, self.display, self.set_as, self.macros
-
-
-def set_all(formulas: Iterable[Formula]) -> dict[Formula, str | TexError]:
-    """Return each formula as HTML, or the error with KaTeX's reason if it is not TeX."""
-    wanted = list(dict.fromkeys(formulas))
-    missing = [formula for formula in wanted if formula not in _known]
-    found: dict[Formula, str | TexError] = {f: _known[f] for f in wanted if f in _known}
+def set_all(placeholders: Iterable[str]) -> dict[str, str | TexError]:
+    """Return what each placeholder stands for as HTML, or KaTeX's error if it is not TeX."""
+    found = {held: _known.get(held) for held in placeholders}
+    missing = [held for held, known in found.items() if known is None]
     for begin in range(0, len(missing), AT_ONCE):
         some = missing[begin : begin + AT_ONCE]
-        for formula, result in zip(some, _call(some), strict=True):
-            found[formula] = _known[formula] = _read(formula, result)
-    for formula in list(_known)[: max(0, len(_known) - KEPT)]:
-        del _known[formula]
-    return found
+        for held, shown in zip(some, _set(some), strict=True):
+            found[held] = _known[held] = shown
+    for held in list(_known)[:-KEPT]:
+        del _known[held]
+    return {held: shown for held, shown in found.items() if shown is not None}
 
 
 def to_html(tex: str, display: bool) -> str:
     """Return a formula as HTML; raise TexError with KaTeX's reason if it is not TeX."""
-    formula = Formula(tex, display)
-    result = set_all([formula])[formula]
-    if isinstance(result, TexError):
-        raise result
-    return result
+    held = placeholder(tex, display)
+    shown = set_all([held])[held]
+    if isinstance(shown, TexError):
+        raise shown
+    return shown
 
 
 def placeholder(tex: str, display: bool, set_as: str = "", macros: str = "") -> str:
-    """Return what stands for a formula until `typeset`: its TeX as plain text."""
+    """Return what stands for a formula until `typeset`: its TeX as plain text.
+
+    Beside it stands what is set instead where that differs, and the definitions that it uses.
+    """
     about = f' data-set="{html.escape(set_as)}"' if set_as else ""
     about += f' data-macros="{html.escape(macros)}"' if macros else ""
     kind = "tex display" if display else "tex"
     return f'<span class="{kind}"{about}>{html.escape(tex, quote=False)}</span>'
 
 
-def as_written(formula: Formula, error: TexError) -> str:
+def as_written(held: str, error: TexError) -> str:
     """Return a formula that is not TeX, marked, with the reason to be read when asked for."""
-    reason = html.escape(str(error))
-    return f'<code class="unresolved" title="{reason}">{html.escape(formula.tex)}</code>'
+    tex = PLACEHOLDER.sub(r"\g<tex>", held)
+    return f'<code class="unresolved" title="{html.escape(str(error))}">{tex}</code>'
 
 
 def typeset(page: str) -> str:
     """Return a page of HTML with every placeholder replaced by its formula."""
-    formulas = [_formula(found) for found in PLACEHOLDER.finditer(page)]
-    shown = set_all(formulas)
+    shown = set_all(found[0] for found in PLACEHOLDER.finditer(page))
 
     def replaced(found: re.Match[str]) -> str:
-        formula = _formula(found)
-        result = shown[formula]
-        return as_written(formula, result) if isinstance(result, TexError) else result
+        formula = shown[found[0]]
+        return as_written(found[0], formula) if isinstance(formula, TexError) else formula
 
-    return PLACEHOLDER.sub(replaced, page) if formulas else page
-
-
-_known: dict[Formula, str | TexError] = {}
+    return PLACEHOLDER.sub(replaced, page) if shown else page
 
 
-def _formula(found: re.Match[str]) -> Formula:
-    tex, set_as, macros = (html.unescape(found[name] or "") for name in ("tex", "set", "macros"))
-    return Formula(tex, bool(found["display"]), set_as, macros)
+_known: dict[str, str | TexError] = {}  # by their placeholders
 
 
-def _call(formulas: Iterable[Formula]) -> list[dict[str, str]]:
+def _set(placeholders: Iterable[str]) -> list[str | TexError]:
+    formulas = [found for held in placeholders for found in PLACEHOLDER.finditer(held)]
     given = [
         {
-            "tex": rewritten(formula.set_as or formula.tex, formula.display),
-            "display": formula.display,
-            "definitions": formula.macros,
+            "tex": rewritten(html.unescape(found["set"] or found["tex"]), bool(found["display"])),
+            "display": bool(found["display"]),
+            "definitions": html.unescape(found["macros"] or ""),
         }
-        for formula in formulas
+        for found in formulas
     ]
-    results: list[dict[str, str]] = json.loads(
-        str(_engine().eval(f"JSON.stringify({json.dumps(given)}.map(set))"))
-    )
-    return results
+    call = f"JSON.stringify({json.dumps(given)}.map(set))"
+    results = json.loads(str(_engine().eval(call)))
+    return [_read(found, result) for found, result in zip(formulas, results, strict=True)]
 
 
-def _read(formula: Formula, result: dict[str, str]) -> str | TexError:
+def _read(formula: re.Match[str], result: dict[str, str]) -> str | TexError:
     if "error" in result:
-        above = (formula.set_as or formula.tex).count("\n", 0, int(result["position"] or 0))
-        return TexError(result["error"], above)
-    written = html.escape(formula.tex, quote=False)
+        source = html.unescape(formula["set"] or formula["tex"])
+        return TexError(result["error"], source.count("\n", 0, int(result["position"] or 0)))
     shown = NAMESPACES.sub("", result["html"])
-    return ANNOTATION.sub(lambda found: found[1] + written + found[2], shown, count=1)
+    return ANNOTATION.sub(lambda found: found[1] + formula["tex"] + found[2], shown, count=1)
 
 
 @cache

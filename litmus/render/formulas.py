@@ -47,16 +47,15 @@ def punctuation_after(tokens: Sequence[Token], index: int) -> str:
 def check(scope: Scope) -> None:
     """Have all formulas of a page set at once; mark and report those that are not TeX."""
     rendered = scope.rendered
-    shown = tex.set_all(formula for formula, _ in rendered.formulas)
-    for formula, place in rendered.formulas:
-        error = shown[formula]
+    shown = tex.set_all(held for held, _ in rendered.formulas)
+    for held, place in rendered.formulas:
+        error = shown[held]
         if isinstance(error, tex.TexError):
             what = f"the formula is not TeX: {error}."
             remedy = r"Where a dollar sign is meant, write \$."
             line = (place.line or 0) + error.line
             rendered.problems.append(Problem(place.file, line, what, remedy))
-            held = tex.placeholder(*formula.parts)
-            rendered.html = rendered.html.replace(held, tex.as_written(formula, error))
+            rendered.html = rendered.html.replace(held, tex.as_written(held, error))
     rendered.formulas.clear()
 
 
@@ -69,10 +68,11 @@ def _formula(at: At, display: bool) -> str:
             return _reference(at, alone)
         set_as = REFERENCE.sub(lambda found: _in_formula(at, found), set_as or written)
     defined = _defined(at.site.vault, scope.note)
-    formula = tex.Formula(written, display, set_as, macros.needed(set_as or written, defined))
+    used = macros.needed(set_as or written, defined)
+    held = tex.placeholder(written, display, set_as, used)
     place = Problem(scope.note.path, scope.note.line(token) + token.meta.get("above", 0), "")
-    scope.rendered.formulas.append((formula, place))
-    return _anchors(at) + tex.placeholder(*formula.parts)
+    scope.rendered.formulas.append((held, place))
+    return _anchors(at) + held
 
 
 def _defined(vault: Vault, note: Note) -> Mapping[str, str]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from litmus.markdown import Token
 from litmus.notes import Note
 from litmus.problems import Problem
-from litmus.tex import Formula
 
 if TYPE_CHECKING:
     from litmus.render.site import Site
@@ -46,7 +45,7 @@ class Rendered:
     figures: dict[str, str] = field(default_factory=dict)  # path on the site -> SVG
     problems: list[Problem] = field(default_factory=list)
     footnotes: dict[tuple[str, int], Footnote] = field(default_factory=dict, repr=False)
-    formulas: list[tuple[Formula, Problem]] = field(default_factory=list, repr=False)  # with places
+    formulas: list[tuple[str, Problem]] = field(default_factory=list, repr=False)  # with places
     embeds: int = 0  # how many texts are embedded in it, all depths together
 
 

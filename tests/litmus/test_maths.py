@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from litmus.markdown import macros
-from litmus.tex import Formula, TexError, set_all, typeset
+from litmus.tex import TexError, placeholder, set_all, typeset
 from tests.litmus.wellformed import dead_fragments, misplaced, repeated_ids
 
 BLACKBOARD = '<mi mathvariant="double-struck">R</mi>'
@@ -204,7 +204,7 @@ REFUSED = r"""
 
 def error_of(tex, display=True):
     defined, rest = macros.taken_out(tex)
-    formula = Formula(tex, display, rest, macros.needed(rest, defined))
+    formula = placeholder(tex, display, rest, macros.needed(rest, defined))
     result = set_all([formula])[formula]
     return str(result) if isinstance(result, TexError) else ""
 
@@ -233,7 +233,9 @@ def test_the_source_of_a_formula_is_the_one_that_was_written(project):
 
 
 def test_many_formulas_are_set_as_one_by_one():
-    many = [Formula(f"x_{{{i}}} + \\{'bad' if i % 7 == 3 else 'alpha'}", False) for i in range(300)]
+    many = [
+        placeholder(f"x_{{{i}}} + \\{'bad' if i % 7 == 3 else 'alpha'}", False) for i in range(300)
+    ]
     together = set_all(many)
     assert [isinstance(together[f], TexError) for f in many] == [i % 7 == 3 for i in range(300)]
     assert all(f"<mn>{i}</mn>" in str(together[f]) for i, f in enumerate(many) if i % 7 != 3)
