@@ -122,6 +122,9 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
             for path, svg in rendered.figures.items():
                 if not files.get_file_from_path(path):
                     files.append(File.generated(config, path, content=svg))
+        if any(rendered.has_diagram for rendered in self.rendered.values()):
+            script = stylesheets.mermaid()
+            files.append(File.generated(config, stylesheets.MERMAID, content=script))
         self._stop_for_problems(config)
         self.linked = backlinks(self.project.vault, self.project.claims)
         for made in self.pages.all(self.rendered, self.linked, in_order(self.problems)):

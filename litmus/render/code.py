@@ -15,6 +15,7 @@ from litmus import quotes
 from litmus.addresses import address, relative_url
 from litmus.problems import nearest
 from litmus.render import plugins
+from litmus.render.diagrams import diagram
 from litmus.render.scope import At, Rule
 from litmus.runs import Run, RunError
 
@@ -29,6 +30,8 @@ def fence(at: At) -> str:
         return _quote(at)
     if language == "run":
         return _run(at)
+    if language == "mermaid":
+        return diagram(at)
     return plugins.fence(at, language) or code_block(at.token.content, language)
 
 

@@ -169,7 +169,8 @@ def show_medium(url: str, alt: str, size: str, part: str = "", title: str = "") 
         )
     attributes += f' title="{html.escape(title)}"' if title else ""
     attributes += ' referrerpolicy="no-referrer"' if away else ""
-    return f'<img src="{url}" alt="{alt}"{attributes} loading="lazy">'
+    shape = f' style="aspect-ratio: {width}/{height}"' if height.isdigit() else ""
+    return f'<img src="{url}" alt="{alt}"{attributes} loading="lazy"{shape}>'
 
 
 def _cite(at: At, work: Cited) -> str:

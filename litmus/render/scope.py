@@ -43,6 +43,7 @@ class Rendered:
     cited: list[str] = field(default_factory=list)  # keys, in order
     quoted: list[str] = field(default_factory=list)  # snippets shown or run
     figures: dict[str, str] = field(default_factory=dict)  # path on the site -> SVG
+    has_diagram: bool = False  # of Mermaid, whose script the site then needs
     problems: list[Problem] = field(default_factory=list)
     footnotes: dict[tuple[str, int], Footnote] = field(default_factory=dict, repr=False)
     formulas: list[tuple[str, Problem]] = field(default_factory=list, repr=False)  # with places
