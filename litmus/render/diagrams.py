@@ -1,4 +1,4 @@
-"""A diagram of Mermaid: its source on the page, which the reader's browser draws with our script."""
+"""A diagram of Mermaid: its source on the page, which the reader's browser draws."""
 
 import html
 
