@@ -1,7 +1,9 @@
 """Where things stand on the site, and the links from one to another."""
 
 import posixpath
-from urllib.parse import quote
+from collections.abc import Iterable
+from html import escape
+from urllib.parse import quote, urljoin
 
 PAGES = {".md", ".py", ".ipynb"}  # files that become a page of their own: notes and labs
 
@@ -12,6 +14,20 @@ def address(path: str) -> str:
     if suffix.lower() not in PAGES:
         return path
     return stem.removesuffix("index") if posixpath.basename(stem) == "index" else f"{stem}/"
+
+
+def sitemap(site: str, pages: Iterable[str]) -> bytes:
+    """Return the list of all pages for search engines."""
+    places = "".join(
+        f"<url><loc>{escape(urljoin(site, quote(page)))}</loc></url>\n" for page in sorted(pages)
+    )
+    name = "http://www.sitemaps.org/schemas/sitemap/0.9"
+    return f'<?xml version="1.0"?>\n<urlset xmlns="{name}">\n{places}</urlset>\n'.encode()
+
+
+def tag_anchor(name: str) -> str:
+    """Return the HTML id of a tag on the page of all tags; they are compared without case."""
+    return f"tag:{name.lower()}"
 
 
 def relative_url(to: str, page: str, fragment: str = "") -> str:

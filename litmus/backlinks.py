@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
 
 from litmus.claims import Claims
 from litmus.markdown import Token
@@ -21,10 +22,28 @@ class Backlink:
     source: str
     relation: str
     sentence: tuple[Token, ...]
+    place: int  # among the links of its source
 
 
-def backlinks(vault: Vault, claims: Claims) -> dict[str, list[Backlink]]:
-    """Return for each note the links to it from others, by relation, each source once."""
+@dataclass(frozen=True)
+class Link:
+    """A link as it stands in a note: its target, the block and the sentence that it is in."""
+
+    target: str
+    embeds: bool
+    block: Token
+    sentence: tuple[Token, ...]
+
+
+Kept = dict[str, tuple[str, list[Link]]]  # by the path of a note, for a digest of it
+
+
+def backlinks(vault: Vault, claims: Claims, kept: Kept | None = None) -> dict[str, list[Backlink]]:
+    """Return for each note the links to it from others, by relation, each source once.
+
+    What is kept from one call to the next spares looking through notes that have not changed.
+    """
+    kept = {} if kept is None else kept
     found: dict[str, dict[str, Backlink]] = defaultdict(dict)
     for note in vault.notes.values():
         claim = claims.get(note.name)
@@ -32,16 +51,17 @@ def backlinks(vault: Vault, claims: Claims) -> dict[str, list[Backlink]]:
         if claim and claim.note is note:
             used = {claims[name].note.path for name in claim.uses}
             proofs = {id(token) for proof in claim.proofs for token in proof}
-        for block, token, sentence in _links(note):
-            target = vault.resolve(token.meta["target"], note.path)
+        if note.path not in kept or kept[note.path][0] != note.digest:
+            kept[note.path] = note.digest, list(_links(note))
+        for place, link in enumerate(kept[note.path][1]):
+            target = vault.resolve(link.target, note.path)
             if not target or target == note.path:
                 continue
-            in_proof = target in used and id(block) in proofs
-            relation = RELATIONS[0 if in_proof else 1 if token.type == "embed" else 2]
-            link = Backlink(note.path, relation, tuple(sentence))
+            in_proof = target in used and id(link.block) in proofs
+            relation = RELATIONS[0 if in_proof else 1 if link.embeds else 2]
             known = found[target].get(note.path)
             if not known or RELATIONS.index(relation) < RELATIONS.index(known.relation):
-                found[target][note.path] = link
+                found[target][note.path] = Backlink(note.path, relation, link.sentence, place)
     return {
         target: sorted(
             links.values(), key=lambda link: (RELATIONS.index(link.relation), link.source)
@@ -50,15 +70,22 @@ def backlinks(vault: Vault, claims: Claims) -> dict[str, list[Backlink]]:
     }
 
 
-def _links(note: Note) -> Iterator[tuple[Token, Token, list[Token]]]:
-    """Yield the blocks with links, the links, and the sentences that they stand in."""
+def _links(note: Note) -> Iterator[Link]:
+    """Yield the links to notes and files, in order."""
     for block in note.tokens:
         if block.type == "embed":
-            yield block, block, []
-        for part in _sentences(block.children or []) if block.type == "inline" else []:
+            yield Link(block.meta["target"], True, block, ())
+        written = block.content or "[["  # what was cut out of a paragraph has no text of its own
+        if block.type != "inline" or not ("[[" in written or "](" in written):
+            continue
+        for part in _sentences(block.children or []):
             for token in walk(part):
                 if token.type in {"wikilink", "embed"}:
-                    yield block, token, part
+                    yield Link(token.meta["target"], token.type == "embed", block, tuple(part))
+                elif token.type == "link_open":
+                    url = urlsplit(str(token.attrGet("href") or ""))
+                    if url.path and not url.scheme and not url.netloc:
+                        yield Link(unquote(url.path), False, block, tuple(part))
 
 
 def _sentences(tokens: list[Token]) -> Iterator[list[Token]]:

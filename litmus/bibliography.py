@@ -1,8 +1,11 @@
 """BibTeX -> citations in a text, and entries in a list of references."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pybtex.backends.html import Backend
 from pybtex.database import BibliographyData, Entry, Person
@@ -14,6 +17,8 @@ from pybtex.style.formatting.unsrt import Style
 from pybtex.style.template import FieldIsMissing
 
 from litmus.problems import Problem
+
+LABEL = re.compile(r"^\[\[[^\]]*\|")  # what precedes the shown part of [[note|name]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,16 @@ def read_bibliography(file: Path, name: str) -> dict[str, Reference]:
         line = error.lineno if isinstance(error, TokenRequired) else None
         raise Problem(name, line, f"the bibliography cannot be read: {error}.") from None
     return {key: _reference(key, entry, data) for key, entry in data.entries.items()}
+
+
+def described(key: str, properties: Mapping[str, Any], title: str) -> Reference:
+    """Return a work as the properties of a note about it describe it, by its title if by no one."""
+    who = properties.get("authors") or properties.get("author")
+    written = who if isinstance(who, list) else re.split(r"\s*;\s*|\s+and\s+", str(who or ""))
+    names = [LABEL.sub("", str(name)).strip("[]") for name in written if name]
+    year = re.search(r"\d{4}", str(properties.get("year") or properties.get("date") or ""))
+    authors = _names([Person(name) for name in names if name.strip()])
+    return Reference(key, authors or title, year[0] if year else "", html="")
 
 
 def _reference(key: str, entry: Entry, data: BibliographyData) -> Reference:

@@ -221,6 +221,22 @@ class Claims(dict[str, Claim]):
         """A hash of each claim's statement, by name."""
         return {name: claim.statement_hash for name, claim in self.items()}
 
+    def standing(self, name: str) -> tuple[object, ...]:
+        """Return all that a box about a claim says besides its own text.
+
+        That is how it and its neighbours stand, how they are titled, and the tests of each.
+        """
+        claim, dropping = self[name], self.dropping(name)
+        marks = [*(mark.drops for o in claim.outcomes for mark in o.marks if mark.drops in self)]
+        around = [*claim.assumes, *claim.uses, *claim.used_by, *self.rests_on(name), *marks]
+        around += [other.name for other, _, _ in dropping]
+        return (
+            *(claim.kind, claim.argument, claim.evidence, claim.source, tuple(claim.outcomes)),
+            *(tuple(sorted(claim.stale)), tuple((outcome, mark) for _, outcome, mark in dropping)),
+            *((*_titled(self[other].note), self[other].argument) for other in around),
+            *(tuple(claim.assumes), tuple(claim.uses), tuple(claim.used_by)),
+        )
+
     def dropping(self, name: str) -> list[tuple[Claim, Outcome, Mark]]:
         """Return the controls that drop an assumption, each with the claim that then fails."""
         return [
@@ -314,6 +330,11 @@ def links(tokens: Iterable[Token], note: Note, vault: Vault) -> Iterator[Link]:
                     path = vault.resolve(inner.meta["target"], note.path)
                     yield Link(path, note.line(inner), bool(MERELY_COMPARED.search(before)))
             before = f"{before} " if token.type == "softbreak" else before + plain_text([token])
+
+
+def _titled(note: Note) -> tuple[str, str, str]:
+    written = next((heading.written for heading in note.headings), "")
+    return note.path, note.title, written
 
 
 def _kind(note: Note) -> str | None:

@@ -1,5 +1,6 @@
-"""The command line: check what has changed, begin a claim, ask what rests on what."""
+"""The command line: build a site, check what has changed, begin a claim, ask what rests on what."""
 
+import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,11 +15,13 @@ from litmus.problems import nearest
 from litmus.project import Project
 
 DOCS = "docs"
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.group(help=__doc__)
 def main() -> None:
-    """Run from the project's root."""
+    """Say what happens on the standard error, where the output is not asked for."""
+    logging.basicConfig(format="%(levelname)-7s %(message)s", level=logging.INFO)
 
 
 @main.command()
@@ -32,6 +35,26 @@ def check() -> None:
     click.echo(f"Checking claims: {', '.join(files)}")
     selection = ["-m", "claim or control or counterexample"]
     sys.exit(subprocess.run([sys.executable, "-m", "pytest", "-q", *selection, *files]).returncode)
+
+
+@main.command()
+@click.argument("vault", type=FOLDER)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="where the site goes")
+@click.option("--strict", is_flag=True, help="fail if anything in the notes does not fit")
+def site(vault: Path, out: Path, strict: bool) -> None:
+    """Build VAULT, any folder of notes, into a site; nothing in it is run or changed."""
+    from litmus.mkdocs_plugin import build_folder  # the only module that knows MkDocs
+
+    build_folder(vault, out, strict)
+
+
+@main.command()
+@click.argument("vault", type=FOLDER)
+def serve(vault: Path) -> None:
+    """Build VAULT, serve it on http://127.0.0.1:8000, and show each change at once."""
+    from litmus.mkdocs_plugin import serve_folder
+
+    serve_folder(vault)
 
 
 @main.command()

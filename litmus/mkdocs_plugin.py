@@ -1,45 +1,71 @@
 """Litmus as a plugin of MkDocs: events in, events out. Nothing is decided here.
 
-The only module that imports mkdocs, so that the day MkDocs has a successor one file changes.
+The only module that imports mkdocs, so that the day MkDocs has a successor one file changes. MkDocs
+brings the theme, its files and the labs; what comes from the vault is written by `litmus.build`,
+since MkDocs would make every page anew whenever one has changed.
 """
 
+import gc
+import html
+import json
 import logging
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
+from mkdocs.commands.build import build as mkdocs_build
+from mkdocs.commands.build import get_context
+from mkdocs.commands.serve import serve as mkdocs_serve
+from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import BasePlugin, event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
-from mkdocs.structure.pages import Page
+from mkdocs.structure.pages import Page as ThemedPage
 from mkdocs.structure.toc import get_toc
-from mkdocs.utils.templates import TemplateContext
 
-from litmus import labs, stylesheets, swap, tex
-from litmus.addresses import address
-from litmus.backlinks import backlinks
-from litmus.notes import Note
-from litmus.pages import FOLDERS, Pages, nested
-from litmus.problems import in_order
+from litmus import labs, search, stylesheets, swap, tex
+from litmus.addresses import address, sitemap, tag_anchor
+from litmus.build import Build, Made
+from litmus.pages import Page, nested
+from litmus.problems import Problem, in_order
 from litmus.project import Project
-from litmus.render import Rendered, Site, TocEntry
+from litmus.render.links import TAGS
 from litmus.runs import Runner
-from litmus.serve import ErrorBanner, free_port
+from litmus.serve import ErrorBanner, Observer, free_port
 
-TAGS = "# Tags\n\n<!-- material/tags -->\n"  # Material fills this page
+BASE = Path(__file__).with_name("mkdocs.yml")  # how a site looks, whatever its vault
 log = logging.getLogger("mkdocs.plugins.litmus")
 
 
+def build_folder(vault: Path, site: Path, strict: bool) -> None:
+    """Build any folder of notes into a site; ends the process with an error where it cannot."""
+    config = load_config(str(BASE), **_folder_options(vault), site_dir=str(site), strict=strict)
+    config.plugins.on_startup(command="build", dirty=False)
+    try:
+        mkdocs_build(config)
+    finally:
+        config.plugins.on_shutdown()
+
+
+def serve_folder(vault: Path) -> None:
+    """Build any folder of notes, serve the site, and build again what changes."""
+    mkdocs_serve(str(BASE), **_folder_options(vault))
+
+
 class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no options
-    """One build after another; under `serve` the runner of snippets lives through all of them."""
+    """One build after another; under `serve` the object lives through all of them."""
+
+    runner: Runner | None = None
+    project: Project
+    build: Build
+    made: Made
 
     def __init__(self) -> None:
-        self.runner: Runner | None = None
         self.warnings = _Warnings(logging.WARNING)
 
     def on_startup(self, *, command: str, dirty: bool) -> None:
@@ -49,104 +75,101 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         logging.getLogger("mkdocs").removeHandler(self.warnings)
         if self.runner:
             self.runner.close()
-            self.runner = None  # MkDocs keeps this object for the next command of its process
+        self.runner = None  # the object may see another command
 
     def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
+        # A build makes millions of small objects and hardly a cycle among them: the collector's
+        # walks over all of them would be a quarter of its time.
+        gc.disable()
         self.warnings.said.clear()
         logging.getLogger("mkdocs").addHandler(self.warnings)
-        self.root = Path(config.config_file_path).parent
+        self.config_of_build = config
         self.site_dir = Path(config.site_dir)
         swap.mend(self.site_dir)
         config.site_dir = str(swap.successor(self.site_dir))
-        self.project = Project.read(self.root, Path(config.docs_dir))
-        self.runner = self.runner or Runner(self.root)
-        project = self.project
-        self.site = Site(self.root, project.vault, project.claims, project.references, self.runner)
-        self.pages = Pages(project, self.site)
-        self.problems = list(project.problems)
-        self._stop_for_problems(config)  # before what follows from them is reported, too
-        self.rendered: dict[str, Rendered] = {}
+        self.project = Project.open(Path(config.docs_dir), Path(config.config_file_path).parent)
+        self.runner = self.runner or Runner(self.project.root)
+        self.runner.may_run = self.project.is_ours
+        self._stop_for(self.project.problems)  # before what follows from them is reported, too
+        self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)))
         config.extra_css.append(stylesheets.KATEX_STYLE)
+        config.theme.static_templates -= {"sitemap.xml"}  # it would list the labs alone
+        self.has_own_menu = config.nav is not None
+        if not self.has_own_menu:  # MkDocs would put every note into it, on every page
+            config.nav = self.build.pages.menu()
         if "mkdocs-jupyter" in config.plugins:
-            kept = self.root / "build/labs" / labs.environment(self.root)
+            kept = self.project.kept / "labs" / labs.environment(self.project.root)
             config.plugins["mkdocs-jupyter"].config["cache_dir"] = str(kept)
         return config
 
     @event_priority(-50)  # after mkdocs-jupyter, which would take the download of a lab for a lab
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
-        for file in [f for f in files if f.src_uri.lower().endswith(".md")]:
-            if file.src_uri not in self.project.vault.notes:
-                files.remove(file)  # not to be published, or not to be read
-        for path, style in stylesheets.files(self.root / "build/fonts").items():
+        """Leave to MkDocs what is not the vault's, the labs, and what its menu shows."""
+        vault, in_menu = self.build.vault, set(_leaves(config.nav))
+        self.labs = {file.src_uri for file in files.documentation_pages()} & vault.files
+        for file in list(files):
+            is_page = file.src_uri.lower().endswith(".md") and file.src_uri not in in_menu
+            if is_page or file.src_uri in {"sitemap.xml", *(vault.files - self.labs)}:
+                files.remove(file)
+        for page in self.build.pages.titles():
+            for source in {f"{page}index.md", f"{page.removesuffix('/')}.md"} & in_menu:
+                files.append(File.generated(config, source, content=" "))
+        for path, style in stylesheets.files(self.project.kept / "fonts").items():
             files.append(File.generated(config, path, content=style))
-        for snippet in self.project.snippets():
-            source = str(self.root / snippet)
-            files.append(File.generated(config, snippet, abs_src_path=source))
-        for lab in [path for path in self.project.vault.files if path.endswith(".py")]:
-            name, source = address(lab) + posixpath.basename(lab), str(Path(config.docs_dir) / lab)
+        for lab in self.labs:
+            name, source = address(lab) + posixpath.basename(lab), str(self.project.docs / lab)
             files.append(File.generated(config, name, abs_src_path=source))
-        files.append(File.generated(config, "claims.json", content=self.pages.claims_json()))
-        for path, redirect in self.pages.redirects().items():
-            files.append(File.generated(config, path, content=redirect))
-        for page in self.pages.addresses():
-            files.append(File.generated(config, _source(page), content=" "))
-        files.append(File.generated(config, "tags.md", content=TAGS))
         return files
 
-    def on_page_markdown(
-        self, markdown: str, *, page: Page, config: MkDocsConfig, files: Files
-    ) -> str:
-        note = self.project.vault.notes.get(page.file.src_uri)
-        if note:
-            page.meta["tags"] = note.tags
-            page.render = lambda config, files: self._render(page, note)  # type: ignore[method-assign]
-        return markdown
+    @event_priority(-100)  # when every other plugin has seen the menu
+    def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> Navigation:
+        """Take from MkDocs the pages of the menu that come from the vault, but for their places."""
+        self.nav = nav
+        self.in_menu = {
+            address(page.file.src_uri): page
+            for page in nav.pages
+            if page.file.src_uri.lower().endswith(".md")
+        }
+        self.named = {p.file.src_uri: vars(p)["title"] for p in nav.pages if vars(p).get("title")}
+        self.menu = self._titles_in_menu(self.build)
+        for here, page in self.in_menu.items():
+            page.file.dest_uri = f"{here}index.html"
+            page.title = self.menu[here]
+            files.remove(page.file)
+        return nav
 
     def on_page_content(
-        self, content: str, *, page: Page, config: MkDocsConfig, files: Files
+        self, content: str, *, page: ThemedPage, config: MkDocsConfig, files: Files
     ) -> str:
-        if not page.file.src_uri.endswith(".py"):
-            return content
         path, here = page.file.src_uri, page.file.url
         body, figures = labs.figures_apart(labs.own_page(content, path), here)
         for name, picture in figures.items():
             files.append(File.generated(config, name, content=picture))
         page.toc = get_toc(nested(labs.contents(body)))  # type: ignore[arg-type]
-        self.problems += labs.dead_links(body, path, here, (file.url for file in files))
+        known = [*self.build.titles(), *(file.url for file in files)]
+        self.project.problems.extend(labs.dead_links(body, path, here, known))
         return body
 
+    @event_priority(-100)  # when every other plugin has changed the theme as it likes
     def on_env(self, env: Environment, *, config: MkDocsConfig, files: Files) -> Environment:
-        """All notes are rendered: now their problems are known, and who links to whom."""
-        for rendered in self.rendered.values():
-            self.problems += rendered.problems
-            for path, svg in rendered.figures.items():
-                if not files.get_file_from_path(path):
-                    files.append(File.generated(config, path, content=svg))
-        if any(rendered.has_diagram for rendered in self.rendered.values()):
-            script = stylesheets.mermaid()
-            files.append(File.generated(config, stylesheets.MERMAID, content=script))
-        self._stop_for_problems(config)
-        self.linked = backlinks(self.project.vault, self.project.claims)
-        for made in self.pages.all(self.rendered, self.linked, in_order(self.problems)):
-            file = files.get_file_from_path(_source(made.address))
-            if file and file.page:
-                _fill(file.page, made.title, made.html, toc=())
+        """Write what comes from the vault: the labs are known now."""
+        self.env = env
+        self.made = self.build.run(elsewhere=self.labs)
+        self._stop_for(self.made.problems)
         return env
 
-    def on_page_context(
-        self, context: TemplateContext, *, page: Page, config: MkDocsConfig, nav: Navigation
-    ) -> TemplateContext:
-        links = self.linked.get(page.file.src_uri, [])
-        linked_from = self.pages.linked_from(links, address(page.file.src_uri))
-        return {**context, "linked_from": linked_from}  # type: ignore[typeddict-unknown-key]
-
-    def on_post_page(self, output: str, *, page: Page, config: MkDocsConfig) -> str:
+    def on_post_page(self, output: str, *, page: ThemedPage, config: MkDocsConfig) -> str:
         return tex.typeset(output)
 
     @event_priority(-100)  # when every other plugin has written what it writes
     def on_post_build(self, *, config: MkDocsConfig) -> None:
+        gc.enable()
+        index = Path(config.site_dir) / search.INDEX
+        self.found_in_labs = json.loads(index.read_text("utf-8")) if index.exists() else None
+        self._write_lists(swap.writer(Path(config.site_dir)))
         if not (config.strict and self.warnings.said):  # else MkDocs stops the build next
             swap.swap(self.site_dir)
+        self.frame = self._frame()
 
     def on_serve(
         self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Callable[..., Any]
@@ -158,15 +181,18 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
             log.info(f"Port {port} is taken, using {free}.")
             server.url = server.url.replace(f":{port}/", f":{free}/")
             server.server_address = (str(host), free)
-        for watched in ["snippets", "build/evidence.json"]:
-            if (self.root / watched).exists():
-                server.watch(str(self.root / watched))
+        watched = [*server._watched_paths, *map(str, self.project.made_of)]
+        server._watched_paths.clear()
+        server.observer = Observer()  # MkDocs' own looks at every file twice a second
+        for path in watched:
+            server.watch(path)
         banner = ErrorBanner()
         server.set_app(banner.around(server.serve_request))
 
         def build_or_explain() -> None:
             try:
-                builder()
+                if self.frame != self._frame() or not self.update():
+                    builder()
                 banner.error = ""
             except (Exception, SystemExit) as error:
                 banner.error = "\n".join(self.warnings.said) or str(error)
@@ -174,17 +200,80 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         server.builder = build_or_explain
         return server
 
-    def _stop_for_problems(self, config: MkDocsConfig) -> None:
+    def update(self) -> bool:
+        """Write what a change in the vault touches; say False if the change goes further."""
+        self.warnings.said.clear()
+        project = self.project.again()
+        project.problems.extend(p for p in self.project.problems if p.file in self.labs)
+        staged: dict[str, Any] = {}
+        build = self._build_of(project, staged.__setitem__)
+        if self._titles_in_menu(build) != self.menu:
+            return False
+        made = build.run(self.made, self.labs)
+        self._stop_for(made.problems)
+        outdated = self.made.outputs - made.outputs
+        self.project, self.build, self.made = project, build, made
+        write = swap.writer(self.site_dir)
+        for path in outdated:
+            swap.remove(self.site_dir, path)
+        for path, content in staged.items():
+            write(path, content)
+        self._write_lists(write)
+        return True
+
+    def _frame(self) -> list[object]:
+        """Return what changes when MkDocs itself has to build: its settings, or a lab."""
+        files = [Path(self.config_of_build.config_file_path)]
+        files += [self.project.docs / lab for lab in sorted(self.labs)]
+        environment = labs.environment(self.project.root) if self.labs else ""
+        return [*(swap.stamp(file) for file in files), environment]
+
+    def _build_of(self, project: Project, write: Callable[[str, Any], None]) -> Build:
+        assert self.runner
+        return Build(project, self.runner, self._dress, write)
+
+    def _titles_in_menu(self, build: Build) -> dict[str, str]:
+        """Return the titles in the menu by address, MkDocs' settings first; none if it changes."""
+        own = build.titles()
+        if not self.has_own_menu and build.pages.menu() != self.config_of_build.nav:
+            return {}
+        return {
+            here: self.named.get(page.file.src_uri) or html.escape(own.get(here, here))
+            for here, page in self.in_menu.items()
+        }
+
+    def _dress(self, page: Page) -> str:
+        """Return a page with the theme around it."""
+        themed = self.in_menu.get(page.address)
+        if not themed:
+            file = File.generated(self.config_of_build, f"{page.address}index.md", content="")
+            file.dest_uri = f"{page.address}index.html"
+            themed = ThemedPage(html.escape(page.title), file, self.config_of_build)
+        themed.content, themed.toc = page.html, get_toc(nested(page.toc))  # type: ignore[arg-type]
+        context = get_context(self.nav, [], self.config_of_build, themed)
+        tags = [{"name": tag, "url": f"{TAGS}#{tag_anchor(tag)}"} for tag in page.tags]
+        themed.active = True
+        try:
+            template = self.env.get_template("main.html")
+            return tex.typeset(template.render(context, linked_from=page.linked_from, tags=tags))
+        finally:
+            themed.active = False
+            themed.content = None
+
+    def _write_lists(self, write: Callable[[str, bytes], None]) -> None:
+        """Write what lists all pages: for the search, and for search engines."""
+        if self.found_in_labs:
+            write(search.INDEX, search.index(self.found_in_labs, self.made.search).encode())
+        if url := self.config_of_build.site_url:
+            write("sitemap.xml", sitemap(url, [*self.build.titles(), *map(address, self.labs)]))
+
+    def _stop_for(self, problems: list[Problem]) -> None:
         """Report what is wrong; where the build is strict, end it."""
-        for problem in in_order(self.problems):
+        for problem in in_order(problems):
             if str(problem) not in self.warnings.said:
                 log.warning(str(problem))
-        if self.problems and config.strict:
-            raise PluginError(f"{len(self.problems)} to mend; the site is left as it was")
-
-    def _render(self, page: Page, note: Note) -> None:
-        rendered = self.rendered[note.path] = self.site.render(note)
-        _fill(page, note.title, rendered.html, rendered.toc)
+        if problems and self.config_of_build.strict:
+            raise PluginError(f"{len(problems)} to mend; the site is left as it was")
 
 
 class _Warnings(logging.Handler):
@@ -198,12 +287,15 @@ class _Warnings(logging.Handler):
         self.said.append(record.getMessage())
 
 
-def _source(page: str) -> str:
-    """Return the file in the vault that would have become the page at an address."""
-    return f"{page}index.md" if page in FOLDERS else f"{page.removesuffix('/')}.md"
+def _leaves(nav: object) -> Iterator[str]:
+    """Yield the files that a menu names, whatever its sections."""
+    if isinstance(nav, str):
+        yield nav
+    elif isinstance(nav, dict):
+        yield from (leaf for inner in nav.values() for leaf in _leaves(inner))
+    elif isinstance(nav, list):
+        yield from (leaf for inner in nav for leaf in _leaves(inner))
 
 
-def _fill(page: Page, title: str, body: str, toc: Iterable[TocEntry]) -> None:
-    page.content, page.toc = body, get_toc(nested(toc))  # type: ignore[arg-type]
-    if not vars(page).get("title"):  # unless the menu gives it another
-        page.title = title
+def _folder_options(vault: Path) -> dict[str, Any]:
+    return {"docs_dir": str(vault.resolve()), "site_name": vault.resolve().name}

@@ -1,27 +1,24 @@
 """One note: its properties, and its text as tokens with headings and named blocks."""
 
-import re
+import hashlib
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
+from markdown_it import MarkdownIt
 
+from litmus import properties
 from litmus.markdown import Token
 from litmus.markdown.headings import comparable
 from litmus.problems import Problem
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where PyYAML was built with it
-FRONT_MATTER = re.compile(
-    r"\A---[ \t]*\n(?P<yaml>.*?)(?:^---[ \t]*(?:\n|\Z))", re.DOTALL | re.MULTILINE
-)
-
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading at the top level of a note: its depth, text, HTML id and place among the tokens."""
+    """A heading of a note: its depth, text, HTML id and place among the tokens."""
 
     level: int
     text: str
@@ -40,24 +37,30 @@ class Note:
     first_line: int  # where the text begins in the file, below the properties
     tokens: list[Token] = field(repr=False)
     environment: dict[str, Any] = field(repr=False)  # the parser's: footnotes, references
+    problems: list[Problem] = field(default_factory=list, repr=False)  # with reading the file
+    digest: str = ""  # of the file's bytes: the note has changed when it has
+    stamp: tuple[int, ...] = ()  # of the file when it was read, which spares reading it again
 
     @property
     def name(self) -> str:
         """The file name without .md, by which links find the note."""
         return PurePosixPath(self.path).stem
 
-    @property
+    @cached_property
     def aliases(self) -> list[str]:
         """Other names for the note, from its properties."""
-        return as_list(self.properties.get("aliases"))
+        return properties.aliases(self.properties)
 
     @property
+    def property_links(self) -> list[tuple[str, str]]:
+        """The targets of links that stand in properties, each with the property's name."""
+        return properties.links(self.properties)
+
+    @cached_property
     def tags(self) -> list[str]:
         """The property's tags and those in the text, without #, each once."""
-        inline = [t.content for t in walk(self.tokens) if t.type == "tag"]
-        return list(
-            dict.fromkeys([*(t.lstrip("#") for t in as_list(self.properties.get("tags"))), *inline])
-        )
+        inline = (token.content for token in walk(self.tokens) if token.type == "tag")
+        return list(dict.fromkeys([*properties.tags(self.properties), *inline]))
 
     @property
     def is_drawing(self) -> bool:
@@ -66,7 +69,15 @@ class Note:
 
     @cached_property
     def headings(self) -> list[Heading]:
-        """The headings that divide the note into sections, in order; a drawing has none."""
+        """The headings that divide the note into sections, in order."""
+        return [h for h in self._all_headings if self.tokens[h.index].level == 0]
+
+    @cached_property
+    def _all_headings(self) -> list[Heading]:
+        """Every heading, also those in quotes, callouts and lists, where links may lead, too.
+
+        A drawing has none.
+        """
         if self.is_drawing:
             return []
         return [
@@ -79,10 +90,10 @@ class Note:
                 block_id=token.meta["block_id"],
             )
             for index, token in enumerate(self.tokens)
-            if token.type == "heading_open" and token.level == 0
+            if token.type == "heading_open"
         ]
 
-    @property
+    @cached_property
     def title(self) -> str:
         """The first heading if it is of the first level, else the property, else the name."""
         if self.headings and self.headings[0].level == 1:
@@ -94,11 +105,14 @@ class Note:
         return self.first_line + (token.map[0] if token.map else token.meta.get("line", 0))
 
     def section(self, heading: Heading) -> list[Token]:
-        """Return the tokens from a heading to the next one of its level or above."""
-        beyond = [
-            h.index for h in self.headings if h.index > heading.index and h.level <= heading.level
-        ]
-        return self.tokens[heading.index : min([*beyond, self.footnotes_begin])]
+        """Return the tokens from a heading to the next one of its level, or the container's end."""
+        depth = self.tokens[heading.index].level
+        for index in range(heading.index + 3, self.footnotes_begin):
+            token = self.tokens[index]
+            above = token.type == "heading_open" and int(token.tag[1]) <= heading.level
+            if token.level < depth or (token.level == depth and above):
+                return self.tokens[heading.index : index]
+        return self.tokens[heading.index : self.footnotes_begin]
 
     @property
     def footnotes_begin(self) -> int:
@@ -108,56 +122,70 @@ class Note:
 
     def find_heading(self, part: str) -> Heading | None:
         """Return the heading that `#part` means; `#A#B` is the B below A. Markup does not count."""
-        found, candidates = None, self.headings
-        for wanted in part.split("#"):
-            key = comparable(wanted)
-            found = next(
-                (h for h in candidates if key in {comparable(h.text), comparable(h.written)}),
-                None,
-            )
+        steps = [step for step in part.split("#") if step.strip()]
+        found, begin, end = None, 0, len(self.tokens)
+        for step in steps:
+            inside = (h for h in self._headings_called(step) if begin <= h.index < end)
+            found = next(inside, None)
             if not found:
-                return None
-            section = found.index + len(self.section(found))
-            candidates = [h for h in self.headings if found.index < h.index < section]
+                # A # may belong to a tag in the heading.
+                return next(iter(self._headings_called(part)), None) if len(steps) > 1 else None
+            begin, end = found.index + 1, found.index + len(self.section(found))
         return found
+
+    def _headings_called(self, name: str) -> list[Heading]:
+        by_text, by_id = self._heading_names
+        return by_text.get(comparable(name)) or by_id.get(name.strip().lower()) or []
+
+    @cached_property
+    def _heading_names(self) -> tuple[dict[str, list[Heading]], dict[str, list[Heading]]]:
+        """Headings by their text, as shown and as written, and by their addresses, as on GitHub."""
+        by_text: dict[str, list[Heading]] = defaultdict(list)
+        for heading in self._all_headings:
+            for name in {comparable(heading.text), comparable(heading.written)} - {""}:
+                by_text[name].append(heading)
+        return by_text, {heading.id: [heading] for heading in self._all_headings}
 
     def find_block(self, block_id: str) -> list[Token]:
         """Return the tokens of the block named ^block_id, none if there is no such block."""
+        index = self._named_blocks.get(f"^{block_id}".casefold())
+        return [] if index is None else self.tokens[index : index + _extent(self.tokens, index)]
+
+    @cached_property
+    def _named_blocks(self) -> dict[str, int]:
+        """Where among the tokens each block with a name begins."""
+        found: dict[str, int] = {}
         for index, token in enumerate(self.tokens):
-            names = {token.attrGet("id"), (token.meta or {}).get("block_id")}
-            if f"^{block_id}".casefold() in {str(name).casefold() for name in names}:
-                return self.tokens[index : index + _extent(self.tokens[index:])]
-        return []
+            for name in (token.attrs.get("id"), token.meta.get("block_id")):
+                if name:
+                    found.setdefault(str(name).casefold(), index)
+        return found
 
 
-def read_note(file: Path, path: str) -> tuple[str, dict[str, Any], int]:
-    """Return a note's text, its properties, and the line on which the text begins.
+def read_note(raw: bytes, path: str, markdown: MarkdownIt) -> Note:
+    """Return the note that the bytes of a file are; what is wrong with them is among its problems.
 
-    Raises Problem, with the line, for a file that is not UTF-8 or whose properties are not YAML.
+    Properties that cannot be read stand in the text as they are written, and a byte that is not
+    UTF-8 as a sign that says so.
     """
-    raw = file.read_bytes()
+    problems: list[Problem] = []
     try:
-        text = raw.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        text = raw.decode("utf-8-sig", errors="replace")
         line = raw[: error.start].count(b"\n") + 1
         what = f"the file is not UTF-8: byte 0x{raw[error.start]:02x} means nothing there."
-        raise Problem(path, line, what, "Save it as UTF-8.") from None
-    front = FRONT_MATTER.match(text)
-    if not front:
-        return text, {}, 1
-    try:
-        properties = yaml.load(front["yaml"], LOADER)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = 2 + (mark.line if mark else 0)
-        why = getattr(error, "problem", None) or "not YAML"
-        what = f"the properties cannot be read: {why}."
-        remedy = "They are YAML: quote a value that has a colon in it or starts with @."
-        raise Problem(path, line, what, remedy) from None
-    if properties is not None and not isinstance(properties, dict):
-        what = "the properties are not names with values."
-        raise Problem(path, 2, what, "Write one `name: value` a line.")
-    return text[front.end() :], properties or {}, front[0].count("\n") + 1
+        problems.append(Problem(path, line, what, "Save it as UTF-8."))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text, read, first_line, unread, wrong = properties.split(text, path)
+    environment: dict[str, Any] = {}
+    tokens = markdown.parse(text, environment)
+    if unread:
+        has_title = bool(tokens) and tokens[0].tag == "h1"
+        place = 3 if has_title else 0
+        tokens.insert(place, Token("unread_properties", "", 0, content=unread, block=True))
+    digest = hashlib.sha256(raw).hexdigest()
+    return Note(path, read, first_line, tokens, environment, [*problems, *wrong], digest)
 
 
 def walk(tokens: Iterable[Token]) -> Iterable[Token]:
@@ -168,22 +196,11 @@ def walk(tokens: Iterable[Token]) -> Iterable[Token]:
             yield from walk(token.children)
 
 
-def as_list(value: object) -> list[str]:
-    """Return a property as list of words, however it was written: list, one string, or nothing."""
-    if value is None or isinstance(value, dict):
-        return []
-    if isinstance(value, str):
-        return [word for word in re.split(r"[,\n]\s*", value) if word.strip()]
-    if isinstance(value, list):
-        return [str(item) for item in value if item is not None]
-    return [str(value)]
-
-
-def _extent(tokens: list[Token]) -> int:
-    """Return how many tokens the block takes that the first one opens."""
+def _extent(tokens: list[Token], begin: int) -> int:
+    """Return how many tokens the block takes that begins at an index."""
     depth = 0
-    for count, token in enumerate(tokens, start=1):
-        depth += token.nesting
+    for count, index in enumerate(range(begin, len(tokens)), start=1):
+        depth += tokens[index].nesting
         if depth <= 0:
             return count
-    return len(tokens)
+    return len(tokens) - begin

@@ -1,41 +1,46 @@
-"""Pages that no note stands for: all claims, references, snippets, open ends; and claims.json."""
+"""Pages that no note stands for: all notes, tags, claims, references, open ends; claims.json."""
 
 import json
+import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
 from litmus import quotes
-from litmus.addresses import address, relative_url
+from litmus.addresses import address, relative_url, tag_anchor
 from litmus.backlinks import RELATIONS, Backlink
 from litmus.claims import FOUNDATIONS, KINDS, Claim
 from litmus.evidence import ROLES, Outcome
 from litmus.fingerprint import imports
 from litmus.notes import Note
+from litmus.problems import KINDS as KINDS_OF_PROBLEMS
 from litmus.problems import Problem
 from litmus.project import Project
 from litmus.render import Rendered, Site, TocEntry
 from litmus.render.boxes import TEMPLATES
 from litmus.render.code import code_block
-from litmus.render.links import REFERENCES
+from litmus.render.links import REFERENCES, TAGS
 from litmus.render.scope import Scope
 
-CLAIMS, SNIPPETS, OPEN_ENDS = "claims/", "snippets/", "open-ends/"
+HOME, NOTES, CLAIMS, SNIPPETS, OPEN_ENDS = "", "notes/", "claims/", "snippets/", "open-ends/"
 FILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")  # an alias that was a claim's name, not a synonym
-FOLDERS = {CLAIMS, SNIPPETS}  # these have pages below them
 
 
 @dataclass(frozen=True)
-class GeneratedPage:
-    """A page made from what others say: its address, title and body."""
+class Page:
+    """A page of the site, ready for the theme to be put around it."""
 
     address: str
-    title: str
+    title: str  # as plain text
     html: str
+    words: str = ""  # what the search finds, besides the title, on a page that is no note's
+    toc: tuple[TocEntry, ...] = ()
+    tags: tuple[str, ...] = ()
+    linked_from: Sequence[Mapping[str, Any]] = ()
 
 
 class Pages:
@@ -45,18 +50,35 @@ class Pages:
         self.project = project
         self.site = site
 
-    def addresses(self) -> list[str]:
-        """Return where the generated pages stand, known before there is anything to say."""
+    def titles(self) -> dict[str, str]:
+        """Return the generated pages by address, with their titles, before they are made."""
         own = {address(path) for path in self.project.vault.notes}
-        wanted = [CLAIMS, REFERENCES, SNIPPETS, OPEN_ENDS, *map(address, self.project.snippets())]
-        return [page for page in wanted if page not in own]
+        snippets, notes = self.project.snippets(), self.project.vault.notes.values()
+        wanted = {
+            HOME: "All notes",
+            NOTES: "All notes",
+            **({CLAIMS: "All claims"} if self.project.claims else {}),
+            **({TAGS: "Tags"} if any(note.tags for note in notes) else {}),
+            **({REFERENCES: "References"} if self.project.references else {}),
+            **({SNIPPETS: "Snippets"} if snippets else {}),
+            **{address(snippet): snippet for snippet in snippets},
+            OPEN_ENDS: "Open ends",
+        }
+        return {page: title for page, title in wanted.items() if page not in own}
+
+    def menu(self) -> list[dict[str, str]]:
+        """Return a menu of the generated pages, for a site that has none of its own."""
+        pages = {HOME: "Home"} | {
+            page: title for page, title in self.titles().items() if page.count("/") == 1
+        }
+        return [{title: f"{page}index.md"} for page, title in pages.items()]
 
     def all(
         self,
         rendered: Mapping[str, Rendered],
         linked: Mapping[str, list[Backlink]],
         problems: Iterable[Problem],
-    ) -> list[GeneratedPage]:
+    ) -> list[Page]:
         """Return the generated pages, given the notes as rendered and who links to whom."""
         cited: dict[str, list[Note]] = defaultdict(list)
         shown: dict[str, list[Note]] = defaultdict(list)
@@ -66,16 +88,52 @@ class Pages:
             for file in dict.fromkeys(page.quoted):
                 shown[file].append(self.project.vault.notes[path])
         pages = [
+            self.all_notes(HOME),
+            self.all_notes(NOTES),
+            self.tags(),
             self.all_claims(),
             self.references(cited),
             self.snippets(),
             *(self.snippet(file, shown[file]) for file in self.project.snippets()),
             self.open_ends(problems, linked),
         ]
-        wanted = set(self.addresses())
+        wanted = self.titles()
         return [page for page in pages if page.address in wanted]
 
-    def all_claims(self) -> GeneratedPage:
+    def all_notes(self, here: str) -> Page:
+        """Every note, by the folder that it is in."""
+        folders: dict[str, list[Note]] = defaultdict(list)
+        for note in self.project.vault.notes.values():
+            folders[posixpath.dirname(note.path)].append(note)
+        groups = [
+            (folder, [self.site.link(note, here) for note in sorted(notes, key=_by_title)])
+            for folder, notes in sorted(folders.items())
+        ]
+        return self._page("all_notes.html", here, "All notes", groups=groups)
+
+    def tags(self) -> Page:
+        """Every tag with the notes that carry it; nested tags stand below the one they nest in."""
+        carried: dict[str, list[Note]] = defaultdict(list)
+        shown: dict[str, str] = {}
+        for note in self.project.vault.notes.values():
+            for tag in note.tags:
+                *above, _ = parts = tag.split("/")
+                for depth in range(len(above)):
+                    upper = "/".join(parts[: depth + 1])
+                    carried.setdefault(shown.setdefault(tag_anchor(upper), upper), [])
+                carried[shown.setdefault(tag_anchor(tag), tag)].append(note)
+        rows = [
+            {
+                "name": tag,
+                "anchor": tag_anchor(tag),
+                "level": min(tag.count("/") + 2, 6),
+                "notes": [self.site.link(note, TAGS) for note in sorted(notes, key=_by_title)],
+            }
+            for tag, notes in sorted(carried.items(), key=lambda item: tag_anchor(item[0]))
+        ]
+        return self._page("tags.html", TAGS, "Tags", tags=rows)
+
+    def all_claims(self) -> Page:
         """Every claim with its kind, both statuses and how many claims it rests on."""
         order = ["theorem", "proposition", "lemma", "corollary"]
         order += [kind for kind in KINDS if kind not in {*order, *FOUNDATIONS}]
@@ -95,7 +153,7 @@ class Pages:
         ]
         return self._page("all_claims.html", CLAIMS, "All claims", rows=rows)
 
-    def references(self, cited: Mapping[str, list[Note]]) -> GeneratedPage:
+    def references(self, cited: Mapping[str, list[Note]]) -> Page:
         """Every entry of the bibliography, with the notes that cite it."""
         entries = [
             {
@@ -111,7 +169,7 @@ class Pages:
         ]
         return self._page("references.html", REFERENCES, "References", entries=entries)
 
-    def snippets(self) -> GeneratedPage:
+    def snippets(self) -> Page:
         """A list of the snippets, with what each is about."""
         rows = [
             {
@@ -123,7 +181,7 @@ class Pages:
         ]
         return self._page("snippets.html", SNIPPETS, "Snippets", rows=rows)
 
-    def snippet(self, file: str, shown: Iterable[Note]) -> GeneratedPage:
+    def snippet(self, file: str, shown: Iterable[Note]) -> Page:
         """A whole file to read and copy, the tests that run it, and the notes that show it."""
         here = address(file)
         root = self.project.root.resolve()
@@ -132,6 +190,7 @@ class Pages:
             "snippet.html",
             here,
             file,
+            words=self._source(file),
             source=Markup(code_block(self._source(file), "python")),
             about=quotes.summary(self._source(file)),
             download=relative_url(file, here),
@@ -140,13 +199,15 @@ class Pages:
             notes=[self.site.link(note, here) for note in shown],
         )
 
-    def open_ends(
-        self, problems: Iterable[Problem], linked: Mapping[str, list[Backlink]]
-    ) -> GeneratedPage:
+    def open_ends(self, problems: Iterable[Problem], linked: Mapping[str, list[Backlink]]) -> Page:
         """What is not finished or does not fit: for the author, and for who wants to help."""
         claims = self.project.claims.values()
-        groups = [
-            ("To be mended", [str(problem) for problem in problems]),
+        found = list(problems)
+        groups: list[tuple[str, Sequence[Markup]]] = [
+            *(
+                (title, [self._problem(problem) for problem in found if problem.kind == kind])
+                for kind, title in KINDS_OF_PROBLEMS.items()
+            ),
             ("Claims without a proof", self._names(c for c in claims if c.argument == "open")),
             (
                 "Claims without a check",
@@ -208,9 +269,19 @@ class Pages:
         entries = [_as_json(claim, claims.rests_on(claim.name)) for claim in claims.values()]
         return json.dumps({"claims": entries}, indent=1, ensure_ascii=False) + "\n"
 
-    def _page(self, template: str, here: str, title: str, **values: object) -> GeneratedPage:
+    def _page(
+        self, template: str, here: str, title: str, words: str = "", **values: object
+    ) -> Page:
         body = TEMPLATES.get_template(template).render(title=title, **values)
-        return GeneratedPage(here, title, body)
+        return Page(here, title, body, words)
+
+    def _problem(self, problem: Problem) -> Markup:
+        """Return a problem as a page shows it: the place leads to the note."""
+        place = f"{problem.file}:{problem.line}" if problem.line else problem.file
+        if problem.file in self.project.vault.notes:
+            url = relative_url(address(problem.file), OPEN_ENDS)
+            place = Markup('<a href="{}">{}</a>').format(url, place)
+        return Markup("{}: {} {}").format(place, problem.what, problem.remedy)
 
     def _source(self, file: str) -> str:
         return (self.project.root / file).read_text(encoding="utf-8")
@@ -262,6 +333,10 @@ def _as_json(claim: Claim, rests_on: list[str]) -> dict[str, Any]:
             for outcome, mark in claim.marked(role)
         ],
     }
+
+
+def _by_title(note: Note) -> tuple[str, str]:
+    return note.title.casefold(), note.path
 
 
 def nested(toc: Iterable[TocEntry]) -> list[dict[str, Any]]:

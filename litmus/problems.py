@@ -2,7 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
+
+from rapidfuzz import fuzz, process
+
+KINDS = {  # with the words of the page of open ends
+    "link": "Links that lead nowhere",
+    "name": "Names that could mean several notes",
+    "citation": "Citations without an entry",
+    "": "To be mended",
+}
 
 
 @dataclass(unsafe_hash=True)
@@ -13,6 +21,7 @@ class Problem(Exception):  # noqa: N818  # most are collected, few are raised
     line: int | None
     what: str
     remedy: str = ""
+    kind: str = ""  # one of KINDS, by which the page of open ends sorts them
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -21,9 +30,11 @@ class Problem(Exception):  # noqa: N818  # most are collected, few are raised
 
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return "Did you mean 'a' or 'b'?" for the names closest to one that is not there, or ""."""
-    originals = {other.casefold(): other for other in names}
-    close = get_close_matches(name.casefold(), originals, n=3, cutoff=0.6)
-    return f"Did you mean {' or '.join(repr(originals[c]) for c in close)}?" if close else ""
+    found = process.extract(
+        name, list(names), scorer=fuzz.ratio, processor=str.casefold, limit=3, score_cutoff=60
+    )
+    close = dict.fromkeys(repr(other) for other, _, _ in found)
+    return f"Did you mean {' or '.join(close)}?" if close else ""
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:

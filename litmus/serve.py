@@ -5,6 +5,15 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from watchdog.events import (
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+)
+from watchdog.observers import Observer as NativeObserver
+
+CHANGES = [FileCreatedEvent, FileDeletedEvent, FileModifiedEvent, FileMovedEvent]
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -19,6 +28,16 @@ def free_port(host: str, wanted: int) -> int:
                 continue
             return port
     raise OSError(f"no port from {wanted} on is free on {host}")
+
+
+class Observer(NativeObserver):  # type: ignore[misc, valid-type]  # the class depends on the system
+    """Hears of changed files from the system at once; that a file was read is no change."""
+
+    def schedule(self, handler: Any, path: str, *, recursive: bool = False, **more: Any) -> Any:
+        """Watch a file or a folder."""
+        return super().schedule(
+            handler, path, recursive=recursive, **{"event_filter": CHANGES, **more}
+        )
 
 
 class ErrorBanner:

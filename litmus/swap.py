@@ -5,7 +5,10 @@ Whatever stops a build, an error or a pulled plug, the previous site or file sta
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+
+BESIDE = ".writing-"
 
 
 def write_whole(file: Path, text: str) -> None:
@@ -14,6 +17,43 @@ def write_whole(file: Path, text: str) -> None:
     beside = file.with_suffix(f".{os.getpid()}")
     beside.write_text(text, encoding="utf-8")
     beside.replace(file)
+
+
+def writer(folder: Path) -> Callable[[str, bytes | Path], None]:
+    """Return a function that writes a file below a folder: some bytes, or a copy of another file.
+
+    Who reads the folder meanwhile finds each file as it was or as it is.
+    """
+
+    def write(path: str, content: bytes | Path) -> None:
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside = file.with_name(f"{BESIDE}{os.getpid()}")  # a name next to it may be too long
+        if isinstance(content, Path):
+            shutil.copyfile(content, beside)
+        else:
+            beside.write_bytes(content)
+        beside.replace(file)
+
+    return write
+
+
+def remove(folder: Path, path: str) -> None:
+    """Remove a file below a folder, and the folders that it leaves empty."""
+    (folder / path).unlink(missing_ok=True)
+    for above in (folder / path).parents:
+        if above == folder or not above.is_dir() or any(above.iterdir()):
+            break
+        above.rmdir()
+
+
+def stamp(file: Path) -> tuple[int, ...]:
+    """Return what changes when a file is written, or another one takes its place."""
+    try:
+        status = file.stat()
+    except OSError:
+        return ()
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def successor(site: Path) -> Path:

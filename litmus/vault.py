@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
 from urllib.parse import unquote
 
+from litmus import progress
 from litmus.markdown import macros, parser
 from litmus.markdown.headings import folded
 from litmus.notes import Note, read_note
 from litmus.problems import Problem, nearest
+from litmus.swap import stamp
 
 PREAMBLE = "preamble.sty"
 
@@ -27,28 +28,31 @@ class Vault:
         self.strict_line_breaks = strict_line_breaks
         self.notes = {note.path: note for note in notes}
         self.files = set(files)
+        self._meant: dict[tuple[str, str], list[str]] = {}
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_alias: dict[str, list[str]] = defaultdict(list)
         for path in sorted([*self.notes, *self.files]):
-            name = PurePosixPath(path).name
-            self._by_name[_key(name.removesuffix(".md"))].append(path)
+            self._by_name[folded(PurePosixPath(path).name)].append(path)
         for note in self.notes.values():
-            for alias in note.aliases:
-                self._by_alias[_key(alias)].append(note.path)
+            for alias in dict.fromkeys(map(folded, note.aliases)):
+                self._by_alias[alias].append(note.path)
 
     @classmethod
-    def read(cls, folder: Path) -> tuple["Vault", list[Problem]]:
+    def read(cls, folder: Path, previous: "Vault | None" = None) -> tuple["Vault", list[Problem]]:
         """Read every file below a folder; return what is wrong, too.
 
         Left out are hidden files, the templates of Obsidian's plugin, and notes with `publish:
-        false`; a note that cannot be read is left out and reported. A single newline is a line
-        break unless Obsidian's settings say otherwise.
+        false`. A single newline is a line break unless Obsidian's settings say otherwise. Notes of
+        a previous reading whose files have not been touched since are taken from there.
         """
         strict = _setting(folder, "app", "strictLineBreaks") is True
         templates = _setting(folder, "templates", "folder")
         markdown = parser(strict)
-        notes, files, problems = [], [], []
-        for file in sorted(folder.rglob("*")):
+        known = previous.notes if previous and previous.strict_line_breaks == strict else {}
+        notes: list[Note] = []
+        files: list[str] = []
+        problems: list[Problem] = []
+        for file in progress.shown("Notes", sorted(folder.rglob("*"))):
             path = file.relative_to(folder).as_posix()
             hidden = any(part.startswith(".") for part in path.split("/"))
             if hidden or not file.is_file() or path.startswith(f"{templates}/"):
@@ -56,15 +60,15 @@ class Vault:
             if file.suffix.lower() != ".md":
                 files.append(path)
                 continue
-            try:
-                text, properties, first_line = read_note(file, path)
-            except Problem as problem:
-                problems.append(problem)
-                continue
-            if properties.get("publish") is not False:
-                environment: dict[str, Any] = {}
-                tokens = markdown.parse(text, environment)
-                notes.append(Note(path, properties, first_line, tokens, environment))
+            begun = stamp(file)
+            if path in known and known[path].stamp == begun:
+                note = known[path]
+            else:
+                note = read_note(file.read_bytes(), path, markdown)
+                note.stamp = begun
+            if note.properties.get("publish") is not False:
+                notes.append(note)
+                problems += note.problems
         vault = cls(notes, files, strict)
         vault.folder = folder
         return vault, problems
@@ -97,22 +101,50 @@ class Vault:
         """Return every file that a target could mean, the nearest first."""
         if not target:
             return [from_path]
-        wanted = _key(target.removesuffix(".md"))
+        asked = target, posixpath.dirname(from_path)
+        if asked not in self._meant:
+            found = self._named(target, from_path)
+            if not found and "%" in target:
+                found = self._named(unquote(target), from_path)
+            self._meant[asked] = found
+        return self._meant[asked]
+
+    def _named(self, target: str, from_path: str) -> list[str]:
+        """Return the files of a name as it is, nearest first: the note's folder, then short paths.
+
+        A name with an extension is that file's before it is a note's, whose .md may be left out.
+        """
         folder = posixpath.dirname(from_path)
-        if wanted.startswith("."):
-            wanted = _key(posixpath.normpath(posixpath.join(folder, wanted)))
-        wanted = wanted.strip("/")
-        found = [
-            path
-            for path in self._by_name.get(posixpath.basename(wanted), [])
-            if f"/{_key(path.removesuffix('.md'))}".endswith(f"/{wanted}")
-        ] or self._by_alias.get(wanted, [])
+        wanted = folded(f"{target}index" if target.endswith("/") else target)
+        if wanted.startswith(("./", "../")):
+            wanted = posixpath.normpath(posixpath.join(folded(folder), wanted))
+            if wanted.startswith(".."):
+                return []
+            from_root = True
+        else:
+            from_root = wanted.startswith("/")
+            wanted = wanted.strip("/")
 
         def distance(path: str) -> tuple[bool, bool, int, str]:
-            exact = _key(path.removesuffix(".md")) == wanted
-            return not exact, posixpath.dirname(path) != folder, path.count("/"), path
+            inside = path.startswith(f"{folder}/") or not folder
+            return folded(path) != name, not inside, len(path), path
 
-        return sorted(found, key=distance)
+        names = (wanted, f"{wanted}.md") if "." in posixpath.basename(wanted) else (f"{wanted}.md",)
+        for name in names:
+            paths = self._by_name.get(posixpath.basename(name), [])
+            if from_root:
+                found = [path for path in paths if folded(path) == name]
+            else:
+                found = [path for path in paths if f"/{folded(path)}".endswith(f"/{name}")]
+            if found:
+                return sorted(found, key=distance)
+        return sorted(self._by_alias.get(wanted.removesuffix(".md"), []), key=distance)
+
+    @cached_property
+    def names_digest(self) -> int:
+        """Changes when a link could mean another file than before, or no file, and rarely else."""
+        aliases = ((note.path, *note.aliases) for note in self.notes.values())
+        return hash((tuple(sorted(aliases)), tuple(sorted(self.files))))
 
     @cached_property
     def names(self) -> list[str]:
@@ -135,7 +167,3 @@ def _setting(folder: Path, file: str, name: str) -> object:
     except (OSError, ValueError):
         return None
     return settings.get(name) if isinstance(settings, dict) else None
-
-
-def _key(name: str) -> str:
-    return folded(unquote(name))

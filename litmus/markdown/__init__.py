@@ -8,11 +8,9 @@ from typing import Any
 
 from linkify_it import LinkifyIt
 from markdown_it import MarkdownIt
+from markdown_it.common.normalize_url import validateLink
 from markdown_it.renderer import RendererHTML, RendererProtocol
-from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
-from mdit_py_plugins.footnote import footnote_plugin
-from mdit_py_plugins.tasklists import tasklists_plugin
 
 from litmus.markdown import (
     admonitions,
@@ -21,10 +19,14 @@ from litmus.markdown import (
     citations,
     comments,
     equations,
+    footnotes,
     headings,
     highlights,
     maths,
+    paragraphs,
+    places,
     tags,
+    tasks,
     templates,
     wikilinks,
 )
@@ -41,9 +43,11 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
     }
     md = MarkdownIt("commonmark", options, renderer_cls=renderer)
     md.enable(["table", "strikethrough", "linkify"])
+    md.validateLink = _may_be_linked  # type: ignore[method-assign]
     md.linkify = _Addresses(options={"fuzzy_link": False, "fuzzy_email": False})
-    md.use(footnote_plugin).use(tasklists_plugin)
     for construct in [
+        paragraphs,
+        footnotes,
         comments,
         maths,
         callouts,
@@ -52,14 +56,20 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
         highlights,
         tags,
         block_ids,
+        tasks,
         headings,
         templates,
         admonitions,
         equations,
+        places,
     ]:
         md.use(construct.plugin)
-    md.core.ruler.push("places", _place)
     return md
+
+
+def _may_be_linked(url: str) -> bool:
+    """Refuse what runs a script; the library also refuses files, to which many notes link."""
+    return url.lower().startswith("file:") or validateLink(url)
 
 
 class _Addresses(LinkifyIt):  # type: ignore[misc]  # it has no types
@@ -68,17 +78,3 @@ class _Addresses(LinkifyIt):  # type: ignore[misc]  # it has no types
     def pretest(self, text: str) -> bool:
         """Say at once that most texts have none: the library's search takes a third of parsing."""
         return ":" in text and bool(super().pretest(text))
-
-
-def _place(state: StateCore) -> None:
-    """Let every inline token know its line, counted from the beginning of the note's text."""
-    begin = 0
-    for block in state.tokens:
-        begin = block.map[0] if block.map else begin  # a table's cells have the row's line
-        line = begin
-        for token in block.children or []:
-            line = begin + token.meta["line"] if "line" in token.meta else line
-            token.meta["line"] = line
-            for inner in token.children or []:  # what stands in the label of a link
-                inner.meta["line"] = line
-            line += token.type in {"softbreak", "hardbreak"}

@@ -1,56 +1,111 @@
 """`^id` at the end of a block, or alone below it: a name for that block, never shown.
 
-The block that carries it gets the HTML id `^id`. In a list it is the item; an id alone in its
-paragraph names the block before (a formula, a table, a quote, a callout, a list).
+The block that carries it gets the HTML id `^id`. In a list it is the item; an id alone on its line
+names the block before (a formula, a table, a quote, a callout, a list); one at the very end of a
+quote or a callout names all of it. Of two equal ids the first counts.
 """
 
 import re
 
 from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
+from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-AT_END = re.compile(r"(?:^|(?<=[ \t\n]))\^(?P<id>[A-Za-z0-9-]+)[ \t]*$")
+from litmus.markdown.lines import text_of
+
+ID = r"\^(?P<id>[A-Za-z0-9-]+)[ \t]*"
+ALONE = re.compile(ID)
+AT_END = re.compile(rf"(?:^|(?<=[ \t\n])){ID}$")
+CARRIERS = {"paragraph_open", "heading_open", "callout_title_open"}
+QUOTES = {"blockquote_open", "callout_open"}
+SHOW_THEIR_ID = {"maths_block"}  # of the blocks that consist of one token
 
 
 def plugin(md: MarkdownIt) -> None:
+    # Not for paragraphs: there the line below is a part of the block. It does end a table.
+    alt: RuleOptionsType = {"alt": ["blockquote"]}
+    md.block.ruler.before("reference", "block_id", _alone, alt)
     # Before inline parsing: the id is no text, and must not become part of a link or emphasis.
     md.core.ruler.after("block", "block_ids", _name_blocks)
 
 
+def named(block: list[Token], id: str | int | float | None) -> list[Token]:
+    """Return a block of one token with its name around it, for most of these show no id."""
+    opening = Token("named_open", "div", 1, attrs={"id": id} if id else {}, block=True)
+    return [opening, *block, Token("named_close", "div", -1, block=True)]
+
+
+def _alone(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+    found = ALONE.fullmatch(text_of(state, first))
+    if not found or state.is_code_block(first):
+        return False
+    if not silent:
+        token = state.push("block_id", "", 0)
+        token.content, token.map = f"^{found['id']}", [first, first + 1]
+        state.line = first + 1
+    return True
+
+
 def _name_blocks(state: StateCore) -> None:
+    if "^" not in state.src:
+        return
     kept: list[Token] = []
-    skip = 0
-    for index, token in enumerate(state.tokens):
-        if skip:
-            skip -= 1
+    around: list[Token] = []  # the blocks that are open
+    taken: set[str] = set()
+    tokens = state.tokens
+    for index, token in enumerate(tokens):
+        if token.type == "block_id":
+            id, carrier = token.content, _quote_ending(tokens, index, around) or _before(kept)
+        else:
+            id, carrier = _at_end(tokens, index, around) if token.type == "inline" else ("", None)
+            kept.append(token)
+        if token.nesting > 0:
+            around.append(token)
+        elif token.nesting < 0:
+            around.pop()
+        if not id or id.casefold() in taken:
             continue
-        # From the last ^ on: a search through every text would take a third of all parsing.
-        begin = token.content.rfind("^") if token.type == "inline" else -1
-        found = AT_END.search(token.content, begin) if begin >= 0 else None
-        if found and kept and kept[-1].type in {"paragraph_open", "heading_open"}:
-            token.content = token.content[: found.start()].rstrip(" \t\n")
-            carrier = _carrier(kept)
-            if not token.content.strip() and token.level and kept[-1].type == "paragraph_open":
-                before = _block_before(kept[:-1])
-                if before:
-                    kept.pop()
-                    before.attrSet("id", f"^{found['id']}")
-                    skip = 1 if state.tokens[index + 1].type == "paragraph_close" else 0
-                    continue
-            carrier.attrSet("id", f"^{found['id']}")
-        kept.append(token)
+        taken.add(id.casefold())
+        if carrier is None or carrier.attrGet("id"):  # nothing to name: a place to lead to
+            kept += named([], id)
+        elif carrier.nesting or carrier.type in SHOW_THEIR_ID:
+            carrier.attrSet("id", id)
+        else:
+            kept.pop()
+            kept += named([carrier], id)
     state.tokens = kept
 
 
-def _carrier(kept: list[Token]) -> Token:
-    """Return the list item whose first paragraph is open, or else that paragraph itself."""
-    if len(kept) > 1 and kept[-2].type == "list_item_open":
-        return kept[-2]
-    return kept[-1]
+def _at_end(tokens: list[Token], index: int, around: list[Token]) -> tuple[str, Token | None]:
+    """Take the id off the end of a text; return it and the block that it names."""
+    content = tokens[index].content
+    # From the last ^ on: a search through every text would take a third of all parsing.
+    begin = content.rfind("^")
+    found = AT_END.search(content, begin) if begin >= 0 else None
+    if not found or not around or around[-1].type not in CARRIERS:
+        return "", None
+    carrier = _quote_ending(tokens, index + 1, around[:-1])
+    if around[-1].type == "callout_title_open" and not carrier:
+        return "", None  # what looks like an id in the title of a callout with a body
+    tokens[index].content = content[: found.start()].rstrip(" \t\n")
+    in_item = len(around) > 1 and tokens[index - 2].type == "list_item_open"
+    return f"^{found['id']}", carrier or around[-2 if in_item else -1]
 
 
-def _block_before(kept: list[Token]) -> Token | None:
+def _quote_ending(tokens: list[Token], index: int, around: list[Token]) -> Token | None:
+    """Return the outermost quote or callout that ends right after a token."""
+    ending = None
+    for opening in reversed(around):
+        index += 1
+        if tokens[index].nesting != -1 or opening.type not in QUOTES:
+            break
+        ending = opening
+    return ending
+
+
+def _before(kept: list[Token]) -> Token | None:
     """Return the token that opens the block which ended just now."""
     depth = 0
     for token in reversed(kept):
@@ -58,5 +113,5 @@ def _block_before(kept: list[Token]) -> Token | None:
         if depth == 0:
             return token
         if depth < 0:
-            return None  # the paragraph with the id came first in its container
+            return None  # the id comes first in its container
     return None

@@ -11,6 +11,8 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, blockquote
 from markdown_it.token import Token
 
+from litmus.markdown.lines import text_of
+
 FIRST_LINE = re.compile(r">[ \t]?[ \t]*\[!(?P<kind>[^\]\n]+)\](?P<fold>[+-]?)[ \t]*(?P<title>.*)")
 
 
@@ -26,11 +28,15 @@ def _callout(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     if not found:
         return False
     before = len(state.tokens)
-    state.eMarks[first] = begin + 1  # the quote's rule sees a line with ">" alone
+    lazy = _goes_on_without_sign(state, first, last)
+    if not lazy:
+        state.eMarks[first] = begin + 1  # the quote's rule sees a line with ">" alone
     try:
         blockquote(state, first, last, False)
     finally:
         state.eMarks[first] = end
+    if lazy:
+        _drop_first_line(state.tokens, before + 1)
     opening, closing = state.tokens[before], state.tokens[-1]
     opening.type, closing.type = "callout_open", "callout_close"
     opening.meta = closing.meta = {
@@ -45,3 +51,19 @@ def _callout(state: StateBlock, first: int, last: int, silent: bool) -> bool:
         Token("callout_title_close", "", -1, level=level, meta=opening.meta, block=True),
     ]
     return True
+
+
+def _goes_on_without_sign(state: StateBlock, first: int, last: int) -> bool:
+    """Is the line below the title a part of the callout although it has no >, as in a quote?"""
+    below = first + 1
+    return below < last and text_of(state, below)[:1] not in {"", ">"}
+
+
+def _drop_first_line(tokens: list[Token], paragraph: int) -> None:
+    """Take the title out of the paragraph that it was read as."""
+    inline = tokens[paragraph + 1]
+    _, below, inline.content = inline.content.partition("\n")
+    if not below:
+        del tokens[paragraph : paragraph + 3]
+    elif inline.map:
+        inline.map = [inline.map[0] + 1, inline.map[1]]

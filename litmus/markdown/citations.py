@@ -1,4 +1,4 @@
-"""`[@Li:2019tn]`, `[see @a, p. 3; @b]`, and `@a` as a part of the sentence: pandoc's citations."""
+"""`[@Li:2019tn]`, `[see @a, p. 3; -@b]`, and `@a` as a part of the sentence: pandoc's citations."""
 
 import re
 from dataclasses import dataclass
@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 
-KEY = r"@(?P<key>\w(?:\w|[:.#$%&+?<>~/-](?=\w))*)"  # colons inside, punctuation never at the end
-IN_TEXT = re.compile(r"(?<![\w@/.])" + KEY)
-BRACKETED = re.compile(r"\[(?P<inside>[^\[\]]*(?<![\w@])@\w[^\[\]]*)\](?![(\[:])")
-PART = re.compile(r"\s*(?P<before>[^@]*?)\s*-?(?<![\w@])" + KEY + r",?\s*(?P<after>.*?)\s*")
+from litmus.markdown.places import line_within
+
+# Punctuation inside a key, never at its end, or anything between braces.
+KEY = r"@(?:(?P<key>\w(?:\w|[:.#$%&+?<>~/-](?=\w))*)|\{(?P<braced>[^{}\s]+)\})"
+LOCATOR = r"(?: \[(?P<after>(?:pp?\.|ch|sec|fig|eq|th|§|\d)[^\[\]@$]*)\](?![(\[:]))?"
+IN_TEXT = re.compile(rf"(?<![\w@/.-])(?P<minus>-?){KEY}{LOCATOR}")
+BRACKETED = re.compile(r"\[(?P<inside>[^\[\]]*)\](?![(\[:])")
+PART = re.compile(rf"(?P<before>[^@]*?)(?P<minus>-?)(?<![\w@]){KEY},?(?P<after>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,7 @@ class Cited:
     key: str
     before: str = ""
     after: str = ""
+    only_year: bool = False  # -@key: the sentence has named the author
 
 
 def plugin(md: MarkdownIt) -> None:
@@ -26,23 +31,31 @@ def plugin(md: MarkdownIt) -> None:
 
 
 def _citation(state: StateInline, silent: bool) -> bool:
-    works: list[Cited]
-    if found := BRACKETED.match(state.src, state.pos, state.posMax):
-        parts = [PART.fullmatch(part) for part in found["inside"].split(";")]
-        if not all(parts):
-            return False
-        works = [Cited(part["key"], part["before"], part["after"]) for part in parts if part]
-    elif found := IN_TEXT.match(state.src, state.pos, state.posMax):
-        works = [Cited(found["key"])]
+    first = state.src[state.pos]
+    if first not in "[@-" or state.linkLevel:
+        return False
+    if first == "[":
+        found = BRACKETED.match(state.src, state.pos, state.posMax)
+        parts = found["inside"].split(";") if found and "@" in found["inside"] else []
+        matches = [PART.fullmatch(part) for part in parts]
     else:
+        found = IN_TEXT.match(state.src, state.pos, state.posMax)
+        matches = [found]
+    if not found or not matches or not all(matches):
         return False
     if not silent:
         token = state.push("citation", "", 0)
         token.content = found[0]
-        token.meta = {
-            "works": works,
-            "in_text": found.re is IN_TEXT,
-            "line": state.src.count("\n", 0, state.pos),
-        }
+        works = [_cited(match.groupdict()) for match in matches if match]
+        token.meta = {"works": works, "in_text": first != "[", "line": line_within(state)}
     state.pos = found.end()
     return True
+
+
+def _cited(parts: dict[str, str | None]) -> Cited:
+    return Cited(
+        key=parts["key"] or parts["braced"] or "",
+        before=(parts.get("before") or "").strip(),
+        after=(parts["after"] or "").strip(),
+        only_year=bool(parts["minus"]),
+    )

@@ -5,6 +5,8 @@ from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
+from litmus.markdown.lines import is_outside, leave, text_of
+
 
 def plugin(md: MarkdownIt) -> None:
     alt: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
@@ -13,21 +15,23 @@ def plugin(md: MarkdownIt) -> None:
 
 
 def _across_blocks(state: StateBlock, first: int, last: int, silent: bool) -> bool:
-    """Drop whole lines: from one that begins with %% to the one where the next %% ends."""
-    begin = state.bMarks[first] + state.tShift[first]
-    if state.is_code_block(first) or not state.src.startswith("%%", begin):
+    """Drop what is between %% at the beginning of a line and the next %%, or the end of all."""
+    text = text_of(state, first)
+    if not text.startswith("%%") or state.is_code_block(first):
         return False
-    for line in range(first, last):
-        here = begin + 2 if line == first else state.bMarks[line] + state.tShift[line]
-        text = state.src[here : state.eMarks[line]]
-        if "%%" not in text:
-            continue
-        if text.partition("%%")[2].strip():
-            return False  # text follows on this line: a comment within a paragraph
-        if not silent:
-            state.line = line + 1
-        return True
-    return False
+    _, closing, rest = text[2:].partition("%%")
+    if closing and rest.strip():
+        return False  # text follows on this line: a comment within a paragraph
+    line = first
+    while not closing:
+        line += 1
+        if line >= last or is_outside(state, line):
+            line -= 1
+            break
+        _, closing, rest = text_of(state, line).partition("%%")
+    if not silent:
+        leave(state, line, rest)
+    return True
 
 
 def _within_a_block(state: StateInline, silent: bool) -> bool:

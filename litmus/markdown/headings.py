@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
-from mdit_py_plugins.anchors.index import slugify, unique_slug
+from mdit_py_plugins.anchors.index import slugify
 
-SHOWN = {"text", "code_inline", "maths", "text_special", "tag"}
+SHOWN = {"text", "code_inline", "maths", "text_special"}
+IGNORED = re.compile(r"[!\"#$%&()*+,.:;<=>?@^`{|}~/\[\]\\\s]+")  # what Obsidian compares as a space
 
 
 def plugin(md: MarkdownIt) -> None:
@@ -22,6 +23,8 @@ def plain_text(tokens: Iterable[Token]) -> str:
     for token in tokens:
         if token.type in SHOWN:
             said.append(token.content)
+        elif token.type == "tag":
+            said.append(f"#{token.content}")
         elif token.type in {"softbreak", "hardbreak"}:
             said.append(" ")
         elif token.type == "wikilink":
@@ -33,12 +36,15 @@ def plain_text(tokens: Iterable[Token]) -> str:
 
 def folded(text: str) -> str:
     """Return text as Obsidian compares names: in one unicode form, without case."""
-    return unicodedata.normalize("NFC", text).casefold()
+    if text.isascii():
+        return text.lower()
+    text = text.replace("\u00a0", " ").replace("\u202f", " ")
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def comparable(heading: str) -> str:
-    """Return a heading as Obsidian compares it: its words alone, without case."""
-    return " ".join(re.findall(r"\w+", folded(heading)))
+    """Return a heading as Obsidian compares it: without the signs that no link can hold."""
+    return IGNORED.sub(" ", folded(heading)).strip()
 
 
 def shown_name(link: Token) -> str:
@@ -48,10 +54,16 @@ def shown_name(link: Token) -> str:
 
 
 def _name_headings(state: StateCore) -> None:
-    taken = {str(token.attrGet("id")) for token in state.tokens}
-    for opening, inline in zip(state.tokens, state.tokens[1:], strict=False):
+    taken = {f"fn{number + 1}" for number in state.env.get("footnotes", {}).get("list", ())}
+    times: dict[str, int] = {}  # how often a text has come: with the number alone, n headings
+    for opening, inline in zip(state.tokens, state.tokens[1:], strict=False):  # would take n² steps
         if opening.type != "heading_open":
             continue
         text = plain_text(inline.children or [])
         opening.meta = {"text": text, "written": inline.content, "block_id": opening.attrGet("id")}
-        opening.attrSet("id", unique_slug(slugify(text) or "section", taken))
+        slug = id = slugify(text) or "section"
+        while id in taken:
+            times[slug] = times.get(slug, 0) + 1
+            id = f"{slug}-{times[slug]}"
+        taken.add(id)
+        opening.attrSet("id", id)

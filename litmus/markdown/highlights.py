@@ -1,39 +1,55 @@
-"""`==marked==` text."""
+"""`==marked==` text: its signs are paired as CommonMark pairs those of emphasis."""
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
+from markdown_it.rules_inline.state_inline import Delimiter
+
+SIGN = ord("=")
 
 
 def plugin(md: MarkdownIt) -> None:
-    md.inline.ruler.before("emphasis", "highlight", _highlight)
+    md.inline.ruler.before("emphasis", "highlight", _signs)
+    md.inline.ruler2.before("emphasis", "highlight", _pair)
 
 
-def _highlight(state: StateInline, silent: bool) -> bool:
-    begin = state.pos + 2
-    if not state.src.startswith("==", state.pos) or state.src[begin : begin + 1] in {"", " ", "="}:
+def _signs(state: StateInline, silent: bool) -> bool:
+    """Note every == as what may open, where a word follows, or close, where one precedes."""
+    begin, end = state.pos, state.pos
+    if silent or not state.src.startswith("==", begin):
         return False
-    end = _closing(state, begin)
-    if end is None:
-        return False
-    state.pos = begin
-    if not silent:
-        state.push("mark_open", "mark", 1)
-        beyond, state.posMax = state.posMax, end
-        state.md.inline.tokenize(state)
-        state.posMax = beyond
-        state.push("mark_close", "mark", -1)
-    state.pos = end + 2
+    while end < state.posMax and state.src[end] == "=":
+        end += 1
+    before, after = state.src[begin - 1 : begin], state.src[end : end + 1]
+    for _ in range((end - begin) // 2):
+        state.push("text", "", 0).content = "=="
+        if (end - begin) % 2 == 0:  # === is something else
+            state.delimiters.append(
+                Delimiter(
+                    marker=SIGN,
+                    length=0,
+                    token=len(state.tokens) - 1,
+                    end=-1,
+                    open=bool(after.strip()),
+                    close=bool(before.strip()),
+                )
+            )
+    if (end - begin) % 2:
+        state.push("text", "", 0).content = "="
+    state.pos = end
     return True
 
 
-def _closing(state: StateInline, begin: int) -> int | None:
-    """Return where the next == stands that is not inside code, a link or a formula."""
-    start, state.pos = state.pos, begin
-    try:
-        while state.pos < state.posMax:
-            if state.src.startswith("==", state.pos) and not state.src[state.pos - 1].isspace():
-                return state.pos
-            state.md.inline.skipToken(state)
-        return None
-    finally:
-        state.pos = start
+def _pair(state: StateInline) -> None:
+    levels = [meta["delimiters"] for meta in state.tokens_meta if meta and "delimiters" in meta]
+    for delimiters in [state.delimiters, *levels]:
+        for opening in delimiters:
+            if opening.marker != SIGN or opening.end == -1:
+                continue
+            first, last = opening.token, delimiters[opening.end].token
+            if last == first + 1:
+                continue  # ==== marks nothing
+            for token, kind, nesting in [
+                (state.tokens[first], "mark_open", 1),
+                (state.tokens[last], "mark_close", -1),
+            ]:
+                token.type, token.tag, token.nesting, token.content = kind, "mark", nesting, ""

@@ -12,7 +12,11 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from mdit_py_plugins.amsmath import amsmath_block
 
+from litmus.markdown.lines import is_outside, leave, text_of
+from litmus.markdown.places import line_within
+
 INLINE = re.compile(r"\$(?![\s$])(?P<tex>(?:\\.|[^\\$])*?(?<!\s))\$(?![\d$])", re.DOTALL)
+BEGIN = re.compile(r"\\begin(\{\w+\*?\})")
 DISPLAY = re.compile(r"\$\$(?P<tex>.+?)\$\$", re.DOTALL)
 
 
@@ -36,7 +40,7 @@ def _inline(state: StateInline, silent: bool) -> bool:
         token.content = found["tex"].strip()
         token.meta = {
             "display": found.re is DISPLAY,
-            "line": state.src.count("\n", 0, state.pos),
+            "line": line_within(state),
             "above": _lines_above(found["tex"]),
         }
     state.pos = found.end()
@@ -44,15 +48,14 @@ def _inline(state: StateInline, silent: bool) -> bool:
 
 
 def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
-    begin = state.bMarks[first] + state.tShift[first]
-    if state.is_code_block(first) or not state.src.startswith("$$", begin):
+    if not text_of(state, first).startswith("$$") or state.is_code_block(first):
         return False
     lines: list[str] = []
     for line in range(first, last):
-        if line > first and state.sCount[line] < state.blkIndent and not state.isEmpty(line):
-            return False  # the list item or quote ended before the formula did
-        here = begin + 2 if line == first else state.bMarks[line] + state.tShift[line]
-        text, closing, rest = state.src[here : state.eMarks[line]].partition("$$")
+        if line > first and is_outside(state, line):
+            return False  # the formula has no end
+        whole = text_of(state, line)
+        text, closing, rest = (whole[2:] if line == first else whole).partition("$$")
         lines.append(text)
         if closing:
             break
@@ -68,18 +71,17 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     token.content = written.strip()
     token.map = [first, line + 1]
     token.meta = {"display": True, "line": 0, "above": _lines_above(written)}
-    if rest.strip():  # what stands after the closing signs is read as a line of its own
-        state.bMarks[line] = state.eMarks[line] - len(rest)
-        state.tShift[line] = len(rest) - len(rest.lstrip())
-        state.sCount[line] = state.blkIndent
-        state.line = line
-    else:
-        state.line = line + 1
+    leave(state, line, rest)
     return True
 
 
 def _environment(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     r"""`\begin{align}` and its like, which need no dollar signs."""
+    begun = BEGIN.match(text_of(state, first))
+    # The library goes line by line, and for every \begin anew, to an end that may not be there.
+    end = re.compile(rf"\\end{re.escape(begun[1])}[ \t]*$", re.MULTILINE) if begun else None
+    if not end or not end.search(state.src, state.bMarks[first]):
+        return False
     if not amsmath_block(state, first, last, silent):
         return False
     if not silent:

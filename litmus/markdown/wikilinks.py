@@ -14,10 +14,14 @@ from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+from litmus.markdown.block_ids import named
+from litmus.markdown.places import line_within
+
 WIKILINK = re.compile(
     r"(?P<embed>!?)\[\["
     r"(?P<target>[^\[\]|#\n]*)(?P<part>\#[^\[\]|\n]*)?"
-    r"(?:\|(?P<label>(?:[^\]\n]|\](?!\]))*))?\]\]"
+    # In a label single brackets are text: [[note|a [b] c]], [[note|x[i]]].
+    r"(?:\|(?P<label>(?>[^\[\]\n]|\[[^\[\]\n]*\](?!\](?!\]))|\[(?!\[)|\](?!\]))*+))?\]\]"
 )
 MEDIA = {
     "image": {".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".bmp", ".avif"},
@@ -40,29 +44,42 @@ def plugin(md: MarkdownIt) -> None:
 
 
 def _wikilink(state: StateInline, silent: bool) -> bool:
+    if state.src[state.pos] not in "[!":
+        return False
     found = WIKILINK.match(state.src, state.pos, state.posMax)
-    if not found or not (found["target"].strip() or found["part"]):
+    if not found or not (found["target"].strip() or (found["part"] or "").strip("# ")):
         return False
     if not silent:
         token = state.push("embed" if found["embed"] else "wikilink", "", 0)
         # Inside a table the bar is written \|; the table has unescaped it, elsewhere it has not.
         target = found["target"].strip().removesuffix("\\")
         label = (found["label"] or "").strip()
+        part = (found["part"] or "").lstrip("#").strip().removesuffix("\\")
         token.content = found[0]
         token.meta = {
             "target": target,
-            "part": (found["part"] or "").lstrip("#").strip().removesuffix("\\"),
+            "part": part[part.find("#^") + 1 :],  # a block's name says it all, below any heading
             "label": label,
-            "line": state.src.count("\n", 0, state.pos),
+            "line": line_within(state),
         }
-        token.children = []
-        if label and not found["embed"]:
-            state.md.inline.parse(label, state.md, state.env, token.children)
+        token.children = [] if found["embed"] else _read_label(state, label)
     state.pos = found.end()
     return True
 
 
+def _read_label(state: StateInline, label: str) -> list[Token]:
+    """Return a label's words as tokens; there are no links inside a link."""
+    inline, inner = state.md.inline, StateInline(label, state.md, state.env, [])
+    inner.linkLevel = 1
+    inline.tokenize(inner)
+    for rule in inline.ruler2.getRules(""):
+        rule(inner)
+    return [token for token in inner.tokens if token.type not in {"link_open", "link_close"}]
+
+
 def _lift_embeds(state: StateCore) -> None:
+    if "![[" not in state.src:
+        return
     lifted: list[Token] = []
     for token in state.tokens:
         if lifted and lifted[-1].type in {"td_open", "th_open"}:
@@ -78,15 +95,16 @@ def _lift_embeds(state: StateCore) -> None:
             continue
         opening = lifted.pop()
         for part in _split(token):
+            id = opening.attrs.pop("id", None)  # it belongs to the first part only
             if isinstance(part, Token):
                 part.block = True
                 line = (token.map or [0])[0] + part.meta["line"]
                 part.map = [line, line + 1]
-                lifted.append(part)
+                lifted += named([part], id) if id else [part]
             else:
                 text = Token("inline", "", 0, map=token.map, children=part, level=token.level)
-                lifted += [opening, text, Token("paragraph_close", "p", -1, hidden=opening.hidden)]
-                opening = opening.copy(attrs={})  # an id belongs to the first part only
+                begin = opening.copy(attrs={"id": id} if id else {})
+                lifted += [begin, text, Token("paragraph_close", "p", -1, hidden=opening.hidden)]
         # The paragraph's own closing token comes next; drop it with a marker.
         lifted.append(Token("dropped_close", "", 0))
     state.tokens = [

@@ -97,7 +97,10 @@ def _drawn_as(kind: str) -> str:
     full = _full_kind(kind)
     if full in KINDS and full != "example":
         return f"{full} theorem-like"
-    return next((name for name, others in CALLOUTS.items() if kind == name or kind in others), full)
+    if kind == "proof":
+        return kind
+    known = (name for name, others in CALLOUTS.items() if kind == name or kind in others)
+    return next(known, "note")  # as Obsidian draws a kind that it does not know
 
 
 def _claim(site: Site, claim: Claim, scope: Scope, embedded: bool, url: str) -> str:

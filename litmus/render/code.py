@@ -13,6 +13,7 @@ from pygments.util import ClassNotFound
 
 from litmus import quotes
 from litmus.addresses import address, relative_url
+from litmus.fingerprint import fingerprint
 from litmus.problems import nearest
 from litmus.render import plugins
 from litmus.render.diagrams import diagram
@@ -149,6 +150,7 @@ def _snippet(at: At, file: str) -> str | None:
     """Return the source of a file in snippets/, None if there is no such file there."""
     folder = (at.site.root / "snippets").resolve()
     path = (at.site.root / file).resolve()
+    at.site.asked["code", file] = fingerprint(at.site.root / file, at.site.root)
     if path.is_relative_to(folder) and path.is_file() and path.suffix == ".py":
         return path.read_text(encoding="utf-8")
     there = [f"snippets/{p.relative_to(folder).as_posix()}" for p in sorted(folder.rglob("*.py"))]

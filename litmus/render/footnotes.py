@@ -47,11 +47,14 @@ RULES: dict[str, Rule] = {rule.__name__: rule for rule in [footnote_ref, footnot
 def footnotes(site: Site, scope: Scope) -> str:
     """Return the list of the footnotes that a page refers to, "" if there are none."""
     listed = scope.rendered.footnotes
+    for id in _ids(scope.note):  # those that nothing refers to are not to be lost
+        listed.setdefault((scope.note.path, id), Footnote(scope, id, number=len(listed) + 1))
     items: list[str] = []
     while len(items) < len(listed):  # a footnote may refer to one that has not been reached yet
         footnote = list(listed.values())[len(items)]
         body = site.tokens(_body(footnote.scope.note, footnote.id), footnote.scope)
         items.append(f'<li id="fn:{footnote.number}" class="footnote-item">{body}</li>\n')
+    listed.clear()
     if not items:
         return ""
     return f'<section class="footnotes">\n<ol>\n{"".join(items)}</ol>\n</section>\n'
@@ -72,6 +75,11 @@ def _footnote(at: At) -> Footnote:
             scope = replace(scope, within=scope.within[:1])  # the page's own, whoever comes first
         listed[note.path, id] = Footnote(scope, id, number=len(listed) + 1)
     return listed[note.path, id]
+
+
+def _ids(note: Note) -> list[int]:
+    tokens = note.tokens[note.footnotes_begin :]
+    return [token.meta["id"] for token in tokens if token.type == "footnote_open"]
 
 
 def _body(note: Note, id: int) -> Sequence[Token]:

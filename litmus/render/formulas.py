@@ -10,8 +10,8 @@ from litmus.markdown import Token, macros
 from litmus.markdown.equations import NOTHING
 from litmus.notes import Note
 from litmus.problems import Problem, nearest
+from litmus.render.asked import WatchedVault
 from litmus.render.scope import At, Rule, Scope
-from litmus.vault import Vault
 
 PUNCTUATION = re.compile(r"[.,;:!?)\]’”]+|-\w+")
 SHORT = 45  # letters of TeX in a formula that fits on a line of a phone
@@ -75,7 +75,7 @@ def _formula(at: At, display: bool) -> str:
     return _anchors(at) + held
 
 
-def _defined(vault: Vault, note: Note) -> Mapping[str, str]:
+def _defined(vault: WatchedVault, note: Note) -> Mapping[str, str]:
     """Return what a note's formulas may use: from the vault, its properties, its own formulas."""
     defined = vault.macros
     for name in PROPERTIES:

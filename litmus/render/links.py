@@ -1,16 +1,24 @@
 """What leads elsewhere: wikilinks, Markdown links, media, citations and tags."""
 
+from __future__ import annotations
+
 import html
 import posixpath
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from litmus.addresses import address, relative_url
+from litmus.addresses import address, relative_url, tag_anchor
+from litmus.bibliography import Reference, described
 from litmus.markdown.citations import Cited
 from litmus.markdown.headings import plain_text, shown_name
 from litmus.markdown.wikilinks import medium
-from litmus.problems import nearest
+from litmus.notes import Note
+from litmus.problems import Problem, nearest
 from litmus.render.scope import At, Rule, Scope
+
+if TYPE_CHECKING:
+    from litmus.render.site import Site
 
 REFERENCES = "references/"  # where the site keeps its list of references
 TAGS = "tags/"
@@ -75,7 +83,7 @@ def tag(at: At) -> str:
     name = at.token.content
     if at.scope.is_aside:
         return f"#{html.escape(name)}"
-    url = relative_url(TAGS, at.scope.page, f"tag:{name}")
+    url = relative_url(TAGS, at.scope.page, tag_anchor(name))
     return f'<a class="tag" href="{html.escape(url)}">#{html.escape(name)}</a>'
 
 
@@ -89,6 +97,21 @@ def unresolved(shown: str) -> str:
     return f'<span class="unresolved">{shown}</span>'
 
 
+def in_properties(site: Site, note: Note) -> list[Problem]:
+    """Return what is wrong with the links in a note's properties."""
+    return [
+        Problem(
+            note.path,
+            None,
+            f"no note is called '{target}', to which the property '{name}' links.",
+            site.vault.missing(target),
+            kind="link",
+        )
+        for target, name in note.property_links
+        if not site.vault.resolve(target, note.path)
+    ]
+
+
 RULES: dict[str, Rule] = {
     rule.__name__: rule for rule in [wikilink, link_open, link_close, image, citation, tag]
 }
@@ -99,12 +122,12 @@ def target(at: At) -> tuple[str | None, str]:
     target, part, vault = at.token.meta["target"], at.token.meta["part"], at.site.vault
     candidates = vault.candidates(target, at.scope.note.path)
     if not candidates:
-        at.report(f"no note is called '{target}'.", vault.missing(target))
+        at.report(f"no note is called '{target}'.", vault.missing(target), kind="link")
         return None, ""
     path = candidates[0]
     if len(candidates) > 1 and posixpath.splitext(path)[0] != target:
         could_be = " or ".join(candidates)
-        at.report(f"'{target}' could be {could_be}.", "Write more of the path.")
+        at.report(f"'{target}' could be {could_be}.", "Write more of the path.", kind="name")
     return path, _fragment(at, path, part)
 
 
@@ -116,13 +139,19 @@ def _fragment(at: At, path: str, part: str) -> str:
     if part.startswith("^"):
         block = note.find_block(part[1:])
         if not block:
-            at.report(f"{path} has no block {part}.", f"Write {part} at the end of that block.")
+            at.report(
+                f"{path} has no block {part}.",
+                f"Write {part} at the end of that block.",
+                kind="link",
+            )
             return ""
         return str((block[0].meta or {}).get("block_id") or block[0].attrGet("id"))
     heading = note.find_heading(part)
     if not heading:
         there = nearest(part, (h.text for h in note.headings))
-        at.report(f"{path} has no heading '{part}'.", there or "Link to one that is there.")
+        at.report(
+            f"{path} has no heading '{part}'.", there or "Link to one that is there.", kind="link"
+        )
         return ""
     return heading.id
 
@@ -130,12 +159,12 @@ def _fragment(at: At, path: str, part: str) -> str:
 def _rewritten(at: At, url: str) -> str | None:
     """Return a Markdown link's address on the site, None for a file that is not in the vault."""
     split = urlsplit(url)
-    if split.scheme or split.netloc or not url or split.path.startswith("/"):
+    if split.scheme or split.netloc or not url:
         return url
     path = unquote(split.path)
     found = at.site.vault.resolve(path, at.scope.note.path)
     if not found:
-        at.report(f"there is no file '{path}'.", at.site.vault.missing(path))
+        at.report(f"there is no file '{path}'.", at.site.vault.missing(path), kind="link")
         return None
     fragment = _fragment(at, found, unquote(split.fragment))
     return relative_url(address(found), at.scope.page, fragment)
@@ -174,20 +203,40 @@ def show_medium(url: str, alt: str, size: str, part: str = "", title: str = "") 
 
 
 def _cite(at: At, work: Cited) -> str:
-    reference = at.site.references.get(work.key)
+    reference = at.site.references.get(work.key) or _from_its_note(at, work.key)
+    in_text = at.token.meta["in_text"]
+    if not reference and in_text and not at.site.references:
+        return html.escape(at.token.content)  # nothing can be cited here: @ is how people are named
     if not reference:
         there = nearest(work.key, at.site.references)
-        at.report(f"no reference has the key '{work.key}'.", there or "Add it to references.bib.")
-        return unresolved(html.escape(f"@{work.key}"))
+        at.report(
+            f"no reference has the key '{work.key}'.",
+            there or "Add it to references.bib.",
+            kind="citation",
+        )
+        words = " ".join(filter(None, [work.before, f"@{work.key}", work.after]))
+        return unresolved(html.escape(words))
     at.scope.rendered.cited.append(work.key)
-    url = _literature(at, work.key) or relative_url(REFERENCES, at.scope.page, reference.anchor)
-    authors, year = html.escape(reference.authors), html.escape(reference.year)
-    label = f"{authors} ({year})" if at.token.meta["in_text"] else f"{authors}, {year}"
+    url = _literature(at, work.key)
+    if not url and work.key in at.site.references:
+        url = relative_url(REFERENCES, at.scope.page, reference.anchor)
     before = f"{html.escape(work.before)} " if work.before else ""
     after = f", {html.escape(work.after)}" if work.after else ""
-    if at.scope.is_aside:
+    authors, year = html.escape(reference.authors), html.escape(reference.year)
+    if in_text and not work.only_year:
+        label = f"{authors} ({year}{after})" if year else authors
+        before = after = ""
+    else:
+        label = year if work.only_year and year else ", ".join(filter(None, [authors, year]))
+    if not url or at.scope.is_aside:  # the note about the work cites it; a menu has no links
         return f"{before}{label}{after}"
     return f'{before}<a class="citation" href="{html.escape(url)}" data-card>{label}</a>{after}'
+
+
+def _from_its_note(at: At, key: str) -> Reference | None:
+    """Return what the properties of the note about a work say of it, if there is such a note."""
+    note = at.site.vault.notes.get(at.site.literature.get(key, ""))
+    return described(key, note.properties, note.title) if note else None
 
 
 def _literature(at: At, key: str) -> str | None:

@@ -90,10 +90,11 @@ class At:
         id = self.token.attrGet("id")
         return f' id="{html.escape(str(id))}"' if id and not self.scope.is_embedded else ""
 
-    def report(self, what: str, remedy: str = "", line: int = 0) -> None:
+    def report(self, what: str, remedy: str = "", line: int = 0, kind: str = "") -> None:
         """Report a problem on the token's line, or `line` lines below."""
         place = self.scope.note.line(self.token) + line
-        self.scope.rendered.problems.append(Problem(self.scope.note.path, place, what, remedy))
+        problem = Problem(self.scope.note.path, place, what, remedy, kind)
+        self.scope.rendered.problems.append(problem)
 
 
 Rule = Callable[[At], str]

@@ -1,8 +1,9 @@
 """The renderer of notes: all rules together, and what they may refer to."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from markupsafe import Markup
 from litmus.addresses import address, relative_url
 from litmus.bibliography import Reference
 from litmus.claims import Claims
+from litmus.fingerprint import fingerprint
 from litmus.markdown import Token, parser
 from litmus.markdown.headings import shown_name
 from litmus.notes import Note
 from litmus.render import boxes, code, embeds, footnotes, formulas, links, plugins, text
+from litmus.render.asked import Asked, Question, Watched, WatchedVault
 from litmus.render.scope import At, Rendered, Rule, Scope, TocEntry
 from litmus.runs import Runner
 from litmus.vault import Vault
@@ -37,22 +40,41 @@ class Site:
         runner: Runner,
     ) -> None:
         self.root = root
-        self.vault = vault
         self.claims = claims
-        self.references = references
         self.runner = runner
-        self.claim_at = {claim.note.path: claim for claim in claims.values()}
-        self.literature = {
+        self.asked: Asked = {}  # since the page that is being rendered was begun
+        standing = cache(lambda path: claims.standing(claim_at[path].name))
+        claim_at = {claim.note.path: claim for claim in claims.values()}
+        literature = {
             str(note.properties["citekey"]).strip().lstrip("@"): note.path
             for note in vault.notes.values()
             if note.properties.get("citekey")
         }
+        self.vault = WatchedVault(vault, self.asked)
+        self.references = Watched("references", references, lambda entry: entry, self.asked)
+        self.claim_at = Watched("claims", claim_at, lambda c: standing(c.note.path), self.asked)
+        self.literature = Watched("literature", literature, str, self.asked)
         self._markdown = parser(strict_line_breaks=vault.strict_line_breaks, renderer=_Renderer)
         for name, rule in RULES.items():  # in place of those that the parser's plugins brought
             self._markdown.add_render_rule(name, _adapted(rule))
 
+    def mark(self, question: Question) -> Hashable:
+        """Return the mark of the answer that a page would be given now; compare `asked`."""
+        kind, *about = question
+        if kind in {"means", "missing", "text", "macros"}:
+            return self.vault.mark(question)
+        if kind == "code":
+            return fingerprint(self.root / about[0], self.root)
+        watched: list[Watched[Any]] = [self.vault.notes, self.vault.files, self.references]
+        watched += [self.claim_at, self.literature]
+        by_name = {each.name: each for each in watched}
+        if kind.startswith("in "):
+            return about[0] in by_name[kind.removeprefix("in ")].inner
+        return by_name[kind].mark(*about)
+
     def render(self, note: Note) -> Rendered:
-        """Return a note as the body of its page."""
+        """Return a note as the body of its page; `asked` then has what it depends on."""
+        self.asked.clear()
         scope = Scope(note, address(note.path), Rendered(), within=((note.path, ""),))
         claim = self.claim_at.get(note.path)
         drawing = plugins.drawing(self, note, scope)
@@ -65,6 +87,7 @@ class Site:
             scope.rendered.html = self.tokens(note.tokens, scope)
         scope.rendered.html += footnotes.footnotes(self, scope)
         formulas.check(scope)
+        scope.rendered.problems += links.in_properties(self, note)
         scope.rendered.toc = [
             TocEntry(h.level, h.id, self.aside([note.tokens[h.index + 1]], scope))
             for h in note.headings

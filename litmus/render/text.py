@@ -31,4 +31,25 @@ def text(at: At) -> str:
     return html.escape(at.token.content.removeprefix(taken), quote=False)
 
 
-RULES: dict[str, Rule] = {rule.__name__: rule for rule in [heading_open, heading_close, text]}
+def task(at: At) -> str:
+    """The box of a task, which nobody can tick here; a mark that is not an x is shown in it."""
+    mark = at.token.content
+    if mark in {" ", "x", "X"}:
+        done = "" if mark == " " else ' checked="checked"'
+        name = "to do" if mark == " " else "done"
+        return (
+            f'<input class="task-list-item-checkbox"{done} disabled="disabled" type="checkbox"'
+            f' aria-label="{name}">'
+        )
+    mark = html.escape(mark)
+    return f'<span class="task-list-item-checkbox" role="img" aria-label="{mark}">{mark}</span>'
+
+
+def unread_properties(at: At) -> str:
+    """Properties that are not what they should be, as they are written."""
+    return f'<pre class="unresolved">{html.escape(at.token.content)}</pre>\n'
+
+
+RULES: dict[str, Rule] = {
+    rule.__name__: rule for rule in [heading_open, heading_close, text, task, unread_properties]
+}

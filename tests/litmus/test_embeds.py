@@ -76,7 +76,7 @@ EMBEDDED = [
     ("![[data.zip]]", '<p><a class="embed" href="../data.zip">data.zip</a></p>'),
     ("![a film](https://youtu.be/x)", '<a class="embed" href="https://youtu.be/x">a film</a>'),
     ("![[other#^two]]", '<ol start="2"><li>two\n<ul>\n<li>child</li>'),
-    ("![[other#^task]]", '<ul class="contains-task-list"><li class="task-list-item">'),
+    ("![[other#^task]]", '<ul class="contains-task-list"><li class="task-list-item"'),
     ("![[other#^named]]", "<p>Below.</p>"),
     ("![[deep]]", '<p class="embedded-heading h2">Part</p>'),
     ("- item\n  ![[other#^two]]", '<li>item<div class="embed">'),

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 
 from litmus.addresses import address, relative_url
-from litmus.notes import as_list
+from litmus.properties import as_list
 
 NOTES = [
     *["index.md", "ideas/Batch Norm.md", "café.md", "a/twin.md", "b/twin.md", "b/deep/twin.md"],

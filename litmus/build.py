@@ -1,0 +1,170 @@
+"""The files of a site that come from a vault: all of them, or those that a change can touch.
+
+A page is made anew if its note, who links to it, or anything that it asked of the vault while it
+was rendered is no longer as it was (render/asked.py). Everything else stays. So a build that begins
+from a previous one leaves the same files as one that begins from nothing.
+"""
+
+import hashlib
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from litmus import progress, search, stylesheets
+from litmus.addresses import address
+from litmus.backlinks import Backlink, Kept, backlinks
+from litmus.pages import Page, Pages
+from litmus.problems import Problem, in_order
+from litmus.project import Project
+from litmus.render import Rendered, Site
+from litmus.render.asked import Asked
+from litmus.runs import Runner
+from litmus.swap import stamp
+
+Content = bytes | Path  # a file's own, or that of another file
+Write = Callable[[str, Content], None]
+Dress = Callable[[Page], str]  # puts the theme around a page
+Links = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class MadePage:
+    """What is remembered of a note's page: all but its HTML."""
+
+    digest: str  # of the note
+    linked: Links
+    asked: Asked
+    rendered: Rendered
+    search: str
+
+
+@dataclass
+class Made:
+    """A site as it was last made, from which the next build begins."""
+
+    names: int = 0
+    settings: object = None
+    notes: dict[str, MadePage] = field(default_factory=dict)  # by path
+    files: dict[str, Hashable] = field(
+        default_factory=dict
+    )  # all but notes: a mark by path on site
+    sentences: Kept = field(default_factory=dict)
+    listed: list[str] = field(default_factory=list)  # search entries of the generated pages
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def outputs(self) -> set[str]:
+        """Every file of the site that comes from the vault."""
+        return {*self.files, *(address(path) + "index.html" for path in self.notes)}
+
+    @property
+    def search(self) -> list[str]:
+        """The entries of the search index, page by page."""
+        return [*(page.search for page in self.notes.values()), *self.listed]
+
+
+class Build:
+    """One build of a project: what is written, and what is kept for the next."""
+
+    def __init__(self, project: Project, runner: Runner, dress: Dress, write: Write) -> None:
+        self.project = project
+        self.vault = project.vault
+        self.dress = dress
+        self.write = write
+        self.site = Site(project.root, project.vault, project.claims, project.references, runner)
+        self.pages = Pages(project, self.site)
+
+    def titles(self) -> dict[str, str]:
+        """Return the title of every page that comes from the vault, by address."""
+        return {
+            **{address(note.path): note.title for note in self.vault.notes.values()},
+            **self.pages.titles(),
+        }
+
+    def run(
+        self,
+        previous: Made | None = None,
+        elsewhere: Iterable[str] = (),
+    ) -> Made:
+        """Write what is new since a previous build, everything if there was none.
+
+        `elsewhere` are the files of the vault that somebody else publishes.
+        """
+        settings = self.vault.strict_line_breaks
+        if previous and previous.settings != settings:
+            previous = None
+        was = previous or Made()
+        made = Made(self.vault.names_digest, settings, sentences=was.sentences)
+        linked = backlinks(self.vault, self.project.claims, made.sentences)
+        for path in progress.shown("Pages", self.vault.notes):
+            made.notes[path] = self._note(path, linked.get(path, []), was, made.names != was.names)
+        rendered = {path: page.rendered for path, page in made.notes.items()}
+        found = (problem for page in rendered.values() for problem in page.problems)
+        made.problems = in_order([*self.project.problems, *found])
+        for page in self.pages.all(rendered, linked, made.problems):
+            made.listed.append(search.entry(page.address, page.title, page.words))
+            path = f"{page.address}index.html"
+            made.files[path] = _digest(f"{page.title}\0{page.html}".encode())
+            if was.files.get(path) != made.files[path]:
+                self.write(path, self._dressed(page))
+        for path, content in self._files(rendered, set(elsewhere)):
+            made.files[path] = stamp(content) if isinstance(content, Path) else _digest(content)
+            if was.files.get(path) != made.files[path]:
+                self.write(path, content)
+        return made
+
+    def _note(self, path: str, links: list[Backlink], was: Made, renamed: bool) -> MadePage:
+        note, known = self.vault.notes[path], was.notes.get(path)
+        linked = tuple(
+            (link.source, self.vault.notes[link.source].digest, link.relation, str(link.place))
+            for link in links
+        )
+        if known and (known.digest, known.linked) == (note.digest, linked):
+            changed = (
+                question
+                for question, mark in known.asked.items()
+                if (renamed or question[0] not in {"means", "missing", "in notes", "in files"})
+                and self.site.mark(question) != mark
+            )
+            if next(changed, None) is None:
+                return known
+        rendered = self.site.render(note)
+        asked = dict(self.site.asked)
+        here = address(path)
+        shown = self.pages.linked_from(links, here)
+        page = Page(
+            here,
+            note.title,
+            rendered.html,
+            toc=tuple(rendered.toc),
+            tags=tuple(note.tags),
+            linked_from=shown,
+        )
+        self.write(f"{here}index.html", self._dressed(page))
+        return MadePage(
+            note.digest, linked, asked, replace(rendered, html="", toc=[]), search.entries(note)
+        )
+
+    def _dressed(self, page: Page) -> bytes:
+        return self.dress(page).encode("utf-8", errors="replace")
+
+    def _files(
+        self, rendered: dict[str, Rendered], elsewhere: set[str]
+    ) -> Iterable[tuple[str, Content]]:
+        """Yield what is no page: attachments, snippets, figures, redirects and claims.json."""
+        for path in sorted(self.vault.files - elsewhere):
+            yield path, self.project.docs / path
+        for snippet in self.project.snippets():
+            yield snippet, self.project.root / snippet
+        for page in rendered.values():
+            for path, figure in page.figures.items():
+                yield path, figure.encode()
+        if any(page.has_diagram for page in rendered.values()):
+            yield stylesheets.MERMAID, stylesheets.mermaid()
+        for path, redirect in self.pages.redirects().items():
+            yield path, redirect.encode()
+        yield "claims.json", self.pages.claims_json().encode()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,155 @@
+"""The properties of a note: YAML between two lines of ---, at the very beginning of the file."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from litmus.problems import Problem
+
+FRONT_MATTER = re.compile(
+    r"\A---[ \t]*\n(?P<yaml>.*?)(?:^(?:---|\.\.\.)[ \t]*(?:\n|\Z))", re.DOTALL | re.MULTILINE
+)
+TAGS, ALIASES = re.compile(r"tags?", re.IGNORECASE), re.compile(r"alias(?:es)?", re.IGNORECASE)
+DEEPEST = 500  # lists in lists; the parser's C code recurses
+MOST_ALIASES = 10  # each may double what the one before it stands for
+LINK = re.compile(r"\[\[(?P<target>[^\[\]|#\n]*)(?P<part>#[^\[\]|\n]*)?(?:\|[^\[\]\n]*)?\]\]")
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML as Obsidian reads it: no, on and 12:30 are words, and an impossible date is one, too."""
+
+
+def _date(loader: Any, node: Any) -> Any:
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError:
+        return loader.construct_scalar(node)
+
+
+def _unknown(loader: Any, suffix: str, node: Any) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _date)
+_Loader.add_multi_constructor("", _unknown)
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":int"))]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:int", re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})$"), list("-+0123456789")
+)
+
+
+def split(text: str, path: str) -> tuple[str, dict[str, Any], int, str, list[Problem]]:
+    """Return a file's text below its properties, the properties, and the text's first line.
+
+    After these the properties as written where they cannot be read, and why they cannot.
+    """
+    front = FRONT_MATTER.match(text)
+    if not front:
+        return text, {}, 1, "", []
+    below, first_line = text[front.end() :], front[0].count("\n") + 1
+    try:
+        return below, _read(front["yaml"], path), first_line, "", []
+    except Problem as problem:
+        return below, {}, first_line, front[0].rstrip("\n"), [problem]
+
+
+def tags(properties: Mapping[str, Any]) -> list[str]:
+    """Return a note's tags without #; in a string commas or spaces stand between them."""
+    found = [
+        as_list(value, r"[,\s]+") for name, value in properties.items() if TAGS.fullmatch(name)
+    ]
+    return [tag.lstrip("#") for tags in found for tag in tags if tag.strip("#")]
+
+
+def aliases(properties: Mapping[str, Any]) -> list[str]:
+    """Return a note's other names."""
+    return [
+        alias.strip()
+        for name, value in properties.items()
+        if ALIASES.fullmatch(name)
+        for alias in as_list(value)
+    ]
+
+
+def links(properties: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what properties link, each with the property: values that are a wikilink, quoted."""
+    return [
+        (found["target"].strip(), name)
+        for name, value in properties.items()
+        for word in _words(value)
+        if (found := LINK.fullmatch(word.strip()))
+    ]
+
+
+def as_list(value: object, between: str = r"[,\n]\s*") -> list[str]:
+    """Return a property as list of words, however it was written: list, one string, or nothing."""
+    if value is None or isinstance(value, dict):
+        return []
+    if isinstance(value, str):
+        return [word for word in re.split(between, value) if word.strip()]
+    if isinstance(value, list):
+        return list(_words(value))
+    return [str(value)]
+
+
+def _words(value: object) -> Iterator[str]:
+    """Yield the single values in a property, also from lists in lists."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _words(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _words(item)
+    elif value is not None:
+        yield str(value)
+
+
+def _read(written: str, path: str) -> dict[str, Any]:
+    """Return properties; raise Problem, with the line, if they are not YAML or not properties."""
+    try:
+        properties = _load(written)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = 2 + (mark.line if mark else 0)
+        why = getattr(error, "problem", None) or str(error) or "not YAML"
+        what = f"the properties cannot be read: {why}."
+        remedy = "They are YAML: quote a value that has a colon in it or starts with @."
+        raise Problem(path, line, what, remedy) from None
+    if properties is not None and not isinstance(properties, dict):
+        what = "the properties are not names with values."
+        raise Problem(path, 2, what, "Write one `name: value` a line.")
+    return {str(name): value for name, value in (properties or {}).items()}
+
+
+def _load(written: str) -> object:
+    if "&" in written or len(written) > 4 * DEEPEST:
+        _refuse_bombs(written)
+    try:
+        return yaml.load(written, _Loader)
+    except yaml.YAMLError:
+        if "\t" not in written:
+            raise
+        return yaml.load(written.expandtabs(2), _Loader)  # YAML forbids what many editors insert
+
+
+def _refuse_bombs(written: str) -> None:
+    """Raise ValueError for what would outgrow the memory: lists in lists, or in themselves."""
+    depth = aliases = 0
+    for event in yaml.parse(written, _Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        aliases += isinstance(event, yaml.AliasEvent)
+        if depth > DEEPEST or aliases > MOST_ALIASES:
+            raise ValueError("they hold one another too deep")

@@ -1,0 +1,163 @@
+"""Does a build that begins from a previous one leave the very files of one that begins anew?"""
+
+import random
+import shutil
+
+import pytest
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
+from mkdocs.config.defaults import MkDocsConfig
+
+from litmus.mkdocs_plugin import BASE
+
+VAULT = {
+    "index.md": "# Home\n\n[[a]], [[b#Part]], [[nowhere]] and ![[sub/c#^block]] #tag/inner\n",
+    "a.md": "---\naliases: [first]\n---\n# A $x$\n\nSee [[second]]. A note[^1]. #tag\n\n[^1]: Foot.\n",
+    "b.md": "---\naliases: [second]\ntags: [x]\n---\n# B\n\n## Part\n\n![[a]] and [[sub/c]]. [@k]\n",
+    "sub/c.md": "# C\n\nBlock with [[first|label]] and [a](../a.md#a-x). ^block\n\n![[p.png]]\n",
+    "sub/k.md": "---\ncitekey: k\nauthors: [Ng]\nyear: 2004\n---\n# K\n\n[[c]] [[lemma]]\n",
+    "claims/lemma.md": "---\nkind: lemma\n---\n# L\n\nLet [[def]].\n\n## Proof\n\nBy [[def]].\n",
+    "claims/def.md": "---\nkind: definition\n---\n# D\n\nAn $x$.\n",
+    "claims/top.md": "---\nkind: theorem\n---\n# T\n\nx\n\n## Proof\n\nBy [[lemma]].\n\n![[lemma]]\n",
+    "references.bib": "@misc{l, author = {L, A}, title = {T}, year = {2020}}",
+    "p.png": "a picture",
+}
+TEXTS = [
+    "Plain words.",
+    "A [[{}]] in a sentence. And more.",
+    "![[{}]]",
+    "![[{}#Part]] beside",
+    "[[{}#^block|there]]",
+    "> [!note] With [[{}]]",
+    "[@l] and [@k] and [[missing one]]",
+    "$$\ny_{{{}}}\n$$",
+    "#tag/other and ==marked==",
+]
+
+
+class Live:
+    """A vault that is built once and then updated, as under `serve`."""
+
+    def __init__(self, folder):
+        self.vault, self.site = folder / "vault", folder / "site"
+        for path, text in VAULT.items():
+            self.write(path, text)
+        self.plugin = self.build(self.site)
+
+    def write(self, path, text):
+        (self.vault / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.vault / path).write_text(text, encoding="utf-8")
+
+    def build(self, site):
+        # MkDocs keeps a plugin for all builds of one process; here each has its own.
+        dict(MkDocsConfig._schema)["plugins"].plugin_cache.clear()
+        config = load_config(str(BASE), docs_dir=str(self.vault), site_name="V", site_dir=str(site))
+        config.plugins.on_startup(command="build", dirty=False)
+        build(config)
+        return config.plugins["litmus"]
+
+    def update(self):
+        """Return the pages that were made again."""
+        made, plugin, dress = [], self.plugin, self.plugin._dress
+        plugin._dress = lambda page: made.append(page.address) or dress(page)
+        if not plugin.update():  # the menu has changed, which stands on every page
+            self.plugin = self.build(self.site)
+        plugin._dress = dress
+        return made
+
+    def differences(self):
+        """Return the files in which the site differs from one that is built from nothing."""
+        anew = self.site.with_name("anew")
+        shutil.rmtree(anew, ignore_errors=True)
+        self.build(anew)
+        found, wanted = contents(self.site), contents(anew)
+        return sorted(p for p in found.keys() | wanted.keys() if found.get(p) != wanted.get(p))
+
+
+def contents(folder):
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file()
+    }
+
+
+@pytest.fixture
+def live(tmp_path):
+    return Live(tmp_path)
+
+
+def change(live, draw):
+    """Make one random change in a vault; return it in words."""
+    notes = sorted(p.relative_to(live.vault).as_posix() for p in live.vault.rglob("*.md"))
+    path = draw.choice([note for note in notes if note != "index.md"] or notes)
+    note, other = live.vault / path, draw.choice(notes)
+    name = other.removesuffix(".md").rpartition("/")[2]
+    kind = draw.choice(
+        ["write", "write", "write", "line", "rename", "delete", "new", "alias", "file"]
+    )
+    if kind == "write":
+        text = note.read_text(encoding="utf-8")
+        live.write(path, f"{text}\n\n{draw.choice(TEXTS).format(name)}\n")
+    elif kind == "line":
+        lines = note.read_text(encoding="utf-8").split("\n")
+        del lines[draw.randrange(len(lines))]
+        live.write(path, "\n".join(lines))
+    elif kind == "rename":
+        where = live.vault / draw.choice(["", "sub/", "other/"]) / f"{draw.choice('abcdef')}.md"
+        where.parent.mkdir(exist_ok=True)
+        note.rename(where)
+    elif kind == "delete":
+        note.unlink()
+    elif kind == "new":
+        live.write(f"sub/{draw.choice('abcxyz')}.md", f"# New\n\n## Part\n\n[[{name}]] ^block\n")
+    elif kind == "alias":
+        live.write(
+            path, f"---\naliases: [{draw.choice(['first', 'second', 'nowhere'])}]\n---\n# X\n"
+        )
+    else:
+        live.write(draw.choice(["p.png", "sub/q.png", "references.bib"]), f"{draw.random()}")
+    return f"{kind} {path} with {other}"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_after_random_changes_the_site_is_as_if_built_anew(live, seed):
+    draw, done = random.Random(seed), []
+    for _ in range(3):
+        for _ in range(draw.choice([1, 1, 4])):
+            done.append(change(live, draw))
+        live.update()
+        assert live.differences() == [], done
+
+
+def test_control_a_page_that_is_not_made_again_is_noticed(live):
+    live.write("claims/def.md", VAULT["claims/def.md"].replace("An", "Another"))
+    found = ["claims.json", "claims/def/index.html", "search/search_index.json"]
+    assert live.differences() == found
+
+
+def test_an_edit_makes_only_the_pages_again_that_it_can_touch(live):
+    live.write("a.md", VAULT["a.md"].replace("See", "Look at"))
+    # The home page embeds the block of c that links to a part of it.
+    assert sorted(live.update()) == ["", "a/", "b/", "sub/c/"]
+
+
+def test_a_new_note_is_found_by_links_that_led_nowhere(live):
+    live.write("sub/nowhere.md", "# There\n")
+    assert "" in live.update()
+    assert 'href="sub/nowhere/"' in (live.site / "index.html").read_text(encoding="utf-8")
+
+
+def test_what_a_deleted_note_left_is_removed(live):
+    (live.vault / "sub/k.md").unlink()
+    live.update()
+    assert not (live.site / "sub/k").exists()
+    assert (live.site / "sub/c/index.html").exists()
+
+
+def test_nothing_is_made_again_where_nothing_has_changed(live):
+    assert live.update() == []
+
+
+def test_two_builds_of_the_same_vault_are_the_same(live):
+    assert live.differences() == []
