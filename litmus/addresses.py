@@ -2,6 +2,7 @@
 
 import posixpath
 from collections.abc import Iterable
+from functools import lru_cache
 from html import escape
 from urllib.parse import quote, urljoin
 
@@ -35,7 +36,11 @@ def relative_url(to: str, page: str, fragment: str = "") -> str:
     anchor = f"#{quote(fragment, safe='^:=&,')}" if fragment else ""  # x.pdf#page=3
     if to == page:
         return anchor or "."
-    way = posixpath.relpath(
-        f"/{to}", f"/{page}" if page.endswith("/") or not page else f"/{posixpath.dirname(page)}"
-    )
-    return quote(way + ("/" if not to or to.endswith("/") else "")) + anchor
+    here, there = page.split("/")[:-1], to.split("/")
+    shared = 0
+    while shared < min(len(here), len(there) - 1) and here[shared] == there[shared]:
+        shared += 1
+    return (_quoted(f"{'../' * (len(here) - shared)}{'/'.join(there[shared:])}") or "./") + anchor
+
+
+_quoted = lru_cache(maxsize=100_000)(quote)  # most links lead where many others lead

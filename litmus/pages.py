@@ -87,9 +87,9 @@ class Pages:
                 cited[key].append(self.project.vault.notes[path])
             for file in dict.fromkeys(page.quoted):
                 shown[file].append(self.project.vault.notes[path])
+        wanted = self.titles()
         pages = [
-            self.all_notes(HOME),
-            self.all_notes(NOTES),
+            *(self.all_notes(here) for here in (HOME, NOTES) if here in wanted),
             self.tags(),
             self.all_claims(),
             self.references(cited),
@@ -97,7 +97,6 @@ class Pages:
             *(self.snippet(file, shown[file]) for file in self.project.snippets()),
             self.open_ends(problems, linked),
         ]
-        wanted = self.titles()
         return [page for page in pages if page.address in wanted]
 
     def all_notes(self, here: str) -> Page:

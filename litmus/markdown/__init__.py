@@ -9,8 +9,10 @@ from typing import Any
 from linkify_it import LinkifyIt
 from markdown_it import MarkdownIt
 from markdown_it.common.normalize_url import validateLink
+from markdown_it.parser_inline import ParserInline
 from markdown_it.renderer import RendererHTML, RendererProtocol
 from markdown_it.token import Token
+from markdown_it.utils import EnvType
 
 from litmus.markdown import (
     admonitions,
@@ -41,7 +43,9 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
         "linkify": True,
         "breaks": not strict_line_breaks,
     }
-    md = MarkdownIt("commonmark", options, renderer_cls=renderer)
+    md = MarkdownIt("zero", renderer_cls=renderer)
+    md.inline = _Inline()
+    md.configure("commonmark", options)
     md.enable(["table", "strikethrough", "linkify"])
     md.validateLink = _may_be_linked  # type: ignore[method-assign]
     md.linkify = _Addresses(options={"fuzzy_link": False, "fuzzy_email": False})
@@ -65,6 +69,18 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
     ]:
         md.use(construct.plugin)
     return md
+
+
+class _Inline(ParserInline):
+    """Reads the text of one block."""
+
+    def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
+        """Return at once what is words alone, as almost half of all texts are."""
+        if self.terminator_re.search(src):
+            return super().parse(src, md, env, tokens)
+        if src:
+            tokens.append(Token("text", "", 0, content=src))
+        return tokens
 
 
 def _may_be_linked(url: str) -> bool:

@@ -13,9 +13,10 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-from litmus.markdown.lines import text_of
+from litmus.markdown.lines import begins_with, text_of
 
 ID = r"\^(?P<id>[A-Za-z0-9-]+)[ \t]*"
+ANYWHERE = re.compile(rf"{ID}$", re.MULTILINE)
 ALONE = re.compile(ID)
 AT_END = re.compile(rf"(?:^|(?<=[ \t\n])){ID}$")
 CARRIERS = {"paragraph_open", "heading_open", "callout_title_open"}
@@ -38,8 +39,10 @@ def named(block: list[Token], id: str | int | float | None) -> list[Token]:
 
 
 def _alone(state: StateBlock, first: int, last: int, silent: bool) -> bool:
+    if not begins_with(state, first, "^") or state.is_code_block(first):
+        return False
     found = ALONE.fullmatch(text_of(state, first))
-    if not found or state.is_code_block(first):
+    if not found:
         return False
     if not silent:
         token = state.push("block_id", "", 0)
@@ -49,7 +52,7 @@ def _alone(state: StateBlock, first: int, last: int, silent: bool) -> bool:
 
 
 def _name_blocks(state: StateCore) -> None:
-    if "^" not in state.src:
+    if not ANYWHERE.search(state.src):
         return
     kept: list[Token] = []
     around: list[Token] = []  # the blocks that are open

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, blockquote
 from markdown_it.token import Token
 
-from litmus.markdown.lines import text_of
+from litmus.markdown.lines import begins_with, text_of
 
 FIRST_LINE = re.compile(r">[ \t]?[ \t]*\[!(?P<kind>[^\]\n]+)\](?P<fold>[+-]?)[ \t]*(?P<title>.*)")
 
@@ -21,7 +21,7 @@ def plugin(md: MarkdownIt) -> None:
 
 
 def _callout(state: StateBlock, first: int, last: int, silent: bool) -> bool:
-    if silent or state.is_code_block(first):
+    if silent or not begins_with(state, first, ">") or state.is_code_block(first):
         return False
     begin, end = state.bMarks[first] + state.tShift[first], state.eMarks[first]
     found = FIRST_LINE.fullmatch(state.src[begin:end])

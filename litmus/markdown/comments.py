@@ -5,7 +5,7 @@ from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
-from litmus.markdown.lines import is_outside, leave, text_of
+from litmus.markdown.lines import begins_with, is_outside, leave, text_of
 
 
 def plugin(md: MarkdownIt) -> None:
@@ -16,10 +16,9 @@ def plugin(md: MarkdownIt) -> None:
 
 def _across_blocks(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     """Drop what is between %% at the beginning of a line and the next %%, or the end of all."""
-    text = text_of(state, first)
-    if not text.startswith("%%") or state.is_code_block(first):
+    if not begins_with(state, first, "%%") or state.is_code_block(first):
         return False
-    _, closing, rest = text[2:].partition("%%")
+    _, closing, rest = text_of(state, first)[2:].partition("%%")
     if closing and rest.strip():
         return False  # text follows on this line: a comment within a paragraph
     line = first

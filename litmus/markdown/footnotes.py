@@ -23,9 +23,8 @@ def plugin(md: MarkdownIt) -> None:
 
 
 def _reference(state: StateInline, silent: bool) -> bool:
-    if not REFERENCE.match(state.src, state.pos, state.posMax):
-        return False
-    return footnote_ref(state, silent)
+    is_one = state.src[state.pos] == "[" and REFERENCE.match(state.src, state.pos, state.posMax)
+    return bool(is_one) and footnote_ref(state, silent)
 
 
 def _keep_unused(state: StateCore) -> None:

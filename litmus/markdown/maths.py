@@ -12,7 +12,7 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from mdit_py_plugins.amsmath import amsmath_block
 
-from litmus.markdown.lines import is_outside, leave, text_of
+from litmus.markdown.lines import begins_with, is_outside, leave, text_of
 from litmus.markdown.places import line_within
 
 INLINE = re.compile(r"\$(?![\s$])(?P<tex>(?:\\.|[^\\$])*?(?<!\s))\$(?![\d$])", re.DOTALL)
@@ -48,7 +48,7 @@ def _inline(state: StateInline, silent: bool) -> bool:
 
 
 def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
-    if not text_of(state, first).startswith("$$") or state.is_code_block(first):
+    if not begins_with(state, first, "$$") or state.is_code_block(first):
         return False
     lines: list[str] = []
     for line in range(first, last):
@@ -77,6 +77,8 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
 
 def _environment(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     r"""`\begin{align}` and its like, which need no dollar signs."""
+    if not begins_with(state, first, "\\begin"):
+        return False
     begun = BEGIN.match(text_of(state, first))
     # The library goes line by line, and for every \begin anew, to an end that may not be there.
     end = re.compile(rf"\\end{re.escape(begun[1])}[ \t]*$", re.MULTILINE) if begun else None

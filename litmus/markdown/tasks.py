@@ -6,6 +6,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+ANYWHERE = re.compile(r"[-+*.)][ \t]+\[[^\]\n]\](?:\s|$)")
 MARK = re.compile(r"\[(?P<mark>[^\]\n])\](?=[ \t\n]|$)")
 
 
@@ -15,6 +16,8 @@ def plugin(md: MarkdownIt) -> None:
 
 
 def _tasks(state: StateCore) -> None:
+    if not ANYWHERE.search(state.src):
+        return
     lists: list[Token] = []
     tokens = state.tokens
     for index, token in enumerate(tokens):

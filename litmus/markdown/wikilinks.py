@@ -69,7 +69,10 @@ def _wikilink(state: StateInline, silent: bool) -> bool:
 
 def _read_label(state: StateInline, label: str) -> list[Token]:
     """Return a label's words as tokens; there are no links inside a link."""
-    inline, inner = state.md.inline, StateInline(label, state.md, state.env, [])
+    inline = state.md.inline
+    if not inline.terminator_re.search(label):  # words alone, as in most labels
+        return [Token("text", "", 0, content=label)] if label else []
+    inner = StateInline(label, state.md, state.env, [])
     inner.linkLevel = 1
     inline.tokenize(inner)
     for rule in inline.ruler2.getRules(""):

@@ -2,50 +2,12 @@
 
 import json
 import re
-from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
 
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
-RAW = re.compile(r"\[\[|\]\]|%%|\$\$|(?:^|\s)\^[\w-]+\s*$|\[@|\[!\w|==\w")
-NOT_FOUND = "404.html"
-
-
-class Balance(HTMLParser):
-    """Notes each tag that is closed without being open, or left open."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.wrong = [], []
-
-    def handle_starttag(self, tag, attributes):
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        pass  # <path/> in a picture
-
-    def handle_endtag(self, tag):
-        if self.open and self.open[-1] == tag:
-            self.open.pop()
-        elif tag not in VOID:
-            self.wrong.append((tag, self.getpos()))
-
-
-def unbalanced(html):
-    balance = Balance()
-    balance.feed(html)
-    return balance.wrong + balance.open
-
-
-def left_raw(article):
-    """Markup of the vault in the text of a page, code and formulas apart."""
-    copy = BeautifulSoup(str(article), "html.parser")
-    for part in copy.select("pre, code, .katex, script"):
-        part.decompose()
-    return [text for text in copy.stripped_strings if RAW.search(text)]
+from tests.html import left_raw, repeated_ids, unbalanced
 
 
 def dead(pages, site, address):
@@ -93,8 +55,7 @@ def test_control_unbalanced_html_is_noticed(html):
 
 def test_ids_are_unique_on_every_page(pages):
     for address, page in pages.items():
-        ids = [tag["id"] for tag in page.select("[id]")]
-        assert sorted({id for id in ids if ids.count(id) > 1}) == [], address
+        assert repeated_ids(page) == [], address
 
 
 def test_every_page_has_one_article_and_one_first_heading(pages):
