@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from litmus import progress, search
+from litmus import progress, search, stylesheets
 from litmus.addresses import address
 from litmus.backlinks import Backlink, Kept, backlinks
 from litmus.pages import Page, Pages
@@ -159,6 +159,8 @@ class Build:
         for page in rendered.values():
             for path, figure in page.figures.items():
                 yield path, figure.encode()
+        if any(page.has_diagram for page in rendered.values()):
+            yield stylesheets.MERMAID, stylesheets.mermaid()
         for path, redirect in self.pages.redirects().items():
             yield path, redirect.encode()
         yield "claims.json", self.pages.claims_json().encode()

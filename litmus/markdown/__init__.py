@@ -15,10 +15,12 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
 from litmus.markdown import (
+    admonitions,
     block_ids,
     callouts,
     citations,
     comments,
+    equations,
     footnotes,
     headings,
     highlights,
@@ -27,6 +29,7 @@ from litmus.markdown import (
     places,
     tags,
     tasks,
+    templates,
     wikilinks,
 )
 
@@ -59,6 +62,9 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
         block_ids,
         tasks,
         headings,
+        templates,
+        admonitions,
+        equations,
         places,
     ]:
         md.use(construct.plugin)

@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from litmus.fingerprint import fingerprint
 from litmus.markdown import Token, parser
 from litmus.markdown.headings import shown_name
 from litmus.notes import Note
-from litmus.render import boxes, code, links, text
+from litmus.render import boxes, code, embeds, footnotes, formulas, links, plugins, text
 from litmus.render.asked import Asked, Question, Watched, WatchedVault
 from litmus.render.scope import At, Rendered, Rule, Scope, TocEntry
 from litmus.runs import Runner
 from litmus.vault import Vault
 
-RULES = text.RULES | links.RULES | code.RULES | boxes.RULES
+PARTS = [text, formulas, links, embeds, footnotes, boxes, code, plugins]
+RULES = {name: rule for part in PARTS for name, rule in part.RULES.items()}
 
 
 class Site:
@@ -53,11 +55,13 @@ class Site:
         self.claim_at = Watched("claims", claim_at, lambda c: standing(c.note.path), self.asked)
         self.literature = Watched("literature", literature, str, self.asked)
         self._markdown = parser(strict_line_breaks=vault.strict_line_breaks, renderer=_Renderer)
+        for name, rule in RULES.items():  # in place of those that the parser's plugins brought
+            self._markdown.add_render_rule(name, _adapted(rule))
 
     def mark(self, question: Question) -> Hashable:
         """Return the mark of the answer that a page would be given now; compare `asked`."""
         kind, *about = question
-        if kind in {"means", "missing"}:
+        if kind in {"means", "missing", "text", "macros"}:
             return self.vault.mark(question)
         if kind == "code":
             return fingerprint(self.root / about[0], self.root)
@@ -73,11 +77,16 @@ class Site:
         self.asked.clear()
         scope = Scope(note, address(note.path), Rendered(), within=((note.path, ""),))
         claim = self.claim_at.get(note.path)
-        if claim:
+        drawing = plugins.drawing(self, note, scope)
+        if drawing is not None:
+            scope.rendered.html = drawing
+        elif claim:
             head = self.tokens(claim.title_tokens, scope) + boxes.claim_box(self, claim, scope)
             scope.rendered.html = head + self.tokens(claim.rest, scope)
         else:
             scope.rendered.html = self.tokens(note.tokens, scope)
+        scope.rendered.html += footnotes.footnotes(self, scope)
+        formulas.check(scope)
         scope.rendered.problems += links.in_properties(self, note)
         scope.rendered.toc = [
             TocEntry(h.level, h.id, self.aside([note.tokens[h.index + 1]], scope))
@@ -88,13 +97,23 @@ class Site:
     def tokens(self, tokens: Sequence[Token], scope: Scope) -> str:
         """Return tokens as HTML."""
         environment: EnvType = {**scope.note.environment, "site": self, "scope": scope}
-        if scope.is_embedded:  # footnotes of two texts on one page have ids of their own
-            environment["docId"] = "-".join(f"{path}{part}" for path, part in scope.within[1:])
-        return str(self._markdown.renderer.render(tokens, self._markdown.options, environment))
+        shown = footnotes.without_footnotes(tokens)
+        return str(self._markdown.renderer.render(shown, self._markdown.options, environment))
+
+    def markdown(self, source: str, name: str, scope: Scope) -> str:
+        """Return Markdown that stands in no note, such as a card of a canvas, as HTML."""
+        environment: dict[str, Any] = {}
+        tokens = self._markdown.parse(source, environment)
+        note = Note(name, {}, 1, tokens, environment)
+        return self.tokens(tokens, replace(scope, note=note, within=(*scope.within, (name, ""))))
 
     def aside(self, tokens: Sequence[Token], scope: Scope) -> str:
-        """Return tokens once more, for a title or a menu: what is wrong is reported elsewhere."""
-        return self.tokens(tokens, Scope(scope.note, scope.page, Rendered(), scope.within))
+        """Return tokens once more, for a title or a menu, without links and footnotes.
+
+        What is wrong with them is reported where they stand.
+        """
+        aside = replace(scope, rendered=Rendered(), is_aside=True)
+        return self.tokens(tokens, aside)
 
     def title(self, note: Note, scope: Scope) -> str:
         """Return a note's title as HTML, formulas and all."""
@@ -123,15 +142,14 @@ class Site:
 
     def property(self, value: str, scope: Scope) -> str:
         """Return one line of text from a note's properties as HTML."""
-        return self.tokens(self._markdown.parseInline(value), scope)
+        tokens = self._markdown.parseInline(value)
+        for line in tokens:
+            line.children = [t for t in line.children or [] if t.type != "footnote_ref"]
+        return self.tokens(tokens, scope)
 
 
 class _Renderer(RendererHTML):
-    """markdown-it's renderer, with our rules for the tokens that we show our way."""
-
-    def __init__(self, parser: object = None) -> None:
-        super().__init__(parser)
-        self.rules |= {name: _adapted(rule) for name, rule in RULES.items()}
+    """markdown-it's renderer, which knows of embedded texts."""
 
     def renderToken(  # noqa: N802
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
@@ -139,14 +157,14 @@ class _Renderer(RendererHTML):
         """Leave out the ids of blocks in an embedded text: the page that it comes from has them."""
         if env["scope"].is_embedded and tokens[idx].attrGet("id"):
             attributes = {k: v for k, v in tokens[idx].attrs.items() if k != "id"}
-            tokens = [tokens[idx].copy(attrs=attributes)]
+            tokens = [tokens[idx].copy(attrs=attributes), *tokens[idx + 1 : idx + 2]]
             return super().renderToken(tokens, 0, options, env)
         return super().renderToken(tokens, idx, options, env)
 
 
-def _adapted(rule: Rule) -> Any:  # markdown-it asks for bound methods, any function will do
+def _adapted(rule: Rule) -> Any:
     def markdown_it_rule(
-        tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+        renderer: object, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
     ) -> str:
         return rule(At(tokens, idx, env["scope"], env["site"]))
 
