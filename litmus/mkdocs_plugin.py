@@ -30,7 +30,7 @@ from mkdocs.structure.toc import get_toc
 
 from litmus import labs, search, stylesheets, swap, tex
 from litmus.addresses import address, sitemap, tag_anchor
-from litmus.build import Build, Made
+from litmus.build import Build, Made, Write
 from litmus.pages import Page, nested
 from litmus.problems import Problem, in_order
 from litmus.project import Project
@@ -156,7 +156,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         """Write what comes from the vault: the labs are known now."""
         self.env = env
         env.globals["kept"] = KeptBlocks()
-        self.made = self.build.run(elsewhere=self.labs)
+        self.made = self.build.run(self.labs)
         self._stop_for(self.made.problems)
         return env
 
@@ -209,10 +209,10 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         project = self.project.again()
         project.problems.extend(p for p in self.project.problems if p.file in self.labs)
         staged: dict[str, Any] = {}
-        build = self._build_of(project, staged.__setitem__)
+        build = self._build_of(project, staged.__setitem__, self.made)
         if self._titles_in_menu(build) != self.menu:
             return False
-        made = build.run(self.made, self.labs)
+        made = build.run(self.labs)
         self._stop_for(made.problems)
         outdated = self.made.outputs - made.outputs
         self.project, self.build, self.made = project, build, made
@@ -231,9 +231,9 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         environment = labs.environment(self.project.root) if self.labs else ""
         return [*(swap.stamp(file) for file in files), environment]
 
-    def _build_of(self, project: Project, write: Callable[[str, Any], None]) -> Build:
+    def _build_of(self, project: Project, write: Write, previous: Made | None = None) -> Build:
         assert self.runner
-        return Build(project, self.runner, self._dress, write)
+        return Build(project, self.runner, self._dress, write, previous)
 
     def _titles_in_menu(self, build: Build) -> dict[str, str]:
         """Return the titles in the menu by address, MkDocs' settings first; none if it changes."""

@@ -115,7 +115,7 @@ def _claim(site: Site, claim: Claim, scope: Scope, embedded: bool, url: str) -> 
         claim=claim,
         url=url,
         embedded=embedded,
-        title=Markup(site.title(claim.note, scope)),
+        title=Markup(site.title(claim.note)),
         statement=Markup(site.tokens(claim.statement, scope)),
         folded=[(name, Markup(site.tokens(tokens, scope))) for name, tokens in folded],
         source=Markup(site.property(claim.source, scope)),

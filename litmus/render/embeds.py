@@ -63,7 +63,7 @@ def _note(at: At, path: str, fragment: str) -> str:
         return boxes.embedded_claim(site, claim, inner, url)
     drawing = plugins.drawing(at.site, note, inner) if not part else None
     body = site.tokens(_part(note, part), inner) if drawing is None else drawing
-    return boxes.embed(body, url, site.title(note, inner))
+    return boxes.embed(body, url, site.title(note))
 
 
 def _file(at: At, path: str, fragment: str) -> str:

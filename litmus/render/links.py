@@ -61,6 +61,8 @@ def link_close(at: At) -> str:
 def image(at: At) -> str:
     """A Markdown image; Obsidian writes its size after a bar in the description."""
     alt, size = alt_and_size(plain_text(at.token.children or []))
+    if at.scope.is_aside:
+        return html.escape(alt)
     source = str(at.token.attrGet("src") or "")
     url = _rewritten(at, source)
     if url is None:

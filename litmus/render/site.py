@@ -1,7 +1,7 @@
 """The renderer of notes: all rules together, and what they may refer to."""
 
 import html
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
 from litmus.addresses import address, relative_url
+from litmus.backlinks import Backlink
 from litmus.bibliography import Reference
 from litmus.claims import Claims
 from litmus.fingerprint import fingerprint
@@ -25,6 +26,7 @@ from litmus.runs import Runner
 from litmus.vault import Vault
 
 PARTS = [text, formulas, links, embeds, footnotes, boxes, code, plugins]
+Key = tuple[str, ...]  # of something that is the same on all pages: of which text, what
 RULES = {name: rule for part in PARTS for name, rule in part.RULES.items()}
 
 
@@ -38,8 +40,11 @@ class Site:
         claims: Claims,
         references: dict[str, Reference],
         runner: Runner,
+        remembered: dict[Key, tuple[str, Asked]] | None = None,  # from one build to the next
     ) -> None:
         self.root = root
+        self._remembered = {} if remembered is None else remembered
+        self._still_true: set[Key] = set()
         self.claims = claims
         self.runner = runner
         self.asked: Asked = {}  # since the page that is being rendered was begun
@@ -115,29 +120,51 @@ class Site:
         aside = replace(scope, rendered=Rendered(), is_aside=True)
         return self.tokens(tokens, aside)
 
-    def title(self, note: Note, scope: Scope) -> str:
-        """Return a note's title as HTML, formulas and all."""
+    def title(self, note: Note) -> str:
+        """Return a note's title as HTML, formulas and all, without links."""
         heading = next(iter(note.headings), None)
-        if heading and heading.level == 1:
-            return self.aside([note.tokens[heading.index + 1]], scope)
-        return html.escape(note.title)
+        if not heading or heading.level != 1:
+            return html.escape(note.title)
+        inline = note.tokens[heading.index + 1]
+        scope = Scope(note, "", Rendered(), within=())
+        return self._once((note.path, note.digest), lambda: self.aside([inline], scope))
 
     def link(self, note: Note, page: str) -> Markup:
         """Return a link from a page to a note, by its title."""
-        title = Markup(self.title(note, Scope(note, page, Rendered(), within=())))
-        url = relative_url(address(note.path), page)
-        return Markup('<a href="{}" data-card>{}</a>').format(url, title)
+        url = html.escape(relative_url(address(note.path), page))
+        return Markup(f'<a href="{url}" data-card>{self.title(note)}</a>')
 
-    def words(self, tokens: Iterable[Token], scope: Scope) -> str:
-        """Return inline tokens without their links, as another page quotes them."""
+    def sentence(self, link: Backlink) -> str:
+        """Return the sentence of a link as HTML, without links, as the page linked to quotes it."""
+        note = self.vault.inner.notes[link.source]
+        key = (note.path, note.digest, str(link.place))
+        return self._once(key, lambda: self._words(link.sentence, note))
+
+    def _once(self, key: Key, make: Callable[[], str]) -> str:
+        """Return what is the same on every page, made once for all, with what it depends on."""
+        known = self._remembered.get(key)
+        if known and key not in self._still_true:
+            known = known if all(self.mark(q) == mark for q, mark in known[1].items()) else None
+        if not known:
+            of_the_page = dict(self.asked)
+            self.asked.clear()
+            known = self._remembered[key] = make(), dict(self.asked)
+            self.asked.update(of_the_page)
+        self._still_true.add(key)
+        self.asked.update(known[1])
+        return known[0]
+
+    def _words(self, tokens: Iterable[Token], note: Note) -> str:
+        """Return inline tokens without their links."""
         kept = []
         for token in tokens:
             if token.type == "wikilink":
                 shown = token.children or [Token("text", "", 0, content=shown_name(token))]
                 kept += [Token("strong_open", "strong", 1), *shown]
                 kept.append(Token("strong_close", "strong", -1))
-            elif token.type not in {"link_open", "link_close", "footnote_ref", "embed"}:
+            elif token.type not in {"link_open", "link_close", "footnote_ref", "embed", "image"}:
                 kept.append(token)
+        scope = Scope(note, "", Rendered(), within=((note.path, ""), (note.path, "")))
         return self.aside([Token("inline", "", 0, children=kept)], scope)
 
     def property(self, value: str, scope: Scope) -> str:
