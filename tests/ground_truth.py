@@ -41,7 +41,7 @@ OWN_WORK = re.compile(r"\(Author\d+ & Writer\d+, \d+\)")  # cited in the note ab
 CALLOUT = re.compile(r"^((?:> ?)+)\[!(\w+)\][+-]? ?(.*)$", re.MULTILINE)
 KEEP_THEIR_KIND = {
     *("theorem", "lemma", "proposition", "corollary", "definition", "remark"),
-    *("example", "conjecture"),
+    *("example", "conjecture", "proof"),
 }
 PROBLEM = re.compile(r".*\.md:\d+: ")
 ARTICLE = re.compile(r"<article[^>]*>(.*)</article>", re.DOTALL)
@@ -327,9 +327,9 @@ def _words(text: str) -> list[str]:
 
 
 def _title(callout: re.Match) -> str:
-    """What a reader sees of a callout's first line: theorems keep their kind."""
+    """What a reader sees of a callout's first line: theorems keep their kind, said once."""
     quote, kind, title = callout.groups()
-    if kind in KEEP_THEIR_KIND or kind == "proof" or not title:
+    if (kind in KEEP_THEIR_KIND or not title) and title.casefold() != kind:
         return f"{quote}{kind.capitalize()} {title}"
     return quote + title
 

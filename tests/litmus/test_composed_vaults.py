@@ -152,13 +152,13 @@ class Author:
     def quoted(self, depth: int) -> str:
         word = self.word()
         text = f"{word}\n\n{self.block(depth - 1)}".strip("\n")
-        return "> " + text.replace("\n", "\n> ") + f"\n{self.named(word)}"
+        return "> " + text.replace("\n", "\n> ") + f"\n{self.named_once(text, word)}"
 
     def callout(self, depth: int) -> str:
         kind, fold = self.one_of("note", "TIP", "custom-kind", "faq"), self.one_of("", "-", "+")
         word = self.word()
         text = f"[!{kind}]{fold} {word} {self.text()}\n{self.block(depth - 1)}".strip("\n")
-        return "> " + text.replace("\n", "\n> ") + f"\n{self.named(word)}"
+        return "> " + text.replace("\n", "\n> ") + f"\n{self.named_once(text, word)}"
 
     def footnote(self, depth: int) -> str:
         label = f"n{self.said}"
@@ -184,6 +184,10 @@ class Author:
         id = f"^id-{self.said}"
         self.note.blocks.append(Block(id, word, id))
         return f" {id}" if at_end else f"\n{id}\n"
+
+    def named_once(self, text: str, word: str) -> str:
+        """A block id for a quote, unless one at its very end names it already."""
+        return "" if re.search(r"\^id-\d+$", text) else self.named(word)
 
     # Text
 
