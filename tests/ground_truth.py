@@ -55,6 +55,7 @@ APART = {
     "button",
     "script",
     ".embed",
+    ".diagram",
     ".embedded",
     ".claim-head",
     ".claim-facts",
