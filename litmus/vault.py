@@ -112,7 +112,8 @@ class Vault:
     def _named(self, target: str, from_path: str) -> list[str]:
         """Return the files of a name as it is, nearest first: the note's folder, then short paths.
 
-        A name with an extension is that file's before it is a note's, whose .md may be left out.
+        A name with an extension is that file's before it is a note's, whose .md may be left out;
+        one without is a note's first.
         """
         folder = posixpath.dirname(from_path)
         wanted = folded(f"{target}index" if target.endswith("/") else target)
@@ -129,7 +130,9 @@ class Vault:
             inside = path.startswith(f"{folder}/") or not folder
             return folded(path) != name, not inside, len(path), path
 
-        names = (wanted, f"{wanted}.md") if "." in posixpath.basename(wanted) else (f"{wanted}.md",)
+        names = wanted, f"{wanted}.md"
+        if "." not in posixpath.basename(wanted):
+            names = f"{wanted}.md", wanted  # LICENSE has none
         for name in names:
             paths = self._by_name.get(posixpath.basename(name), [])
             if from_root:

@@ -185,6 +185,9 @@ CALLOUTS = [
     ("> [!lemma] Orthogonality\n> b", ">Lemma · Orthogonality</p>"),
     ("> [!proof]\n> b", ">Proof</p>"),
     ("> [!proof]- of it\n> b", "<summary>Proof · of it</summary>"),
+    ("> [!proof]- Proof\n> b", "<summary>Proof</summary>"),
+    ("> [!thm] Theorem 2.1: Gauß\n> b", ">Theorem 2.1: Gauß</p>"),
+    ("> [!proof] Proofs\n> b", ">Proof · Proofs</p>"),
     ("> a quote", "<blockquote><p>a quote</p></blockquote>"),
 ]
 THEOREMS = [
