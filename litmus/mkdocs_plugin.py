@@ -37,6 +37,7 @@ from litmus.project import Project
 from litmus.render.links import TAGS
 from litmus.runs import Runner
 from litmus.serve import ErrorBanner, Observer, free_port
+from litmus.theme_blocks import KeptBlocks
 
 BASE = Path(__file__).with_name("mkdocs.yml")  # how a site looks, whatever its vault
 log = logging.getLogger("mkdocs.plugins.litmus")
@@ -154,6 +155,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
     def on_env(self, env: Environment, *, config: MkDocsConfig, files: Files) -> Environment:
         """Write what comes from the vault: the labs are known now."""
         self.env = env
+        env.globals["kept"] = KeptBlocks()
         self.made = self.build.run(elsewhere=self.labs)
         self._stop_for(self.made.problems)
         return env
@@ -163,6 +165,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
 
     @event_priority(-100)  # when every other plugin has written what it writes
     def on_post_build(self, *, config: MkDocsConfig) -> None:
+        gc.freeze()  # or else the first walk would go through all that was made
         gc.enable()
         index = Path(config.site_dir) / search.INDEX
         self.found_in_labs = json.loads(index.read_text("utf-8")) if index.exists() else None
