@@ -6,13 +6,10 @@ from litmus.render.scope import At
 
 
 def diagram(at: At) -> str:
-    """Return a diagram's source, open to be read until it is drawn, and where it cannot be.
+    """Return a diagram's source, to be read until it is drawn, and where it cannot be.
 
     Not in the class `mermaid`, for which the theme would load a script from another host.
     """
     at.scope.rendered.has_diagram = True
-    source = f"<pre><code>{html.escape(at.token.content)}</code></pre>"
-    return (
-        '<figure class="diagram">\n<details open><summary>Source of the diagram</summary>\n'
-        f"{source}</details>\n</figure>\n"
-    )
+    source = html.escape(at.token.content)
+    return f'<figure class="diagram"><pre><code>{source}</code></pre></figure>\n'

@@ -15,8 +15,18 @@
 
   const scheme = () => document.body.dataset.mdColorScheme === "slate" ? "dark" : "neutral"
 
+  // Folds the source away below the drawing, where whoever cannot see that can still read it.
+  const fold = (figure) => {
+    const details = document.createElement("details")
+    const summary = document.createElement("summary")
+    summary.textContent = "Source of the diagram"
+    details.append(summary, figure.querySelector("pre"))
+    figure.append(details)
+    return details
+  }
+
   const draw = async (figure) => {
-    const details = figure.querySelector("details")
+    const details = figure.querySelector("details") ?? fold(figure)
     const drawn = document.createElement("div")
     const theme = scheme()
     try {
