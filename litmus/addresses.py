@@ -42,7 +42,7 @@ def tag_anchor(name: str) -> str:
 
 def relative_url(to: str, page: str, fragment: str = "") -> str:
     """Return the link from one address on the site to another, or to a part of it."""
-    anchor = f"#{quote(fragment, safe='^')}" if fragment else ""
+    anchor = f"#{quote(fragment, safe='^:=&,')}" if fragment else ""  # x.pdf#page=3
     if to == page:
         return anchor or "."
     here, there = page.split("/")[:-1], to.split("/")

@@ -90,11 +90,15 @@ def _style() -> Style:
     return Style()
 
 
+@cache
+def _from_latex(text: str) -> str:
+    return str(Text.from_latex(text))
+
+
 def _names(people: list[Person]) -> str:
     """Return the family names as a text cites them: one, two, or the first and et al."""
     names = [
-        str(Text.from_latex(" ".join([*person.prelast_names, *person.last_names])))
-        for person in people
+        _from_latex(" ".join([*person.prelast_names, *person.last_names])) for person in people
     ]
     if len(names) > 2:
         return f"{names[0]} et al."

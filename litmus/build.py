@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from litmus import progress, search
+from litmus import progress, search, stylesheets
 from litmus.addresses import address
 from litmus.backlinks import Backlink, Kept, backlinks
 from litmus.pages import Page, Pages
@@ -18,6 +18,7 @@ from litmus.problems import Problem, in_order
 from litmus.project import Project
 from litmus.render import Rendered, Site
 from litmus.render.asked import Asked
+from litmus.render.site import Key
 from litmus.runs import Runner
 from litmus.swap import stamp
 
@@ -44,11 +45,12 @@ class Made:
 
     names: int = 0
     settings: object = None
+    links: Kept = field(default_factory=dict)
+    remembered: dict[Key, tuple[str, Asked]] = field(default_factory=dict)
     notes: dict[str, MadePage] = field(default_factory=dict)  # by path
     files: dict[str, Hashable] = field(
         default_factory=dict
     )  # all but notes: a mark by path on site
-    sentences: Kept = field(default_factory=dict)
     listed: list[str] = field(default_factory=list)  # search entries of the generated pages
     problems: list[Problem] = field(default_factory=list)
 
@@ -72,14 +74,19 @@ class Build:
         runner: Runner,
         dress: Dress,
         write: Write,
+        previous: Made | None = None,
         raw_html: bool = False,
     ) -> None:
         self.project = project
         self.vault = project.vault
         self.dress = dress
         self.write = write
+        settings = self.vault.strict_line_breaks, raw_html
+        self.was = previous if previous and previous.settings == settings else Made()
+        self.made = Made(self.vault.names_digest, settings, self.was.links, self.was.remembered)
         self.site = Site(
             *(project.root, project.vault, project.claims, project.references, runner),
+            remembered=self.made.remembered,
             raw_html=raw_html,
         )
         self.pages = Pages(project, self.site)
@@ -91,23 +98,15 @@ class Build:
             **self.pages.titles(),
         }
 
-    def run(
-        self,
-        previous: Made | None = None,
-        elsewhere: Iterable[str] = (),
-    ) -> Made:
-        """Write what is new since a previous build, everything if there was none.
+    def run(self, elsewhere: Iterable[str] = ()) -> Made:
+        """Write what is new since the previous build, everything if there was none.
 
         `elsewhere` are the files of the vault that somebody else publishes.
         """
-        settings = self.vault.strict_line_breaks
-        if previous and previous.settings != settings:
-            previous = None
-        was = previous or Made()
-        made = Made(self.vault.names_digest, settings, sentences=was.sentences)
-        linked = backlinks(self.vault, self.project.claims, made.sentences)
+        made, was = self.made, self.was
+        linked = backlinks(self.vault, self.project.claims, made.links)
         for path in progress.shown("Pages", self.vault.notes):
-            made.notes[path] = self._note(path, linked.get(path, []), was, made.names != was.names)
+            made.notes[path] = self._note(path, linked.get(path, []))
         rendered = {path: page.rendered for path, page in made.notes.items()}
         found = (problem for page in rendered.values() for problem in page.problems)
         made.problems = in_order([*self.project.problems, *found])
@@ -123,8 +122,9 @@ class Build:
                 self.write(path, content)
         return made
 
-    def _note(self, path: str, links: list[Backlink], was: Made, renamed: bool) -> MadePage:
-        note, known = self.vault.notes[path], was.notes.get(path)
+    def _note(self, path: str, links: list[Backlink]) -> MadePage:
+        note, known = self.vault.notes[path], self.was.notes.get(path)
+        renamed = self.made.names != self.was.names
         linked = tuple(
             (link.source, self.vault.notes[link.source].digest, link.relation, str(link.place))
             for link in links
@@ -139,7 +139,6 @@ class Build:
             if next(changed, None) is None:
                 return known
         rendered = self.site.render(note)
-        asked = dict(self.site.asked)
         here = address(path)
         shown = self.pages.linked_from(links, here)
         page = Page(
@@ -151,9 +150,9 @@ class Build:
             linked_from=shown,
         )
         self.write(f"{here}index.html", self._dressed(page))
-        return MadePage(
-            note.digest, linked, asked, replace(rendered, html="", toc=[]), search.entries(note)
-        )
+        asked = dict(self.site.asked)
+        kept = replace(rendered, html="", toc=[], footnotes={}, formulas=[])
+        return MadePage(note.digest, linked, asked, kept, search.entries(note))
 
     def _dressed(self, page: Page) -> bytes:
         return self.dress(page).encode("utf-8", errors="replace")
@@ -169,6 +168,8 @@ class Build:
         for page in rendered.values():
             for path, figure in page.figures.items():
                 yield path, figure.encode()
+        if any(page.has_diagram for page in rendered.values()):
+            yield stylesheets.MERMAID, stylesheets.mermaid()
         for path, redirect in self.pages.redirects().items():
             yield path, redirect.encode()
         yield "claims.json", self.pages.claims_json().encode()

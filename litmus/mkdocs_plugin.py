@@ -30,13 +30,14 @@ from mkdocs.structure.toc import get_toc
 
 from litmus import labs, search, stylesheets, swap, tex
 from litmus.addresses import address, sitemap, tag_anchor
-from litmus.build import Build, Made
+from litmus.build import Build, Made, Write
 from litmus.pages import Page, nested
 from litmus.problems import Problem, in_order
 from litmus.project import Project
 from litmus.render.links import TAGS
 from litmus.runs import Runner
 from litmus.serve import ErrorBanner, Observer, free_port
+from litmus.theme_blocks import KeptBlocks
 
 BASE = Path(__file__).with_name("mkdocs.yml")  # how a site looks, whatever its vault
 log = logging.getLogger("mkdocs.plugins.litmus")
@@ -157,7 +158,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     def on_env(self, env: Environment, *, config: MkDocsConfig, files: Files) -> Environment:
         """Write what comes from the vault: the labs are known now."""
         self.env = env
-        self.made = self.build.run(elsewhere=self.labs)
+        env.globals["kept"] = KeptBlocks()
+        self.made = self.build.run(self.labs)
         self._stop_for(self.made.problems)
         return env
 
@@ -166,6 +168,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
 
     @event_priority(-100)  # when every other plugin has written what it writes
     def on_post_build(self, *, config: MkDocsConfig) -> None:
+        gc.freeze()  # or else the first walk would go through all that was made
         gc.enable()
         index = Path(config.site_dir) / search.INDEX
         self.found_in_labs = json.loads(index.read_text("utf-8")) if index.exists() else None
@@ -209,10 +212,10 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         project = self.project.again()
         project.problems.extend(p for p in self.project.problems if p.file in self.labs)
         staged: dict[str, Any] = {}
-        build = self._build_of(project, staged.__setitem__)
+        build = self._build_of(project, staged.__setitem__, self.made)
         if self._titles_in_menu(build) != self.menu:
             return False
-        made = build.run(self.made, self.labs)
+        made = build.run(self.labs)
         self._stop_for(made.problems)
         outdated = self.made.outputs - made.outputs
         self.project, self.build, self.made = project, build, made
@@ -231,9 +234,10 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         environment = labs.environment(self.project.root) if self.labs else ""
         return [*(swap.stamp(file) for file in files), environment]
 
-    def _build_of(self, project: Project, write: Callable[[str, Any], None]) -> Build:
+    def _build_of(self, project: Project, write: Write, previous: Made | None = None) -> Build:
         assert self.runner
-        return Build(project, self.runner, self._dress, write, self.config["raw_html"])
+        trusted = self.config["raw_html"] and project.is_ours
+        return Build(project, self.runner, self._dress, write, previous, trusted)
 
     def _titles_in_menu(self, build: Build) -> dict[str, str]:
         """Return the titles in the menu by address, MkDocs' settings first; none if it changes."""

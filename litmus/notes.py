@@ -65,6 +65,11 @@ class Note:
         inline = (token.content for token in walk(self.tokens) if token.type == "tag")
         return list(dict.fromkeys([*properties.tags(self.properties), *inline]))
 
+    @property
+    def is_drawing(self) -> bool:
+        """Is this a drawing of Excalidraw, whose text is data and nothing to read?"""
+        return "excalidraw-plugin" in self.properties
+
     @cached_property
     def headings(self) -> list[Heading]:
         """The headings that divide the note into sections, in order."""
@@ -72,7 +77,12 @@ class Note:
 
     @cached_property
     def _all_headings(self) -> list[Heading]:
-        """Every heading, also those in quotes, callouts and lists, where links may lead, too."""
+        """Every heading, also those in quotes, callouts and lists, where links may lead, too.
+
+        A drawing has none.
+        """
+        if self.is_drawing:
+            return []
         return [
             Heading(
                 level=int(token.tag[1]),

@@ -24,7 +24,6 @@ from litmus.render import Rendered, Site, TocEntry
 from litmus.render.boxes import TEMPLATES
 from litmus.render.code import code_block
 from litmus.render.links import REFERENCES, TAGS
-from litmus.render.scope import Scope
 
 HOME, NOTES, CLAIMS, SNIPPETS, OPEN_ENDS = "", "notes/", "claims/", "snippets/", "open-ends/"
 FILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")  # an alias that was a claim's name, not a synonym
@@ -257,7 +256,7 @@ class Pages:
                 "relation": link.relation,
                 "place": RELATIONS.index(link.relation),
                 "note": self.site.link(self.project.vault.notes[link.source], page),
-                "sentence": self._sentence(link, page),
+                "sentence": Markup(self.site.sentence(link)),
             }
             for link in links
         ]
@@ -292,11 +291,6 @@ class Pages:
         claims = self.project.claims
         names = dict.fromkeys(mark.claim for mark in outcome.marks if mark.claim in claims)
         return [self.site.link(claims[name].note, here) for name in names]
-
-    def _sentence(self, link: Backlink, here: str) -> Markup:
-        note = self.project.vault.notes[link.source]
-        scope = Scope(note, here, Rendered(), within=((note.path, ""), (note.path, "")))
-        return Markup(self.site.words(link.sentence, scope))
 
 
 def _as_json(claim: Claim, rests_on: list[str]) -> dict[str, Any]:

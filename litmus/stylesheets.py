@@ -1,12 +1,14 @@
-"""Style and fonts that are served from our own site, taken from an installed package."""
+"""Style, fonts and a script that our own site serves, taken from installed packages."""
 
 from importlib.resources import as_file
+from importlib.resources import files as package
 from pathlib import Path
 
 from litmus.tex import THEME
 
 KATEX = "assets/katex"
 KATEX_STYLE = f"{KATEX}/katex.css"
+MERMAID = "assets/mermaid/mermaid.min.js"
 FONT = "assets/fonts/Geist.woff2"
 LETTERS = "U+20-17F,U+2010-203F"  # Latin with accents, and punctuation
 SIGNS = "€←↑→↓−≈≠≤≥✓✗"
@@ -25,6 +27,11 @@ def files(kept: Path) -> dict[str, bytes]:
         **{f"{KATEX}/fonts/{font.name}": font.read_bytes() for font in fonts},
         FONT: _text_font(kept / "Geist.woff2"),
     }
+
+
+def mermaid() -> bytes:
+    """Return the script that draws diagrams, for a site that has some."""
+    return package("mermaidx").joinpath("assets/mermaid.js").read_bytes()
 
 
 def _text_font(kept: Path) -> bytes:

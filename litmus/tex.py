@@ -1,32 +1,33 @@
 """TeX -> HTML with MathML inside, when the site is built, so that no reader's browser has to.
 
-KaTeX runs in V8. Notes carry a formula through rendering as `placeholder(tex)`, so that search and
-previews see its TeX; `typeset` puts the formulas in at the very end.
+KaTeX runs in V8. Notes carry a formula through rendering as `placeholder(tex)`, so that search
+and previews see its TeX; `typeset` puts the formulas in at the very end.
 """
 
+import atexit
 import html
 import json
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from py_mini_racer import JSOOMException, JSTimeoutException, MiniRacer
 
+from litmus.mathjax import COMMANDS, rewritten
+
 THEME = files("shadcn")  # a theme whose wheel carries all of KaTeX: script, style and fonts
+PLACEHOLDER = re.compile(
+    r'<span class="tex(?P<display> display)?"(?: data-set="(?P<set>[^"]*)")?'
+    r'(?: data-macros="(?P<macros>[^"]*)")?>(?P<tex>[^<]*)</span>'
+)
+ANNOTATION = re.compile(r'(<annotation encoding="application/x-tex">).*?(</annotation>)', re.DOTALL)
+NAMESPACES = re.compile(r' xmlns="http://www\.w3\.org/[^"]*"')  # HTML knows them without
+AT_ONCE = 100  # formulas in one call of V8: a call costs as much as a short formula
+KEPT = 10_000  # formulas, of about 2 KB each, that are remembered
 LONGEST = 20_000  # letters of a formula; the longest that people write have about 2,000
-SECONDS, MEMORY = 10.0, 500_000_000  # of one formula; one of a thousand letters takes 0.01 seconds
-PLACEHOLDER = re.compile(r'<span class="tex( display)?">([^<]*)</span>')
-SCRIPT = """
-function render(tex, display) {
-  try {
-    return {html: katex.renderToString(tex, {
-      displayMode: display, strict: "ignore", maxSize: 100, maxExpand: 1000
-    })};
-  } catch (error) {
-    return {error: error.rawMessage || error.message, position: error.position ?? null};
-  }
-}
-"""
+SECONDS, MEMORY = 10.0, 500_000_000  # of a call; a formula of a thousand letters takes 0.01 seconds
 
 
 class TexError(ValueError):
@@ -37,44 +38,105 @@ class TexError(ValueError):
         self.line = line
 
 
-@cache
+def set_all(placeholders: Iterable[str]) -> dict[str, str | TexError]:
+    """Return what each placeholder stands for as HTML, or KaTeX's error if it is not TeX."""
+    found = {held: _known.get(held) for held in placeholders}
+    missing = [held for held, known in found.items() if known is None]
+    for begin in range(0, len(missing), AT_ONCE):
+        some = missing[begin : begin + AT_ONCE]
+        for held, shown in zip(some, _set(some), strict=True):
+            found[held] = _known[held] = shown
+    for held in list(_known)[:-KEPT]:
+        del _known[held]
+    return {held: shown for held, shown in found.items() if shown is not None}
+
+
 def to_html(tex: str, display: bool) -> str:
     """Return a formula as HTML; raise TexError with KaTeX's reason if it is not TeX."""
-    if len(tex) > LONGEST:
-        raise TexError(f"it is longer than {LONGEST} letters", 0)
-    call = f"JSON.stringify(render({json.dumps(tex)}, {json.dumps(display)}))"
-    try:
-        result = json.loads(str(_engine().eval(call, timeout_sec=SECONDS, max_memory=MEMORY)))
-    except (JSTimeoutException, JSOOMException):
-        _engine.cache_clear()  # what is left of the engine may be of no use
-        raise TexError("it takes too long or too much memory to set", 0) from None
-    if "error" in result:
-        raise TexError(result["error"], tex.count("\n", 0, result["position"] or 0))
-    return str(result["html"])
+    held = placeholder(tex, display)
+    shown = set_all([held])[held]
+    if isinstance(shown, TexError):
+        raise shown
+    return shown
 
 
-def placeholder(tex: str, display: bool) -> str:
-    """Return what stands for a formula until `typeset`: its TeX as plain text."""
-    return (
-        f'<span class="tex{" display" if display else ""}">{html.escape(tex, quote=False)}</span>'
-    )
+def placeholder(tex: str, display: bool, set_as: str = "", macros: str = "") -> str:
+    """Return what stands for a formula until `typeset`: its TeX as plain text.
+
+    Beside it stands what is set instead where that differs, and the definitions that it uses.
+    """
+    about = f' data-set="{html.escape(set_as)}"' if set_as else ""
+    about += f' data-macros="{html.escape(macros)}"' if macros else ""
+    kind = "tex display" if display else "tex"
+    return f'<span class="{kind}"{about}>{html.escape(tex, quote=False)}</span>'
+
+
+def as_written(held: str, error: TexError) -> str:
+    """Return a formula that is not TeX, marked, with the reason to be read when asked for."""
+    tex = PLACEHOLDER.sub(r"\g<tex>", held)
+    return f'<code class="unresolved" title="{html.escape(str(error))}">{tex}</code>'
 
 
 def typeset(page: str) -> str:
     """Return a page of HTML with every placeholder replaced by its formula."""
-    return PLACEHOLDER.sub(_set, page)
+    shown = set_all(found[0] for found in PLACEHOLDER.finditer(page))
+
+    def replaced(found: re.Match[str]) -> str:
+        formula = shown[found[0]]
+        return as_written(found[0], formula) if isinstance(formula, TexError) else formula
+
+    return PLACEHOLDER.sub(replaced, page) if shown else page
 
 
-def _set(found: re.Match[str]) -> str:
+_known: dict[str, str | TexError] = {}  # by their placeholders
+
+
+def _set(placeholders: Iterable[str]) -> list[str | TexError]:
+    formulas = [found for held in placeholders for found in PLACEHOLDER.finditer(held)]
+    short = [found for found in formulas if len(found[0]) <= LONGEST]
+    given = [
+        {
+            "tex": rewritten(html.unescape(found["set"] or found["tex"]), bool(found["display"])),
+            "display": bool(found["display"]),
+            "definitions": html.unescape(found["macros"] or ""),
+        }
+        for found in short
+    ]
+    shown = {
+        found[0]: _read(found, result) for found, result in zip(short, _results(given), strict=True)
+    }
+    too_long = TexError(f"it is longer than {LONGEST} letters", 0)
+    return [shown.get(found[0], too_long) for found in formulas]
+
+
+def _results(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Set formulas in one call; where that takes too long, each in one of its own."""
+    call = f"JSON.stringify({json.dumps(given)}.map(set))"
     try:
-        return to_html(html.unescape(found[2]), bool(found[1]))
-    except TexError:
-        return found[0]  # no formula of ours: those have been set before
+        results: list[dict[str, Any]] = json.loads(
+            str(_engine().eval(call, timeout_sec=SECONDS, max_memory=MEMORY))
+        )
+        return results
+    except (JSTimeoutException, JSOOMException):
+        _engine.cache_clear()  # what is left of the engine may be of no use
+    if len(given) > 1:
+        return [result for one in given for result in _results([one])]
+    return [{"error": "it takes too long or too much memory to set"}]
+
+
+def _read(formula: re.Match[str], result: dict[str, Any]) -> str | TexError:
+    if "error" in result:
+        source = html.unescape(formula["set"] or formula["tex"])
+        return TexError(result["error"], source.count("\n", 0, int(result.get("position") or 0)))
+    shown = NAMESPACES.sub("", result["html"])
+    return ANNOTATION.sub(lambda found: found[1] + formula["tex"] + found[2], shown, count=1)
 
 
 @cache
 def _engine() -> MiniRacer:
     engine = MiniRacer()
+    atexit.register(engine.close)  # left to the interpreter, V8 often keeps the process from ending
     engine.eval(THEME.joinpath("js/katex.min.js").read_text(encoding="utf-8"))
-    engine.eval(SCRIPT)
+    engine.eval(files("litmus").joinpath("tex.js").read_text(encoding="utf-8"))
+    engine.eval(f"void define({json.dumps(COMMANDS)}, common)")
     return engine

@@ -9,11 +9,13 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from litmus import progress
-from litmus.markdown import parser
+from litmus.markdown import macros, parser
 from litmus.markdown.headings import folded
 from litmus.notes import Note, read_note
 from litmus.problems import Problem, nearest
 from litmus.swap import stamp
+
+PREAMBLE = "preamble.sty"
 
 
 class Vault:
@@ -22,6 +24,7 @@ class Vault:
     def __init__(
         self, notes: Iterable[Note], files: Iterable[str], strict_line_breaks: bool
     ) -> None:
+        self.folder: Path | None = None
         self.strict_line_breaks = strict_line_breaks
         self.notes = {note.path: note for note in notes}
         self.files = set(files)
@@ -70,7 +73,23 @@ class Vault:
             if note.properties.get("publish") is not False:
                 notes.append(note)
                 problems += note.problems
-        return cls(notes, files, strict), problems
+        vault = cls(notes, files, strict)
+        vault.folder = folder
+        return vault, problems
+
+    def text(self, path: str) -> str:
+        """Return the text of a file that is no note, "" where there is none to read."""
+        if path not in self.files or not self.folder:
+            return ""
+        file = (self.folder / path).resolve()
+        if not file.is_relative_to(self.folder.resolve()):
+            return ""  # a link that leads out of the vault
+        return file.read_text(encoding="utf-8", errors="replace")
+
+    @cached_property
+    def macros(self) -> dict[str, str]:
+        """What all formulas may use: the definitions in a file that a plugin reads, too."""
+        return macros.from_file(self.text(PREAMBLE))
 
     def resolve(self, target: str, from_path: str) -> str | None:
         """Return the path that a link's target means in a note, None if there is no such file.
@@ -97,7 +116,8 @@ class Vault:
     def _named(self, target: str, from_path: str) -> list[str]:
         """Return the files of a name as it is, nearest first: the note's folder, then short paths.
 
-        A name with an extension is that file's before it is a note's, whose .md may be left out.
+        A name with an extension is that file's before it is a note's, whose .md may be left out;
+        one without is a note's first.
         """
         folder = posixpath.dirname(from_path)
         wanted = folded(f"{target}index" if target.endswith("/") else target)
@@ -114,7 +134,9 @@ class Vault:
             inside = path.startswith(f"{folder}/") or not folder
             return folded(path) != name, not inside, len(path), path
 
-        names = (wanted, f"{wanted}.md") if "." in posixpath.basename(wanted) else (f"{wanted}.md",)
+        names = wanted, f"{wanted}.md"
+        if "." not in posixpath.basename(wanted):
+            names = f"{wanted}.md", wanted  # LICENSE has none
         for name in names:
             paths = self._by_name.get(posixpath.basename(name), [])
             if from_root:

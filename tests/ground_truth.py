@@ -23,6 +23,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
 
+from litmus.problems import in_order
+from litmus.project import Project
+from litmus.render import Site as Renderer
+from litmus.runs import Runner
 from tests.html import RAW, repeated_ids, unbalanced
 
 GENERATOR = Path(__file__).parents[2] / "shared/tools/gen_vault.py"  # where it exists
@@ -37,13 +41,21 @@ OWN_WORK = re.compile(r"\(Author\d+ & Writer\d+, \d+\)")  # cited in the note ab
 CALLOUT = re.compile(r"^((?:> ?)+)\[!(\w+)\][+-]? ?(.*)$", re.MULTILINE)
 KEEP_THEIR_KIND = {
     *("theorem", "lemma", "proposition", "corollary", "definition", "remark"),
-    *("example", "conjecture"),
+    *("example", "conjecture", "proof"),
 }
+PROBLEM = re.compile(r".*\.md:\d+: ")
+ARTICLE = re.compile(r"<article[^>]*>(.*)</article>", re.DOTALL)
+# What the theme puts around a note that has no title of its own.
+AROUND = re.compile(
+    r'<nav class="md-tags".*?</nav>|<h1>.*?</h1>|<section class="linked-from.*', re.DOTALL
+)
+# What a page shows that is no text of the note's own, and what stands in the text apart from words.
 APART = {
     "pre",
     "button",
     "script",
     ".embed",
+    ".diagram",
     ".embedded",
     ".claim-head",
     ".claim-facts",
@@ -316,9 +328,9 @@ def _words(text: str) -> list[str]:
 
 
 def _title(callout: re.Match) -> str:
-    """What a reader sees of a callout's first line: theorems keep their kind."""
+    """What a reader sees of a callout's first line: theorems keep their kind, said once."""
     quote, kind, title = callout.groups()
-    if kind in KEEP_THEIR_KIND or kind == "proof" or not title:
+    if (kind in KEEP_THEIR_KIND or not title) and title.casefold() != kind:
         return f"{quote}{kind.capitalize()} {title}"
     return quote + title
 
@@ -389,11 +401,6 @@ def _section(start: Tag) -> str:
 
 def render(vault: Path) -> Site:
     """Return a vault's notes as their pages show them."""
-    from litmus.problems import in_order
-    from litmus.project import Project
-    from litmus.render import Site as Renderer
-    from litmus.runs import Runner
-
     project = Project.read(vault, vault)
     runner = Runner(vault)
     site = Renderer(vault, project.vault, project.claims, project.references, runner)
@@ -403,20 +410,37 @@ def render(vault: Path) -> Site:
     return Site({path: page.html for path, page in rendered.items()}, told)
 
 
+def built(vault: Path, out: Path) -> Site:
+    """Return what `litmus site` makes of a vault: the pages as a browser gets them."""
+    command = "from litmus.cli import main; main()"
+    arguments = ["site", str(vault), "--out", str(out)]
+    subprocess.run([sys.executable, "-c", command, *arguments], check=True, capture_output=True)
+    bodies = {}
+    for file in vault.rglob("*.md"):
+        path = file.relative_to(vault).as_posix()
+        page = (out / _address(path) / "index.html").read_text(encoding="utf-8")
+        bodies[path] = AROUND.sub("", ARTICLE.search(page)[1])
+    open_ends = (out / "open-ends/index.html").read_text(encoding="utf-8")
+    listed = BeautifulSoup(ARTICLE.search(open_ends)[1], "html.parser").find_all("li")
+    problems = [text for text in (li.get_text() for li in listed) if PROBLEM.match(text)]
+    index = (out / "search/search_index.json").read_text(encoding="utf-8")
+    return Site(bodies, problems, index)
+
+
 def main(notes: int, *seeds: int) -> None:
-    """Print what is wrong with each vault, and how many."""
+    """Print what is wrong with the site of each vault, and how many."""
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:
             vault = Path(folder) / "vault"
             manifest = generate(vault, notes, seed)
             begin = time.perf_counter()
-            found = list(Truth(vault, manifest, render(vault)).faults())
+            site = built(vault, Path(folder) / "site")
+            took = time.perf_counter() - begin
+            found = list(Truth(vault, manifest, site).faults())
             for fault in found[:20]:
                 print(fault)
-            links, seconds = manifest["links_total"], time.perf_counter() - begin
-            print(
-                f"{notes} notes, seed {seed}, {links} links: {len(found)} faults ({seconds:.0f} s)"
-            )
+            written = f"{notes} notes, seed {seed}, {manifest['links_total']} links"
+            print(f"{written}: {len(found)} faults (built in {took:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,13 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
 from litmus.markdown import (
+    admonitions,
     block_ids,
     callouts,
     citations,
     comments,
     depth,
+    equations,
     footnotes,
     headings,
     highlights,
@@ -28,6 +30,7 @@ from litmus.markdown import (
     places,
     tags,
     tasks,
+    templates,
     wikilinks,
 )
 
@@ -61,6 +64,9 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
         block_ids,
         tasks,
         headings,
+        templates,
+        admonitions,
+        equations,
         places,
     ]:
         md.use(construct.plugin)

@@ -46,8 +46,6 @@ def _pair(state: StateInline) -> None:
             if opening.marker != SIGN or opening.end == -1:
                 continue
             first, last = opening.token, delimiters[opening.end].token
-            if last == first + 1:
-                continue  # ==== marks nothing
             for token, kind, nesting in [
                 (state.tokens[first], "mark_open", 1),
                 (state.tokens[last], "mark_close", -1),

@@ -85,6 +85,9 @@ def _lift_embeds(state: StateCore) -> None:
         return
     lifted: list[Token] = []
     for token in state.tokens:
+        if lifted and lifted[-1].type in {"td_open", "th_open"}:
+            for child in filter(_is_block, token.children or []):
+                child.block = True  # a cell of a table may contain blocks
         in_paragraph = lifted and lifted[-1].type == "paragraph_open"
         if (
             token.type != "inline"

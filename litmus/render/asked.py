@@ -75,9 +75,25 @@ class WatchedVault:
         remedy = self.asked["missing", target] = self.inner.missing(target)
         return remedy
 
+    def text(self, path: str) -> str:
+        """Return the text of a file that is no note, "" where there is none to read."""
+        text = self.inner.text(path)
+        self.asked["text", path] = hash(text)
+        return text
+
+    @property
+    def macros(self) -> dict[str, str]:
+        """What all formulas may use."""
+        self.asked["macros",] = self.mark(("macros",))
+        return self.inner.macros
+
     def mark(self, question: Question) -> Hashable:
-        """Return the mark of the answer to a question about names."""
+        """Return the mark of the answer to a question about names, files or formulas."""
         kind, *about = question
         if kind == "means":
             return tuple(self.inner.candidates(*about))
+        if kind == "text":
+            return hash(self.inner.text(*about))
+        if kind == "macros":
+            return hash(tuple(self.inner.macros.items()))
         return self.inner.missing(*about)

@@ -64,13 +64,14 @@ def callout_open(at: At) -> str:
 
 
 def callout_title_open(at: At) -> str:
-    """What precedes a callout's title: theorems and proofs keep their kind before it."""
+    """What precedes a callout's title: theorems and proofs keep their kind, said once."""
     kind = _full_kind(at.token.meta["kind"])
-    has_title = bool(at.tokens[at.index + 1].content.strip())
-    keeps_kind = kind in KINDS or kind == "proof"
-    name = html.escape(kind.replace("-", " ").capitalize()) if keeps_kind or not has_title else ""
+    name, title = kind.replace("-", " "), at.tokens[at.index + 1].content.strip()
+    says_kind = re.match(rf"{re.escape(name)}\b", title, re.IGNORECASE)
+    keeps_kind = (kind in KINDS or kind == "proof") and not says_kind
+    shown = html.escape(name.capitalize()) if keeps_kind or not title else ""
     tag = "summary" if at.token.meta["fold"] else 'p class="admonition-title"'
-    return f"<{tag}>{name}{' · ' if name and has_title else ''}"
+    return f"<{tag}>{shown}{' · ' if shown and title else ''}"
 
 
 def callout_title_close(at: At) -> str:
@@ -115,7 +116,7 @@ def _claim(site: Site, claim: Claim, scope: Scope, embedded: bool, url: str) -> 
         claim=claim,
         url=url,
         embedded=embedded,
-        title=Markup(site.title(claim.note, scope)),
+        title=Markup(site.title(claim.note)),
         statement=Markup(site.tokens(claim.statement, scope)),
         folded=[(name, Markup(site.tokens(tokens, scope))) for name, tokens in folded],
         source=Markup(site.property(claim.source, scope)),

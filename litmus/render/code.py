@@ -2,33 +2,40 @@
 
 import hashlib
 import html
+import re
+from functools import cache
+from typing import Any
 
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.lexers.special import TextLexer
+from pygments.token import STANDARD_TYPES
 from pygments.util import ClassNotFound
 
 from litmus import quotes
 from litmus.addresses import address, relative_url
 from litmus.fingerprint import fingerprint
 from litmus.problems import nearest
+from litmus.render import plugins
+from litmus.render.diagrams import diagram
 from litmus.render.scope import At, Rule
 from litmus.runs import Run, RunError
 
+LANGUAGE = re.compile(r"[{.\s]*([\w+#/-]+)")  # in "python", "{.python}", "js {1,3}", "{r, echo=F}"
+PLAIN = {"w", "err"}  # white space, and what is no error where code is an excerpt
 LONGEST, WIDEST = 200_000, 10_000  # letters of a block and of a line that are highlighted
 LONGEST_NAME = 200  # bytes of a file name with its folders; what is longer, no system can hold
-FORMATTER = HtmlFormatter(nowrap=True)
 
 
 def fence(at: At) -> str:
     """A block of code; ```quote and ```run are ours."""
-    language = (at.token.info.split() or [""])[0]
+    language = _language(at.token.info)
     if language == "quote":
         return _quote(at)
     if language == "run":
         return _run(at)
-    return code_block(at.token.content, language)
+    if language == "mermaid":
+        return diagram(at)
+    return plugins.fence(at, language) or code_block(at.token.content, language)
 
 
 def indented_code(at: At) -> str:
@@ -59,14 +66,49 @@ def code_block(source: str, language: str) -> str:
     """Return source as a highlighted block, plain if the language is not known."""
     if len(source) > LONGEST or max(map(len, source.split("\n"))) > WIDEST:
         language = ""  # some lexers take the square of the length
-    try:
-        lexer = get_lexer_by_name(language) if language else TextLexer()
-    except ClassNotFound:
-        lexer = TextLexer()
-    code = highlight(source, lexer, FORMATTER)
     kind = f"language-{html.escape(language or 'text')} highlight"
     button = '<button class="copy" type="button">copy</button>' if language == "python" else ""
+    code = _highlighted(source, language)
     return f'<div class="{kind}">{button}<pre><span></span><code>{code}</code></pre></div>\n'
+
+
+def _language(info: str) -> str:
+    """Return the language that stands behind the opening of a fence, "" for none."""
+    found = LANGUAGE.match(info)
+    return found[1].lower() if found else ""
+
+
+def _highlighted(source: str, language: str) -> str:
+    """Return source with a class for each kind of word, those of Pygments and of Material.
+
+    Neighbours of one kind share an element: Pygments' own formatter takes twice the space.
+    """
+    parts: list[str] = []
+    before = ""
+    for kind, text in _lexer(language).get_tokens(source):
+        name = _class(kind)
+        if name != before:
+            parts.append("</span>" * bool(before) + (f'<span class="{name}">' if name else ""))
+            before = name
+        parts.append(html.escape(text, quote=False))
+    return "".join(parts) + "</span>" * bool(before)
+
+
+@cache
+def _lexer(language: str) -> Any:
+    try:
+        return get_lexer_by_name(language, stripnl=False) if language else TextLexer(stripnl=False)
+    except ClassNotFound:
+        return TextLexer(stripnl=False)
+
+
+@cache
+def _class(kind: Any) -> str:
+    """Return the class of a kind of token; the kinds that a lexer adds have their parent's."""
+    while kind not in STANDARD_TYPES:
+        kind = kind.parent
+    name = str(STANDARD_TYPES[kind])
+    return "" if name in PLAIN else name
 
 
 def _quote(at: At) -> str:

@@ -1,23 +1,20 @@
-"""What leads elsewhere: wikilinks, Markdown links, embeds, media, citations and tags."""
+"""What leads elsewhere: wikilinks, Markdown links, media, citations and tags."""
 
 from __future__ import annotations
 
 import html
 import posixpath
-from collections.abc import Sequence
-from dataclasses import replace
+import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from litmus.addresses import address, relative_url, tag_anchor
 from litmus.bibliography import Reference, described
-from litmus.markdown import Token
 from litmus.markdown.citations import Cited
-from litmus.markdown.headings import shown_name
+from litmus.markdown.headings import plain_text, shown_name
 from litmus.markdown.wikilinks import medium
 from litmus.notes import Note
 from litmus.problems import Problem, nearest
-from litmus.render import boxes
 from litmus.render.scope import At, Rule, Scope
 
 if TYPE_CHECKING:
@@ -25,76 +22,56 @@ if TYPE_CHECKING:
 
 REFERENCES = "references/"  # where the site keeps its list of references
 TAGS = "tags/"
-# Ten notes that embed ten each, ten deep, would fill a disk. What is more than this is linked.
-MOST_EMBEDDED = 2_000_000  # letters on a page, of which a long book has about one million
-A_BLOCK = 20  # letters that a block counts for beside its own
-DEEPEST = 10  # embeds in embeds
+FRAMED = {  # hosts whose pages Obsidian shows in a frame, with the image syntax
+    *("youtu.be", "youtube.com", "www.youtube.com"),
+    *("twitter.com", "x.com"),
+}
+SIZE = re.compile(r"\d+(x\d+)?")
 
 
 def wikilink(at: At) -> str:
     """A link to a note, a heading or a block; what it does not find is shown as unresolved."""
     shown = at.children() or html.escape(shown_name(at.token))
-    path, fragment = _target(at)
+    if at.scope.is_aside:
+        return shown
+    path, fragment = target(at)
     if path is None:
         return unresolved(shown)
     url = relative_url(address(path), at.scope.page, fragment)
-    return f'<a href="{html.escape(url)}" data-card>{shown}</a>'
+    return f'<a href="{html.escape(url)}"{card(at, path)}>{shown}</a>'
 
 
 def link_open(at: At) -> str:
-    """A Markdown link, to a file of the vault or away."""
+    """A Markdown link, to a file of the vault or away; no address where there is no such file."""
+    if at.scope.is_aside:
+        return ""
     url = rewritten(at, str(at.token.attrGet("href") or ""))
     title = at.token.attrGet("title")
     about = f' title="{html.escape(str(title))}"' if title else ""
+    if url is None:
+        return f'<a class="unresolved"{about}>'
     return f'<a href="{html.escape(url)}"{about}>'
+
+
+def link_close(at: At) -> str:
+    """The end of a Markdown link."""
+    return "" if at.scope.is_aside else "</a>"
 
 
 def image(at: At) -> str:
     """A Markdown image; Obsidian writes its size after a bar in the description."""
-    url = rewritten(at, str(at.token.attrGet("src") or ""))
-    alt, _, size = at.token.content.partition("|")
-    return _show_medium(url, alt, size)
-
-
-def embed(at: At) -> str:
-    """A medium, or another note's text (all of it, a section or a block) inside this one."""
-    token, site, scope = at.token, at.site, at.scope
-    path, fragment = _target(at)
-    label = token.meta["label"]
-    if path is None:
-        return unresolved(html.escape(label or shown_name(token)))
-    if path not in site.vault.notes:
-        size = label if label[:1].isdigit() else ""
-        name = posixpath.splitext(posixpath.basename(path))[0]
-        alt = name if size or not label else label
-        return _show_medium(relative_url(path, scope.page), alt, size)
-    note, here = site.vault.notes[path], (path, token.meta["part"])
-    if here in scope.within:
-        loop = [*scope.within[scope.within.index(here) :], here]
-        chain = " embeds ".join(f"{path}#{part}".rstrip("#") for path, part in loop)
-        at.report(f"an embed contains itself: {chain}.", "Link to one of them instead.")
-        return unresolved(html.escape(token.content))
-    url = relative_url(address(path), scope.page, fragment)
-    part = _part(note, token.meta["part"])
-    rendered = scope.rendered
-    rendered.embeds += 1
-    rendered.embedded += sum(len(t.content) + A_BLOCK for t in part)
-    if rendered.embedded > MOST_EMBEDDED or len(scope.within) > DEEPEST:
-        if rendered.embedded > MOST_EMBEDDED:
-            what = f"the page embeds more than {MOST_EMBEDDED} letters; the others are linked."
-        else:
-            what = f"embeds are {DEEPEST} deep; what is deeper is linked."
-        if not rendered.linked_instead:
-            at.report(what, "Link to some notes instead of showing them.")
-        rendered.linked_instead = True
-        title = html.escape(note.title)
-        return f'<p class="embed-source"><a href="{html.escape(url)}" data-card>{title}</a></p>\n'
-    inner = replace(scope, note=note, within=(*scope.within, here), number=rendered.embeds)
-    claim = site.claim_at.get(path)
-    if claim and not token.meta["part"]:
-        return boxes.embedded_claim(site, claim, inner, url)
-    body = site.tokens(part, inner)
-    return boxes.embed(body, url, site.title(note, inner))
+    alt, size = alt_and_size(plain_text(at.token.children or []))
+    if at.scope.is_aside:
+        return html.escape(alt)
+    source = str(at.token.attrGet("src") or "")
+    url = rewritten(at, source)
+    if url is None:
+        return unresolved(html.escape(alt or unquote(source)))
+    there = urlsplit(url)
+    is_page = not there.netloc and not medium(there.path) and there.scheme != "data"
+    if is_page or there.hostname in FRAMED:
+        return f'<a class="embed" href="{html.escape(url)}">{html.escape(alt or source)}</a>'
+    return show_medium(url, alt, size, title=str(at.token.attrGet("title") or ""))
 
 
 def citation(at: At) -> str:
@@ -106,8 +83,15 @@ def citation(at: At) -> str:
 def tag(at: At) -> str:
     """A tag, linked to the list of notes that have it."""
     name = at.token.content
+    if at.scope.is_aside:
+        return f"#{html.escape(name)}"
     url = relative_url(TAGS, at.scope.page, tag_anchor(name))
     return f'<a class="tag" href="{html.escape(url)}">#{html.escape(name)}</a>'
+
+
+def card(at: At, path: str) -> str:
+    """Return the attribute by which a link shows a card; other files than notes have none."""
+    return " data-card" if path in at.site.vault.notes else ""
 
 
 def unresolved(shown: str) -> str:
@@ -131,11 +115,11 @@ def in_properties(site: Site, note: Note) -> list[Problem]:
 
 
 RULES: dict[str, Rule] = {
-    rule.__name__: rule for rule in [wikilink, link_open, image, embed, citation, tag]
+    rule.__name__: rule for rule in [wikilink, link_open, link_close, image, citation, tag]
 }
 
 
-def _target(at: At) -> tuple[str | None, str]:
+def target(at: At) -> tuple[str | None, str]:
     """Return the path and the fragment that a wikilink leads to; report what is not there."""
     target, part, vault = at.token.meta["target"], at.token.meta["part"], at.site.vault
     candidates = vault.candidates(target, at.scope.note.path)
@@ -174,8 +158,8 @@ def _fragment(at: At, path: str, part: str) -> str:
     return heading.id
 
 
-def rewritten(at: At, url: str) -> str:
-    """Return a Markdown link's address on the site; what is not a file of the vault stays."""
+def rewritten(at: At, url: str) -> str | None:
+    """Return a Markdown link's address on the site, None for a file that is not in the vault."""
     split = urlsplit(url)
     if split.scheme or split.netloc or not url:
         return url
@@ -183,26 +167,26 @@ def rewritten(at: At, url: str) -> str:
     found = at.site.vault.resolve(path, at.scope.note.path)
     if not found:
         at.report(f"there is no file '{path}'.", at.site.vault.missing(path), kind="link")
-        return url
+        return None
     fragment = _fragment(at, found, unquote(split.fragment))
     return relative_url(address(found), at.scope.page, fragment)
 
 
-def _part(note: Note, part: str) -> Sequence[Token]:
-    if part.startswith("^"):
-        block = note.find_block(part[1:])
-        if block and block[0].type == "list_item_open":  # an item needs a list around it
-            block = [Token("list_open", "ul", 1), *block, Token("list_close", "ul", -1)]
-        return block
-    heading = note.find_heading(part) if part else None
-    return note.section(heading) if heading else note.tokens
+def alt_and_size(label: str) -> tuple[str, str]:
+    """Return what "a curve|300x200" describes and how large it is; either may be missing."""
+    alt, _, size = label.rpartition("|")
+    return (alt.strip(), size.strip()) if SIZE.fullmatch(size.strip()) else (label.strip(), "")
 
 
-def _show_medium(url: str, alt: str, size: str) -> str:
-    kind = medium(urlsplit(url).path)
-    url, alt = html.escape(url), html.escape(alt)
+def show_medium(url: str, alt: str, size: str, part: str = "", title: str = "") -> str:
+    """Return an image, a sound, a film or a PDF, so large as its author wants it.
+
+    The part is a page of a PDF or a moment of a film: "page=3", "t=20", "height=400".
+    """
+    kind, away = medium(urlsplit(url).path), bool(urlsplit(url).netloc)
+    url, alt = html.escape(f"{url}#{part}" if part else url), html.escape(alt)
     width, _, height = size.partition("x")
-    sizes = [("width", width), ("height", height)]
+    sizes = [("width", width), ("height", height or dict(parse_qsl(part)).get("height", ""))]
     attributes = "".join(f' {name}="{value}"' for name, value in sizes if value.isdigit())
     if kind == "audio":
         return f'<audio controls src="{url}" aria-label="{alt}"></audio>'
@@ -210,8 +194,14 @@ def _show_medium(url: str, alt: str, size: str) -> str:
         return f'<video controls src="{url}" aria-label="{alt}"{attributes}></video>'
     if kind == "pdf":
         instead = f'<a href="{url}">{alt}</a>'
-        return f'<object class="pdf" data="{url}" type="application/pdf">{instead}</object>'
-    return f'<img src="{url}" alt="{alt}"{attributes} loading="lazy">'
+        return (
+            f'<object class="pdf" data="{url}" type="application/pdf" aria-label="{alt}"'
+            f"{attributes}>{instead}</object>"
+        )
+    attributes += f' title="{html.escape(title)}"' if title else ""
+    attributes += ' referrerpolicy="no-referrer"' if away else ""
+    shape = f' style="aspect-ratio: {width}/{height}"' if height.isdigit() else ""
+    return f'<img src="{url}" alt="{alt}"{attributes} loading="lazy"{shape}>'
 
 
 def _cite(at: At, work: Cited) -> str:
@@ -240,7 +230,7 @@ def _cite(at: At, work: Cited) -> str:
         before = after = ""
     else:
         label = year if work.only_year and year else ", ".join(filter(None, [authors, year]))
-    if not url:  # the note about the work cites it
+    if not url or at.scope.is_aside:  # the note about the work cites it; a menu has no links
         return f"{before}{label}{after}"
     return f'{before}<a class="citation" href="{html.escape(url)}" data-card>{label}</a>{after}'
 

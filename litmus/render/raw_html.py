@@ -43,6 +43,10 @@ ALLOWED: dict[str, set[str]] = {
     "time": {"datetime"},
     "video": {"src", "controls", "loop", "width", "height", "poster"},
 }
+WORDS = set(  # what may stand in a title, which may be a link
+    "abbr b bdi bdo big cite code del dfn em font i ins kbd mark q rp rt ruby s samp small span "
+    "strike strong sub sup tt u var wbr".split()
+)
 ADDRESSES = {"href", "src", "poster"}
 PAGES = {"iframe": "src", "frame": "src", "embed": "src", "object": "data"}  # a link remains
 # These go with all that is in them, and these alone: whoever reads it would miss the rest.
@@ -86,10 +90,10 @@ OWN = {  # attributes of what we write ourselves; it passes `balanced` beside wh
     "a": {"href", "name", "download"},
     "button": {"type"},
     "input": {"type", "checked", "disabled"},
-    "object": {"data", "type"},
+    "object": {"data", "type", "width", "height"},
 }
 OURS = {*ALLOWED, *OWN, "section", "article", "label", "nav", "main", "header", "footer"}
-ANYWHERE = {"class", "id", "role", "tabindex", "hidden", "loading", "decoding", *EVERYWHERE}
+ANYWHERE = {"class", "id", "role", "tabindex", "hidden", "loading", "referrerpolicy", *EVERYWHERE}
 
 
 def html_inline(at: At) -> str:
@@ -174,13 +178,13 @@ def _tag(at: At, written: str, line: int) -> str:
     handlers = [attribute for attribute in attributes if attribute.startswith("on")]
     if not closes and (name in ACTIVE or handlers):
         _report(at, f"<{name} {handlers[0]}>" if handlers else f"<{name}>", line)
-    if name in PAGES and not closes:
+    if name in PAGES and not closes and not at.scope.is_aside:
         url = attributes.get(PAGES[name], "").strip()
         safe = url and not runs_code(url)
         return f'<a href="{html.escape(url)}">{html.escape(url)}</a>' if safe else ""
     if name == "svg" and not closes:
         return '<span class="unresolved">(a drawing in the note)</span>'
-    if name not in ALLOWED:
+    if name not in (WORDS if at.scope.is_aside else ALLOWED):
         return ""
     if closes:
         return f"</{name}>"

@@ -25,6 +25,16 @@ class TocEntry:
 
 
 @dataclass
+class Footnote:
+    """A footnote that a page refers to: in which scope it is read, and how often it is reached."""
+
+    scope: Scope
+    id: int  # the parser's, counted in its note
+    number: int  # on the page
+    references: int = 0
+
+
+@dataclass
 class Rendered:
     """A note as it stands on a page."""
 
@@ -33,9 +43,11 @@ class Rendered:
     cited: list[str] = field(default_factory=list)  # keys, in order
     quoted: list[str] = field(default_factory=list)  # snippets shown or run
     figures: dict[str, str] = field(default_factory=dict)  # path on the site -> SVG
+    has_diagram: bool = False  # of Mermaid, whose script the site then needs
     problems: list[Problem] = field(default_factory=list)
-    embeds: int = 0  # how many texts are embedded
-    embedded: int = 0  # how long these are together
+    footnotes: dict[tuple[str, int], Footnote] = field(default_factory=dict, repr=False)
+    formulas: list[tuple[str, Problem]] = field(default_factory=list, repr=False)  # with places
+    embedded: int = 0  # how long the texts embedded in it are, all depths together
     linked_instead: bool = False  # were there too many to show?
     raw_html: int = 0  # how many tags of HTML the notes were written with
     spanning: int = 0  # how many of them are formatting that may go on in the next block
@@ -51,7 +63,7 @@ class Scope:
     page: str  # the address of the page that is being made
     rendered: Rendered
     within: tuple[tuple[str, str], ...]  # the chain of embeds (path, part) down to this text
-    number: int = 0  # which of the page's embedded texts this is, from 1 on
+    is_aside: bool = False  # a title or an entry of a menu: text alone, and nothing to click
 
     @property
     def is_embedded(self) -> bool:

@@ -1,15 +1,9 @@
-"""Headings and formulas: what every note has of its own."""
+"""Headings and words: what every note has of its own."""
 
 import html
-import re
-from collections.abc import Sequence
 
-from litmus import tex
-from litmus.markdown import Token
+from litmus.render.formulas import punctuation_after
 from litmus.render.scope import At, Rule
-
-PUNCTUATION = re.compile(r"[.,;:!?)\]’”]+|-\w+")
-SHORT = 45  # letters of TeX in a formula that fits on a line of a phone
 
 
 def heading_open(at: At) -> str:
@@ -31,22 +25,10 @@ def heading_close(at: At) -> str:
     return f"{link}</{at.token.tag}>\n"
 
 
-def maths(at: At) -> str:
-    """A formula in a line, which no line break may part from the punctuation that follows."""
-    formula = _formula(at, display=bool(at.token.meta["display"]))
-    end = _punctuation_after(at.tokens, at.index)
-    return f'<span class="unbroken">{formula}{html.escape(end)}</span>' if end else formula
-
-
 def text(at: At) -> str:
     """Words, without the punctuation that a formula before them has taken along."""
-    taken = _punctuation_after(at.tokens, at.index - 1) if at.index else ""
+    taken = punctuation_after(at.tokens, at.index - 1) if at.index else ""
     return html.escape(at.token.content.removeprefix(taken), quote=False)
-
-
-def maths_block(at: At) -> str:
-    """A formula that is a block of its own."""
-    return f'<div class="formula"{at.block_id()}>{_formula(at, display=True)}</div>\n'
 
 
 def task(at: At) -> str:
@@ -69,27 +51,5 @@ def unread_properties(at: At) -> str:
 
 
 RULES: dict[str, Rule] = {
-    rule.__name__: rule
-    for rule in [heading_open, heading_close, maths, maths_block, text, task, unread_properties]
+    rule.__name__: rule for rule in [heading_open, heading_close, text, task, unread_properties]
 }
-
-
-def _punctuation_after(tokens: Sequence[Token], index: int) -> str:
-    """Return what must not be parted from the token at an index, if that is a short formula."""
-    token, after = tokens[index], next(iter(tokens[index + 1 : index + 2]), None)
-    if token.type != "maths" or token.meta["display"] or len(token.content) > SHORT:
-        return ""
-    found = PUNCTUATION.match(after.content) if after and after.type == "text" else None
-    return found[0] if found else ""
-
-
-def _formula(at: At, display: bool) -> str:
-    source = at.token.content
-    try:
-        tex.to_html(source, display)
-    except tex.TexError as error:
-        line = at.token.meta.get("above", 0) + error.line
-        remedy = r"Where a dollar sign is meant, write \$."
-        at.report(f"the formula is not TeX: {error}.", remedy, line=line)
-        return f'<code class="unresolved">{html.escape(source)}</code>'
-    return tex.placeholder(source, display)

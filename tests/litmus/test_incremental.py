@@ -12,13 +12,13 @@ from litmus.mkdocs_plugin import BASE
 
 VAULT = {
     "index.md": "# Home\n\n[[a]], [[b#Part]], [[nowhere]] and ![[sub/c#^block]] #tag/inner\n",
-    "a.md": "---\naliases: [first]\n---\n# A $x$\n\nSee [[second]]. A note[^1]. #tag\n\n[^1]: Foot.\n",
-    "b.md": "---\naliases: [second]\ntags: [x]\n---\n# B\n\n## Part\n\n![[a]] and [[sub/c]]. [@k]\n",
+    "a.md": "---\naliases: first\n---\n# A $x$\n\n[[second]]. A note[^1]. #tag\n\n[^1]: Foot.\n",
+    "b.md": "---\naliases: second\ntags: x\n---\n# B\n\n## Part\n\n![[a]] and [[sub/c]]. [@k]\n",
     "sub/c.md": "# C\n\nBlock with [[first|label]] and [a](../a.md#a-x). ^block\n\n![[p.png]]\n",
     "sub/k.md": "---\ncitekey: k\nauthors: [Ng]\nyear: 2004\n---\n# K\n\n[[c]] [[lemma]]\n",
-    "claims/lemma.md": "---\nkind: lemma\n---\n# L\n\nLet [[def]].\n\n## Proof\n\nBy [[def]].\n",
+    "claims/lemma.md": "---\nkind: lemma\n---\n# L\n\n[[def]]\n\n## Proof\n\nBy [[def]].\n",
     "claims/def.md": "---\nkind: definition\n---\n# D\n\nAn $x$.\n",
-    "claims/top.md": "---\nkind: theorem\n---\n# T\n\nx\n\n## Proof\n\nBy [[lemma]].\n\n![[lemma]]\n",
+    "claims/top.md": "---\nkind: theorem\n---\n# T\n\n## Proof\n\nBy [[lemma]].\n\n![[lemma]]\n",
     "references.bib": "@misc{l, author = {L, A}, title = {T}, year = {2020}}",
     "p.png": "a picture",
 }
@@ -137,7 +137,7 @@ def test_control_a_page_that_is_not_made_again_is_noticed(live):
 
 
 def test_an_edit_makes_only_the_pages_again_that_it_can_touch(live):
-    live.write("a.md", VAULT["a.md"].replace("See", "Look at"))
+    live.write("a.md", VAULT["a.md"].replace("A note", "Another note"))
     # The home page embeds the block of c that links to a part of it.
     assert sorted(live.update()) == ["", "a/", "b/", "sub/c/"]
 

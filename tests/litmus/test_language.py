@@ -1,11 +1,16 @@
 """Does each construct of the vault's language come out on the page as Obsidian shows it?"""
 
 import re
+import time
 import unicodedata
 
 import pytest
 from bs4 import BeautifulSoup
 
+from litmus.markdown import parser
+from litmus.notes import read_note
+
+MARKDOWN = parser(strict_line_breaks=False)
 BATCH_NORM = r"""---
 aliases: BN, normalisation
 ---
@@ -180,6 +185,9 @@ CALLOUTS = [
     ("> [!lemma] Orthogonality\n> b", ">Lemma · Orthogonality</p>"),
     ("> [!proof]\n> b", ">Proof</p>"),
     ("> [!proof]- of it\n> b", "<summary>Proof · of it</summary>"),
+    ("> [!proof]- Proof\n> b", "<summary>Proof</summary>"),
+    ("> [!thm] Theorem 2.1: Gauß\n> b", ">Theorem 2.1: Gauß</p>"),
+    ("> [!proof] Proofs\n> b", ">Proof · Proofs</p>"),
     ("> a quote", "<blockquote><p>a quote</p></blockquote>"),
 ]
 THEOREMS = [
@@ -417,3 +425,46 @@ def test_a_note_that_cannot_be_read_is_reported_with_its_line(project, text, pro
     found = project({"docs/n.md": text, "docs/good.md": ""}).read()
     assert [str(p).startswith(problem) for p in found.problems] == [True]
     assert [len(note.problems) for note in found.vault.notes.values()] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "opening",
+    [
+        *[
+            "==a ",
+            "[[",
+            "[[a|",
+            "[[a|[b ",
+            "$a ",
+            "$\\$",
+            "%%a ",
+            "[@a ",
+            "[@a;",
+            "@a[",
+            "^[a",
+            "[^",
+            "#a/b ",
+        ],
+        *[
+            "#1",
+            "![[",
+            "$$\n",
+            "\\begin{align}\n",
+            "text $$\n",
+            "%%\na",
+            "a ^x\n\n",
+            "# A\n",
+            "- [ ] ",
+        ],
+    ],
+    ids=repr,
+)
+def test_what_is_opened_again_and_again_takes_time_in_proportion(opening):
+    def seconds(length):
+        text = ("[^1]: x\n\n" + opening * (length // len(opening))).encode()
+        begin = time.process_time()
+        read_note(text, "n.md", MARKDOWN)
+        return time.process_time() - begin
+
+    # Eight times the text: in proportion eight times as long, if quadratic 64 times.
+    assert seconds(16_000) < 24 * seconds(2_000) + 0.2

@@ -10,8 +10,9 @@ from litmus.properties import as_list
 NOTES = [
     *["index.md", "ideas/Batch Norm.md", "café.md", "a/twin.md", "b/twin.md", "b/deep/twin.md"],
     *["a/from.md", "b/from.md", "b/deep/from.md", "twins/other.md", "v1.2.md", "100% sure.md"],
+    "readme.md",
 ]
-FILES = ["p/plot.png", "a/plot.png", "snippets/x.py"]
+FILES = ["p/plot.png", "a/plot.png", "snippets/x.py", "LICENSE", "readme"]
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,8 @@ def vault(project_in, tmp_path_factory):
         ("other name", "index.md", "aliased.md"),
         ("plot.png", "index.md", "a/plot.png"),
         ("p/plot.png", "a/from.md", "p/plot.png"),
+        ("LICENSE", "index.md", "LICENSE"),
+        ("readme", "index.md", "readme.md"),
         ("", "a/from.md", "a/from.md"),
         # Of several notes of that name the nearest: in the same folder, else the shallowest.
         ("twin", "a/from.md", "a/twin.md"),

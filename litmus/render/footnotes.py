@@ -1,0 +1,101 @@
+"""Footnotes: numbered as they come on a page, of whichever note, and listed at the page's end.
+
+A footnote that is reached twice, because a note is embedded twice or refers to it again, is listed
+once, with a way back to each place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from litmus.markdown import Token
+from litmus.notes import Note
+from litmus.render.scope import At, Footnote, Rule, Scope
+
+if TYPE_CHECKING:
+    from litmus.render.site import Site
+
+
+def footnote_ref(at: At) -> str:
+    """A number in the text that leads to its footnote."""
+    if at.scope.is_aside:
+        return ""
+    footnote = _footnote(at)
+    footnote.references += 1
+    here, number = _place(footnote, footnote.references), footnote.number
+    link = f'<a href="#fn:{number}" id="{here}">[{number}]</a>'
+    return f'<sup class="footnote-ref">{link}</sup>'
+
+
+def footnote_anchor(at: At) -> str:
+    """The ways back, at the end of a footnote: the parser marks the place once a reference."""
+    if at.token.meta["subId"]:
+        return ""
+    footnote = _footnote(at)
+    return "".join(
+        f' <a href="#{_place(footnote, reference)}" class="footnote-backref"'
+        f' aria-label="Back to the text">↩\ufe0e</a>'
+        for reference in range(1, footnote.references + 1)
+    )
+
+
+RULES: dict[str, Rule] = {rule.__name__: rule for rule in [footnote_ref, footnote_anchor]}
+
+
+def footnotes(site: Site, scope: Scope) -> str:
+    """Return the list of the footnotes that a page refers to, "" if there are none."""
+    listed = scope.rendered.footnotes
+    for id in _ids(scope.note):  # those that nothing refers to are not to be lost
+        listed.setdefault((scope.note.path, id), Footnote(scope, id, number=len(listed) + 1))
+    items: list[str] = []
+    while len(items) < len(listed):  # a footnote may refer to one that has not been reached yet
+        footnote = list(listed.values())[len(items)]
+        body = site.tokens(_body(footnote.scope.note, footnote.id), footnote.scope)
+        items.append(f'<li id="fn:{footnote.number}" class="footnote-item">{body}</li>\n')
+    listed.clear()
+    if not items:
+        return ""
+    return f'<section class="footnotes">\n<ol>\n{"".join(items)}</ol>\n</section>\n'
+
+
+def without_footnotes(tokens: Sequence[Token]) -> Sequence[Token]:
+    """Return tokens without the list of footnotes that the parser puts at their end."""
+    if not tokens or tokens[-1].type != "footnote_block_close":
+        return tokens
+    return tokens[: next(i for i, t in enumerate(tokens) if t.type == "footnote_block_open")]
+
+
+def _footnote(at: At) -> Footnote:
+    listed, note, id = at.scope.rendered.footnotes, at.scope.note, at.token.meta["id"]
+    if (note.path, id) not in listed:
+        scope = at.scope
+        if scope.within and scope.within[0][0] == note.path:
+            scope = replace(scope, within=scope.within[:1])  # the page's own, whoever comes first
+        listed[note.path, id] = Footnote(scope, id, number=len(listed) + 1)
+    return listed[note.path, id]
+
+
+def _ids(note: Note) -> list[int]:
+    tokens = note.tokens[note.footnotes_begin :]
+    return [token.meta["id"] for token in tokens if token.type == "footnote_open"]
+
+
+def _body(note: Note, id: int) -> Sequence[Token]:
+    begin = next(
+        index
+        for index in range(note.footnotes_begin, len(note.tokens))
+        if note.tokens[index].type == "footnote_open" and note.tokens[index].meta["id"] == id
+    )
+    end = next(
+        index
+        for index in range(begin, len(note.tokens))
+        if note.tokens[index].type == "footnote_close"
+    )
+    return note.tokens[begin + 1 : end]
+
+
+def _place(footnote: Footnote, reference: int) -> str:
+    again = f"-{reference}" if reference > 1 else ""
+    return f"fnref:{footnote.number}{again}"
