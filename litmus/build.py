@@ -161,7 +161,7 @@ class Build:
         self, rendered: dict[str, Rendered], elsewhere: set[str]
     ) -> Iterable[tuple[str, Content]]:
         """Yield what is no page: attachments, snippets, figures, redirects and claims.json."""
-        for path in sorted(self.vault.files - elsewhere):
+        for path in sorted(self.vault.files - self.vault.withheld - elsewhere):
             yield path, self.project.docs / path
         for snippet in self.project.snippets():
             yield snippet, self.project.root / snippet

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
+from litmus import attachments
 from litmus.bibliography import Reference, read_bibliography
 from litmus.claims import Claims
 from litmus.evidence import LEDGER, Outcome, read_ledger
@@ -50,6 +51,10 @@ class Project:
         Notes that have not changed since a previous reading are taken from there.
         """
         vault, problems = Vault.read(docs, previous.vault if previous else None)
+        if not is_ours:
+            left_out = list(attachments.withheld(docs, vault.files))
+            vault.withheld = {problem.file for problem in left_out}
+            problems += left_out
         claims = Claims.read(vault)
         try:
             references = read_bibliography(docs / "references.bib", "references.bib")

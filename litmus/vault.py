@@ -28,6 +28,7 @@ class Vault:
         self.strict_line_breaks = strict_line_breaks
         self.notes = {note.path: note for note in notes}
         self.files = set(files)
+        self.withheld: set[str] = set()  # those that are not published
         self._meant: dict[tuple[str, str], list[str]] = {}
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_alias: dict[str, list[str]] = defaultdict(list)

@@ -81,6 +81,15 @@ class WatchedVault:
         self.asked["text", path] = hash(text)
         return text
 
+    def is_withheld(self, path: str) -> bool:
+        """Is a file there, but not published?"""
+        is_withheld = self.asked["withheld", path] = path in self.inner.withheld
+        return is_withheld
+
+    def publishes(self, path: str) -> bool:
+        """Is a file there, and on the site?"""
+        return path in self.files and not self.is_withheld(path)
+
     @property
     def macros(self) -> dict[str, str]:
         """What all formulas may use."""
@@ -92,6 +101,8 @@ class WatchedVault:
         kind, *about = question
         if kind == "means":
             return tuple(self.inner.candidates(*about))
+        if kind == "withheld":
+            return about[0] in self.inner.withheld
         if kind == "text":
             return hash(self.inner.text(*about))
         if kind == "macros":

@@ -130,6 +130,8 @@ def target(at: At) -> tuple[str | None, str]:
     if len(candidates) > 1 and posixpath.splitext(path)[0] != target:
         could_be = " or ".join(candidates)
         at.report(f"'{target}' could be {could_be}.", "Write more of the path.", kind="name")
+    if at.site.vault.is_withheld(path):
+        return None, ""  # which was reported of the file
     return path, _fragment(at, path, part)
 
 
@@ -159,7 +161,7 @@ def _fragment(at: At, path: str, part: str) -> str:
 
 
 def rewritten(at: At, url: str) -> str | None:
-    """Return a Markdown link's address on the site, None for a file that is not in the vault."""
+    """Return a Markdown link's address on the site, None where nothing is to be found."""
     split = urlsplit(url)
     if split.scheme or split.netloc or not url:
         return url
@@ -168,6 +170,8 @@ def rewritten(at: At, url: str) -> str | None:
     if not found:
         at.report(f"there is no file '{path}'.", at.site.vault.missing(path), kind="link")
         return None
+    if at.site.vault.is_withheld(found):
+        return None  # which was reported of the file
     fragment = _fragment(at, found, unquote(split.fragment))
     return relative_url(address(found), at.scope.page, fragment)
 

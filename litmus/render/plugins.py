@@ -81,7 +81,7 @@ def drawing(site: Site, note: Note, scope: Scope) -> str | None:
     stem = note.path.removesuffix(".md")
     stems = [stem, stem.removesuffix(".excalidraw"), f"{stem}.light"]
     exported = (f"{s}.{ending}" for ending in ("svg", "png") for s in stems)
-    picture = next((path for path in exported if path in site.vault.files), None)
+    picture = next(filter(site.vault.publishes, exported), None)
     name = note.name.removesuffix(".excalidraw")
     shown = show_medium(relative_url(picture, scope.page), name, "") if picture else ""
     return _shown(f"A drawing of Excalidraw, {ALONE}", shown + site.tokens(_words(note), scope))
@@ -125,7 +125,7 @@ def _card(at: At, card: dict[str, Any], name: str) -> str:
         case {"type": "text", "text": str(text)}:
             return at.site.markdown(text, name, at.scope)
         case {"type": "file", "file": str(path)}:
-            there = path in at.site.vault.notes or path in at.site.vault.files
+            there = path in at.site.vault.notes or at.site.vault.publishes(path)
             name = html.escape(posixpath.basename(path).removesuffix(".md"))
             url = html.escape(relative_url(address(path), at.scope.page))
             return f'<a href="{url}">{name}</a>' if there else name

@@ -78,7 +78,7 @@ class Site:
     def mark(self, question: Question) -> Hashable:
         """Return the mark of the answer that a page would be given now; compare `asked`."""
         kind, *about = question
-        if kind in {"means", "missing", "text", "macros"}:
+        if kind in {"means", "missing", "text", "withheld", "macros"}:
             return self.vault.mark(question)
         if kind == "code":
             return fingerprint(self.root / about[0], self.root)

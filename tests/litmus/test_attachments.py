@@ -1,0 +1,108 @@
+"""Files that come with notes: what a browser would run on our host is not published."""
+
+import pytest
+from click.testing import CliRunner
+
+from litmus.attachments import runs
+from litmus.cli import main
+from litmus.project import Project
+from tests.litmus.conftest import write_files
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"%s</svg>'
+HTML = "http://www.w3.org/1999/xhtml"
+RUN = {
+    "a script": "><script>alert(1)</script>",
+    "a script by prefix": ' xmlns:x="http://www.w3.org/2000/svg"><x:script>alert(1)</x:script>',
+    "a handler": ' onload="alert(1)">',
+    "a handler inside": '><g><rect onclick="alert(1)"/></g>',
+    "an address": '><a href="javascript:alert(1)"><text>x</text></a>',
+    "an old address": '><a xlink:href=" java&#10;script:alert(1)"><text>x</text></a>',
+    "an address that comes": '><a><set attributeName="href" to="javascript:alert(1)"/></a>',
+    "one of several": '><a><animate attributeName="href" values="x; javascript:alert(1)"/></a>',
+    "a use of data": '><use href="data:image/svg+xml,&lt;svg/>"/>',
+    "a page": f'><foreignObject><iframe xmlns="{HTML}" src="x"/></foreignObject>',
+    "a form": f'><foreignObject><button xmlns="{HTML}">x</button></foreignObject>',
+    "an unknown element": f'><foreignObject><x-y xmlns="{HTML}">x</x-y></foreignObject>',
+    "no XML": "><rect",
+    "what follows": "></svg><svg>",
+}
+CLEAN = {
+    "shapes": '><style>a { fill: red }</style><path d="M0 0"/><a href="https://x.example/">x</a>',
+    "labels": f'><switch><foreignObject><div xmlns="{HTML}">x</div></foreignObject></switch>',
+    "a picture": '><image xlink:href="data:image/png;base64,AAAA"/><use href="#a"/>',
+    "words about it": ' aria-label="javascript:alert(1)"><text>onload="alert(1)"</text>',
+    "animation": '><animate attributeName="x" values="0; 1; 2" from="0" to="2"/>',
+}
+DOCTYPE = '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/x.dtd" %s>'
+BOMB = '[<!ENTITY a "aaaaaaaaaa">' + "".join(
+    f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefghi", "bcdefghij", strict=True)
+)  # ten to the tenth letters
+
+
+@pytest.fixture
+def drawing(tmp_path):
+    def write(text, name="x.svg"):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        return tmp_path / name
+
+    return write
+
+
+@pytest.mark.parametrize("inside", RUN.values(), ids=RUN)
+def test_a_drawing_that_runs_code_is_noticed(drawing, inside):
+    assert runs(drawing(SVG % inside))
+    assert runs(drawing(SVG % inside, "X.XML"))
+
+
+@pytest.mark.parametrize("inside", CLEAN.values(), ids=CLEAN)
+def test_control_a_clean_drawing_is_not(drawing, inside):
+    assert not runs(drawing(SVG % inside))
+    assert not runs(drawing(DOCTYPE % "" + SVG % inside))
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "before",
+    [
+        DOCTYPE % (BOMB + "]"),
+        DOCTYPE % '[<!ENTITY x SYSTEM "file:///etc/passwd">]',
+        DOCTYPE % '[<!ATTLIST svg onload CDATA "alert(1)">]',
+        '<?xml-stylesheet type="text/xsl" href="x.xsl"?>',
+    ],
+)
+def test_entities_and_styles_that_write_code_are_noticed(drawing, before):
+    assert runs(drawing(before + SVG % ">&j;&x;"))
+    assert runs(drawing(before + SVG % ">"))
+
+
+FILES = {
+    "index.md": "![[evil.svg|drawn]] [[page.html]] [c](app.js) ![](evil.svg) ![[good.svg]]\n",
+    "evil.svg": SVG % RUN["a script"],
+    "good.svg": SVG % CLEAN["shapes"],
+    "page.html": "<script>alert(1)</script>",
+    "app.js": "alert(1)",
+    "data.csv": "a,b\n",
+}
+
+
+def test_what_runs_is_not_published_and_links_to_it_are_text(tmp_path, caplog):
+    write_files(tmp_path / "vault", FILES)
+    site = tmp_path / "site"
+    CliRunner().invoke(main, ["site", str(tmp_path / "vault"), "--out", str(site)])
+    published = {file.name for file in site.iterdir()}
+    assert {"good.svg", "data.csv"} <= published
+    assert not {"evil.svg", "page.html", "app.js"} & published
+    page = (site / "index.html").read_text(encoding="utf-8")
+    assert page.count('class="unresolved"') == 4
+    assert 'src="good.svg"' in page
+    for name in ["evil.svg", "page.html", "app.js"]:
+        assert f'"{name}"' not in page
+        assert caplog.text.count(f"{name}: the file could run code") == 1
+    assert "there is no file" not in caplog.text
+
+
+def test_control_our_own_files_are_published(tmp_path):
+    write_files(tmp_path / "docs", FILES)
+    assert Project.read(tmp_path, tmp_path / "docs").vault.withheld == set()
+    theirs = Project.read(tmp_path, tmp_path / "docs", is_ours=False).vault.withheld
+    assert theirs == {"evil.svg", "page.html", "app.js"}
