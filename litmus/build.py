@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from litmus import progress, search, stylesheets
+from litmus import search, stylesheets
 from litmus.addresses import address
 from litmus.backlinks import Backlink, Kept, backlinks
 from litmus.pages import Page, Pages
@@ -20,6 +20,7 @@ from litmus.render import Rendered, Site
 from litmus.render.asked import Asked
 from litmus.render.site import Key
 from litmus.runs import Runner
+from litmus.shares import shared
 from litmus.swap import stamp
 
 Content = bytes | Path  # a file's own, or that of another file
@@ -103,8 +104,13 @@ class Build:
         """
         made, was = self.made, self.was
         linked = backlinks(self.vault, self.project.claims, made.links)
-        for path in progress.shown("Pages", self.vault.notes):
-            made.notes[path] = self._note(path, linked.get(path, []))
+        pages = shared(
+            "Pages",
+            self.vault.notes,
+            lambda path: self._note(path, linked.get(path, [])),
+            alone=bool(was.notes),
+        )
+        made.notes = dict(zip(self.vault.notes, pages, strict=True))
         rendered = {path: page.rendered for path, page in made.notes.items()}
         found = (problem for page in rendered.values() for problem in page.problems)
         made.problems = in_order([*self.project.problems, *found])
