@@ -45,6 +45,7 @@ class Site:
         self.root = root
         self._remembered = {} if remembered is None else remembered
         self._still_true: set[Key] = set()
+        self.fresh: dict[Key, tuple[str, Asked]] = {}  # what was not remembered before
         self.claims = claims
         self.runner = runner
         self.asked: Asked = {}  # since the page that is being rendered was begun
@@ -148,7 +149,7 @@ class Site:
         if not known:
             of_the_page = dict(self.asked)
             self.asked.clear()
-            known = self._remembered[key] = make(), dict(self.asked)
+            known = self._remembered[key] = self.fresh[key] = make(), dict(self.asked)
             self.asked.update(of_the_page)
         self._still_true.add(key)
         self.asked.update(known[1])
