@@ -40,6 +40,7 @@ def tag_anchor(name: str) -> str:
     return f"tag:{name.lower()}"
 
 
+@lru_cache(maxsize=100_000)  # most pages lead where many others lead
 def relative_url(to: str, page: str, fragment: str = "") -> str:
     """Return the link from one address on the site to another, or to a part of it."""
     anchor = f"#{quote(fragment, safe='^:=&,')}" if fragment else ""  # x.pdf#page=3
@@ -49,7 +50,5 @@ def relative_url(to: str, page: str, fragment: str = "") -> str:
     shared = 0
     while shared < min(len(here), len(there) - 1) and here[shared] == there[shared]:
         shared += 1
-    return (_quoted(f"{'../' * (len(here) - shared)}{'/'.join(there[shared:])}") or "./") + anchor
-
-
-_quoted = lru_cache(maxsize=100_000)(quote)  # most links lead where many others lead
+    way = "../" * (len(here) - shared) + "/".join(there[shared:])
+    return (quote(way) or "./") + anchor

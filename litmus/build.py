@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from litmus import progress, search, stylesheets
+from litmus import search, stylesheets
 from litmus.addresses import address
 from litmus.backlinks import Backlink, Kept, backlinks
 from litmus.pages import Page, Pages
@@ -20,6 +20,7 @@ from litmus.render import Rendered, Site
 from litmus.render.asked import Asked
 from litmus.render.site import Key
 from litmus.runs import Runner
+from litmus.shares import shared
 from litmus.swap import stamp
 
 Content = bytes | Path  # a file's own, or that of another file
@@ -33,10 +34,12 @@ class MadePage:
     """What is remembered of a note's page: all but its HTML."""
 
     digest: str  # of the note
-    linked: Links
+    sources: Links  # who links to it, with digests
+    linked: Links  # the same as the page says it
     asked: Asked
     rendered: Rendered
     search: str
+    fresh: dict[Key, tuple[str, Asked]]  # what the process that made it has learnt
 
 
 @dataclass
@@ -105,8 +108,16 @@ class Build:
         """
         made, was = self.made, self.was
         linked = backlinks(self.vault, self.project.claims, made.links)
-        for path in progress.shown("Pages", self.vault.notes):
-            made.notes[path] = self._note(path, linked.get(path, []))
+        pages = shared(
+            "Pages",
+            self.vault.notes,
+            lambda path: self._note(path, linked.get(path, [])),
+            alone=bool(was.notes),
+        )
+        made.notes = dict(zip(self.vault.notes, pages, strict=True))
+        for new in pages:
+            made.remembered.update(new.fresh)
+            new.fresh.clear()
         rendered = {path: page.rendered for path, page in made.notes.items()}
         found = (problem for page in rendered.values() for problem in page.problems)
         made.problems = in_order([*self.project.problems, *found])
@@ -124,23 +135,21 @@ class Build:
 
     def _note(self, path: str, links: list[Backlink]) -> MadePage:
         note, known = self.vault.notes[path], self.was.notes.get(path)
-        renamed = self.made.names != self.was.names
-        linked = tuple(
+        sources = tuple(
             (link.source, self.vault.notes[link.source].digest, link.relation, str(link.place))
             for link in links
         )
-        if known and (known.digest, known.linked) == (note.digest, linked):
-            changed = (
-                question
-                for question, mark in known.asked.items()
-                if (renamed or question[0] not in {"means", "missing", "in notes", "in files"})
-                and self.site.mark(question) != mark
-            )
-            if next(changed, None) is None:
-                return known
+        is_known = known and known.digest == note.digest and self._would_be_told(known.asked)
+        if known and is_known and known.sources == sources:
+            return known
+        self.site.fresh = {}
+        self.site.asked.clear()
+        shown = self.pages.linked_from(links, here := address(path))
+        linked = tuple((link["relation"], link["note"], link["sentence"]) for link in shown)
+        if known and is_known and known.linked == linked:  # other words of a source have changed
+            return replace(known, sources=sources, fresh=self.site.fresh)
+        asked = dict(self.site.asked)
         rendered = self.site.render(note)
-        here = address(path)
-        shown = self.pages.linked_from(links, here)
         page = Page(
             here,
             note.title,
@@ -150,9 +159,24 @@ class Build:
             linked_from=shown,
         )
         self.write(f"{here}index.html", self._dressed(page))
-        asked = dict(self.site.asked)
-        kept = replace(rendered, html="", toc=[], footnotes={}, formulas=[])
-        return MadePage(note.digest, linked, asked, kept, search.entries(note))
+        return MadePage(
+            note.digest,
+            sources,
+            linked,
+            asked | self.site.asked,
+            replace(rendered, html="", toc=[], footnotes={}, formulas=[]),
+            search.entries(note),
+            self.site.fresh,
+        )
+
+    def _would_be_told(self, asked: Asked) -> bool:
+        """Say whether all that a page asked would be answered as before."""
+        renamed = self.made.names != self.was.names
+        return all(
+            self.site.mark(question) == mark
+            for question, mark in asked.items()
+            if renamed or question[0] not in {"means", "missing", "in notes", "in files"}
+        )
 
     def _dressed(self, page: Page) -> bytes:
         return self.dress(page).encode("utf-8", errors="replace")

@@ -180,19 +180,18 @@ class Claims(dict[str, Claim]):
     def read(cls, vault: Vault) -> "Claims":
         """Find the claims of a vault and what they rest on; `problems` says what is wrong."""
         claims, problems = cls(), []
+        by_name: dict[str, Claim] = {}  # without case, as on some file systems
         for note in vault.notes.values():
             kind = _kind(note)
             if not kind:
                 continue
-            other = next(
-                (c for n, c in claims.items() if n.casefold() == note.name.casefold()), None
-            )
+            other = by_name.get(note.name.casefold())
             if other:
                 what = f"two claims have the name '{note.name}', the other is {other.note.path}."
                 remedy = "Rename one; an alias keeps its old name."
                 problems.append(Problem(note.path, 1, what, remedy))
                 continue
-            claims[note.name] = Claim(note, kind)
+            claims[note.name] = by_name[note.name.casefold()] = Claim(note, kind)
         by_path = {claim.note.path: claim for claim in claims.values()}
         lines: dict[tuple[str, str], int] = {}
         for claim in claims.values():

@@ -44,7 +44,7 @@ class Note:
     digest: str = ""  # of the file's bytes: the note has changed when it has
     stamp: tuple[int, ...] = ()  # of the file when it was read, which spares reading it again
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The file name without .md, by which links find the note."""
         return PurePosixPath(self.path).stem

@@ -1,7 +1,7 @@
 """Style, fonts and a script that our own site serves, taken from installed packages."""
 
 from importlib.resources import as_file
-from importlib.resources import files as package
+from importlib.util import find_spec
 from pathlib import Path
 
 from litmus.tex import THEME
@@ -31,7 +31,10 @@ def files(kept: Path) -> dict[str, bytes]:
 
 def mermaid() -> bytes:
     """Return the script that draws diagrams, for a site that has some."""
-    return package("mermaidx").joinpath("assets/mermaid.js").read_bytes()
+    place = find_spec("mermaidx")  # found without being imported, which takes long
+    assert place
+    assert place.origin
+    return Path(place.origin).with_name("assets").joinpath("mermaid.js").read_bytes()
 
 
 def _text_font(kept: Path) -> bytes:

@@ -8,11 +8,11 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from litmus import progress
 from litmus.markdown import macros, parser
 from litmus.markdown.headings import folded
 from litmus.notes import Note, read_note
 from litmus.problems import Problem, nearest
+from litmus.shares import shared
 from litmus.swap import stamp
 
 PREAMBLE = "preamble.sty"
@@ -50,10 +50,10 @@ class Vault:
         templates = _setting(folder, "templates", "folder")
         markdown = parser(strict)
         known = previous.notes if previous and previous.strict_line_breaks == strict else {}
-        notes: list[Note] = []
+        pages: list[tuple[str, Path]] = []
         files: list[str] = []
         problems: list[Problem] = []
-        for file in progress.shown("Notes", sorted(folder.rglob("*"))):
+        for file in sorted(folder.rglob("*")):
             path = file.relative_to(folder).as_posix()
             hidden = any(part.startswith(".") for part in path.split("/"))
             if hidden or not file.is_file() or path.startswith(f"{templates}/"):
@@ -61,22 +61,25 @@ class Vault:
             if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
                 what = "the file is a link to outside the vault, and is left out."
                 problems.append(Problem(path, None, what, "Put the file itself into the vault."))
-                continue
-            if file.suffix.lower() != ".md":
+            elif file.suffix.lower() == ".md":
+                pages.append((path, file))
+            else:
                 files.append(path)
-                continue
+
+        def read(page: tuple[str, Path]) -> Note:
+            path, file = page
             begun = stamp(file)
             if path in known and known[path].stamp == begun:
-                note = known[path]
-            else:
-                note = read_note(file.read_bytes(), path, markdown)
-                note.stamp = begun
-            if note.properties.get("publish") is not False:
-                notes.append(note)
-                problems += note.problems
+                return known[path]
+            note = read_note(file.read_bytes(), path, markdown)
+            note.stamp = begun
+            return note
+
+        found = shared("Notes", pages, read, alone=bool(known))
+        notes = [note for note in found if note.properties.get("publish") is not False]
         vault = cls(notes, files, strict)
         vault.folder = folder
-        return vault, problems
+        return vault, [*problems, *(problem for note in notes for problem in note.problems)]
 
     def text(self, path: str) -> str:
         """Return the text of a file that is no note, "" where there is none to read."""

@@ -56,6 +56,7 @@ class Site:
         self.root = root
         self._remembered = {} if remembered is None else remembered
         self._still_true: set[Key] = set()
+        self.fresh: dict[Key, tuple[str, Asked]] = {}  # what was not remembered before
         self.claims = claims
         self.runner = runner
         self.raw_html = raw_html  # are the notes trusted with any HTML?
@@ -162,7 +163,7 @@ class Site:
         if not known:
             of_the_page = dict(self.asked)
             self.asked.clear()
-            known = self._remembered[key] = make(), dict(self.asked)
+            known = self._remembered[key] = self.fresh[key] = make(), dict(self.asked)
             self.asked.update(of_the_page)
         self._still_true.add(key)
         self.asked.update(known[1])
