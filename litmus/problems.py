@@ -28,12 +28,18 @@ class Problem(Exception):  # noqa: N818  # most are collected, few are raised
         return f"{place}: {self.what}" + (f" {self.remedy}" if self.remedy else "")
 
 
+class Names(dict[str, str]):
+    """Names with what they are compared by, for who asks `nearest` often."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__((name, name.casefold()) for name in names)
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return "Did you mean 'a' or 'b'?" for the names closest to one that is not there, or ""."""
-    found = process.extract(
-        name, list(names), scorer=fuzz.ratio, processor=str.casefold, limit=3, score_cutoff=60
-    )
-    close = dict.fromkeys(repr(other) for other, _, _ in found)
+    folded = names if isinstance(names, Names) else Names(names)
+    found = process.extract(name.casefold(), folded, scorer=fuzz.ratio, limit=3, score_cutoff=60)
+    close = dict.fromkeys(repr(other) for _, _, other in found)
     return f"Did you mean {' or '.join(close)}?" if close else ""
 
 

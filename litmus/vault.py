@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from litmus.markdown import macros, parser
 from litmus.markdown.headings import folded
 from litmus.notes import Note, read_note
-from litmus.problems import Problem, nearest
+from litmus.problems import Names, Problem, nearest
 from litmus.shares import shared
 from litmus.swap import stamp
 
@@ -158,13 +158,15 @@ class Vault:
         return hash((tuple(sorted(aliases)), tuple(sorted(self.files))))
 
     @cached_property
-    def names(self) -> list[str]:
+    def names(self) -> Names:
         """Return every name that a link may use, for suggestions."""
-        return [
-            *(note.name for note in self.notes.values()),
-            *(alias for note in self.notes.values() for alias in note.aliases),
-            *(posixpath.basename(file) for file in self.files),
-        ]
+        return Names(
+            [
+                *(note.name for note in self.notes.values()),
+                *(alias for note in self.notes.values() for alias in note.aliases),
+                *(posixpath.basename(file) for file in sorted(self.files)),
+            ]
+        )
 
     def missing(self, target: str) -> str:
         """Return the remedy for a link to something that is not there."""
