@@ -98,6 +98,9 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)))
         config.extra_css.append(stylesheets.KATEX_STYLE)
         config.theme.static_templates -= {"sitemap.xml"}  # it would list the labs alone
+        if not config.site_url and "features" in config.theme:  # it asks a sitemap for all addresses
+            kept = [name for name in config.theme["features"] if name != "navigation.instant"]
+            config.theme["features"] = kept
         self.has_own_menu = config.nav is not None
         if not self.has_own_menu:  # MkDocs would put every note into it, on every page
             config.nav = self.build.pages.menu()
