@@ -107,6 +107,7 @@ class Build:
         `elsewhere` are the files of the vault that somebody else publishes.
         """
         made, was = self.made, self.was
+        self.site.labs = set(elsewhere)
         linked = backlinks(self.vault, self.project.claims, made.links)
         pages = shared(
             "Pages",
@@ -127,7 +128,7 @@ class Build:
             made.files[path] = _digest(f"{page.title}\0{page.html}".encode())
             if was.files.get(path) != made.files[path]:
                 self.write(path, self._dressed(page))
-        for path, content in self._files(rendered, set(elsewhere)):
+        for path, content in self._files(rendered, self.site.labs):
             made.files[path] = stamp(content) if isinstance(content, Path) else _digest(content)
             if was.files.get(path) != made.files[path]:
                 self.write(path, content)

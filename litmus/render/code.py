@@ -141,6 +141,8 @@ def _run(at: At) -> str:
         run = at.site.runner.run(file)
     except RunError as error:
         remedy = f"Run `python {file}` by hand, in an empty folder."
+        if not at.site.runner.may_run:
+            remedy = "Its source is a page of the site."
         at.report(f"{file} does not run: {error}.", remedy, line=1)
         return _as_written(at)
     at.scope.rendered.quoted.append(file)

@@ -37,7 +37,7 @@ def wikilink(at: At) -> str:
     path, fragment = target(at)
     if path is None:
         return unresolved(shown)
-    url = relative_url(address(path), at.scope.page, fragment)
+    url = relative_url(at.site.address(path), at.scope.page, fragment)
     return f'<a href="{html.escape(url)}"{card(at, path)}>{shown}</a>'
 
 
@@ -173,7 +173,7 @@ def rewritten(at: At, url: str) -> str | None:
     if at.site.vault.is_withheld(found):
         return None  # which was reported of the file
     fragment = _fragment(at, found, unquote(split.fragment))
-    return relative_url(address(found), at.scope.page, fragment)
+    return relative_url(at.site.address(found), at.scope.page, fragment)
 
 
 def alt_and_size(label: str) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from litmus.addresses import address, relative_url
+from litmus.addresses import relative_url
 from litmus.markdown import Token
 from litmus.notes import Note
 from litmus.render.links import show_medium
@@ -127,7 +127,7 @@ def _card(at: At, card: dict[str, Any], name: str) -> str:
         case {"type": "file", "file": str(path)}:
             there = path in at.site.vault.notes or at.site.vault.publishes(path)
             name = html.escape(posixpath.basename(path).removesuffix(".md"))
-            url = html.escape(relative_url(address(path), at.scope.page))
+            url = html.escape(relative_url(at.site.address(path), at.scope.page))
             return f'<a href="{url}">{name}</a>' if there else name
         case {"type": "link", "url": str(url)} if url.startswith(("https://", "http://")):
             return f'<a href="{html.escape(url)}">{html.escape(url)}</a>'

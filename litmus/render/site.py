@@ -60,6 +60,7 @@ class Site:
         self.claims = claims
         self.runner = runner
         self.raw_html = raw_html  # are the notes trusted with any HTML?
+        self.labs: set[str] = set()  # files that somebody else makes pages of
         self.asked: Asked = {}  # since the page that is being rendered was begun
         standing = cache(lambda path: claims.standing(claim_at[path].name))
         claim_at = {claim.note.path: claim for claim in claims.values()}
@@ -75,6 +76,11 @@ class Site:
         self._markdown = parser(strict_line_breaks=vault.strict_line_breaks, renderer=_Renderer)
         for name, rule in RULES.items():  # in place of those that the parser's plugins brought
             self._markdown.add_render_rule(name, _adapted(rule))
+
+    def address(self, path: str) -> str:
+        """Return where a file of the vault stands: notes and labs are pages, the others files."""
+        is_page = path in self.labs or path.lower().endswith(".md")
+        return address(path) if is_page else path
 
     def mark(self, question: Question) -> Hashable:
         """Return the mark of the answer that a page would be given now; compare `asked`."""

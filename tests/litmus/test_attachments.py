@@ -1,13 +1,18 @@
-"""Files that come with notes: what a browser would run on our host is not published."""
+"""Code that comes with notes: what a browser would run is not published, the rest never run."""
+
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from mkdocs.__main__ import cli
 
+from litmus import stylesheets
 from litmus.attachments import runs
 from litmus.cli import main
 from litmus.project import Project
 from tests.litmus.conftest import write_files
 
+THEME = Path(stylesheets.__file__).parent / "theme"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"%s</svg>'
 HTML = "http://www.w3.org/1999/xhtml"
 RUN = {
@@ -106,3 +111,45 @@ def test_control_our_own_files_are_published(tmp_path):
     assert Project.read(tmp_path, tmp_path / "docs").vault.withheld == set()
     theirs = Project.read(tmp_path, tmp_path / "docs", is_ours=False).vault.withheld
     assert theirs == {"evil.svg", "page.html", "app.js"}
+
+
+OUR_SETTINGS = f"""
+site_name: Test
+theme: {{name: material, font: false, custom_dir: {THEME}}}
+plugins: {{litmus: {{}}, mkdocs-jupyter: {{include: [labs/*.py], execute: true, ignore: ["*.md"]}}}}
+markdown_extensions: [toc]
+"""
+
+
+def with_code(root):
+    """A vault with code in it, which leaves a mark beside the vault where it is run."""
+    mark = f"from pathlib import Path\n\nPath(r'{root}/the-lab-ran').touch()\n"
+    notes = "# Home\n\n```run\nsnippets/s.py\n```\n\n[[labs/lab.py]] [x](labs/lab.py)\n"
+    write_files(root, {"docs/index.md": notes, "docs/labs/lab.py": f"# %%\n{mark}"})
+    write_files(root, {"snippets/s.py": "print('it ' + 'ran')\n"})
+    write_files(root, {"docs/conftest.py": mark, "docs/mkdocs.yml": "hooks: [conftest.py]\n"})
+    return root / "docs", root / "the-lab-ran"
+
+
+def test_code_of_a_vault_that_is_not_ours_never_runs(tmp_path, caplog):
+    vault, mark = with_code(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    result = CliRunner().invoke(main, ["site", str(vault), "--out", str(tmp_path / "out/site")])
+    assert result.exit_code == 0
+    page = (tmp_path / "out/site/index.html").read_text(encoding="utf-8")
+    assert not mark.exists()
+    assert [path for path in sorted(tmp_path.rglob("*")) if "out" not in path.parts] == before
+    assert "it ran" not in page
+    assert page.count('<a href="labs/lab.py">') == 2  # there is no page of it
+    assert "by hand" not in caplog.text
+
+
+def test_control_our_own_code_does(tmp_path):
+    _, mark = with_code(tmp_path)
+    write_files(tmp_path, {"mkdocs.yml": OUR_SETTINGS})
+    result = CliRunner().invoke(cli, ["build", "-f", str(tmp_path / "mkdocs.yml")])
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "site/index.html").read_text(encoding="utf-8")
+    assert mark.exists()
+    assert "it ran" in page
+    assert page.count('<a href="labs/lab/">') == 2
