@@ -31,6 +31,7 @@ from mkdocs.structure.toc import get_toc
 from litmus import labs, search, stylesheets, swap, tex
 from litmus.addresses import address, sitemap, tag_anchor
 from litmus.build import Build, Made, Write
+from litmus.indentation import WithoutIndentation
 from litmus.pages import Page, nested
 from litmus.problems import Problem, in_order
 from litmus.project import Project
@@ -156,6 +157,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         """Write what comes from the vault: the labs are known now."""
         self.env = env
         env.globals["kept"] = KeptBlocks()
+        env.add_extension(WithoutIndentation)
         self.made = self.build.run(self.labs)
         self._stop_for(self.made.problems)
         return env
