@@ -31,6 +31,7 @@ from mkdocs.structure.toc import get_toc
 from litmus import labs, search, stylesheets, swap, tex
 from litmus.addresses import address, sitemap, tag_anchor
 from litmus.build import Build, Made, Write
+from litmus.indentation import WithoutIndentation
 from litmus.pages import Page, nested
 from litmus.problems import Problem, in_order
 from litmus.project import Project
@@ -98,7 +99,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)))
         config.extra_css.append(stylesheets.KATEX_STYLE)
         config.theme.static_templates -= {"sitemap.xml"}  # it would list the labs alone
-        if not config.site_url and "features" in config.theme:  # it asks a sitemap for all addresses
+        if not config.site_url and "features" in config.theme:  # it asks for a sitemap
             kept = [name for name in config.theme["features"] if name != "navigation.instant"]
             config.theme["features"] = kept
         self.has_own_menu = config.nav is not None
@@ -162,6 +163,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         """Write what comes from the vault: the labs are known now."""
         self.env = env
         env.globals["kept"] = KeptBlocks()
+        env.add_extension(WithoutIndentation)
         self.made = self.build.run(self.labs)
         self._stop_for(self.made.problems)
         return env

@@ -4,6 +4,7 @@ from importlib.resources import as_file
 from importlib.util import find_spec
 from pathlib import Path
 
+from litmus import compact_tex
 from litmus.tex import THEME
 
 KATEX = "assets/katex"
@@ -20,10 +21,10 @@ def files(kept: Path) -> dict[str, bytes]:
     The text font is cut down to the letters that notes are made of, half its weight, and is kept in
     a folder, since that takes half a second.
     """
-    style = THEME.joinpath("css/katex.min.css").read_bytes()
+    style = compact_tex.stylesheet(THEME.joinpath("css/katex.min.css").read_text("utf-8"))
     fonts = THEME.joinpath("fonts/katex").iterdir()
     return {
-        KATEX_STYLE: style.replace(b"url(../fonts/katex/", b"url(fonts/"),
+        KATEX_STYLE: style.replace("url(../fonts/katex/", "url(fonts/").encode(),
         **{f"{KATEX}/fonts/{font.name}": font.read_bytes() for font in fonts},
         FONT: _text_font(kept / "Geist.woff2"),
     }

@@ -15,6 +15,7 @@ from typing import Any
 
 from py_mini_racer import JSOOMException, JSTimeoutException, MiniRacer
 
+from litmus.compact_tex import compact
 from litmus.mathjax import COMMANDS, rewritten
 
 THEME = files("shadcn")  # a theme whose wheel carries all of KaTeX: script, style and fonts
@@ -23,7 +24,6 @@ PLACEHOLDER = re.compile(
     r'(?: data-macros="(?P<macros>[^"]*)")?>(?P<tex>[^<]*)</span>'
 )
 ANNOTATION = re.compile(r'(<annotation encoding="application/x-tex">).*?(</annotation>)', re.DOTALL)
-NAMESPACES = re.compile(r' xmlns="http://www\.w3\.org/[^"]*"')  # HTML knows them without
 AT_ONCE = 100  # formulas in one call of V8: a call costs as much as a short formula
 KEPT = 10_000  # formulas, of about 2 KB each, that are remembered
 LONGEST = 20_000  # letters of a formula; the longest that people write have about 2,000
@@ -128,7 +128,7 @@ def _read(formula: re.Match[str], result: dict[str, Any]) -> str | TexError:
     if "error" in result:
         source = html.unescape(formula["set"] or formula["tex"])
         return TexError(result["error"], source.count("\n", 0, int(result.get("position") or 0)))
-    shown = NAMESPACES.sub("", result["html"])
+    shown = compact(result["html"])
     return ANNOTATION.sub(lambda found: found[1] + formula["tex"] + found[2], shown, count=1)
 
 
