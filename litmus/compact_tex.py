@@ -235,7 +235,7 @@ def _stack(node: Element, classes: list[str]) -> str:
         kind, node = named[0], only
     rows = list(node)
     cell = rows[0][0]
-    above, below = STACKS[kind]
+    above, below = tuple(STACKS[kind])
     inner = _cell(cell)
     if len(rows) == 1:
         return _span("b", [above], [], inner)

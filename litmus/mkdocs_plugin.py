@@ -106,8 +106,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         if not self.has_own_menu:  # MkDocs would put every note into it, on every page
             config.nav = self.build.pages.menu()
         if "mkdocs-jupyter" in config.plugins:
-            kept = self.project.kept / "labs" / labs.environment(self.project.root)
-            config.plugins["mkdocs-jupyter"].config["cache_dir"] = str(kept)
+            cache = self.project.kept / "labs" / labs.environment(self.project.root)
+            config.plugins["mkdocs-jupyter"].config["cache_dir"] = str(cache)
         return config
 
     @event_priority(-50)  # after mkdocs-jupyter, which would take the download of a lab for a lab
