@@ -95,6 +95,9 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]  # no
         self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)))
         config.extra_css.append(stylesheets.KATEX_STYLE)
         config.theme.static_templates -= {"sitemap.xml"}  # it would list the labs alone
+        if not config.site_url:  # it asks for the sitemap, which needs to know where the site is
+            features = config.theme["features"]
+            config.theme["features"] = [f for f in features if f != "navigation.instant"]
         self.has_own_menu = config.nav is not None
         if not self.has_own_menu:  # MkDocs would put every note into it, on every page
             config.nav = self.build.pages.menu()
