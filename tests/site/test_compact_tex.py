@@ -199,7 +199,7 @@ def drawn(browser, tmp_path_factory):
             (folder / "index.html").write_text(HEAD + some, "utf-8")
             with served(folder) as url:
                 page.goto(url, wait_until="networkidle")
-            page.evaluate("Promise.all([...document.fonts].map(font => font.load()))")
+                page.evaluate("Promise.all([...document.fonts].map(font => font.load()))")
             whole = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
             boxes = page.evaluate(
                 "[...document.querySelectorAll('div')].map(d => d.getBoundingClientRect())"
