@@ -148,9 +148,17 @@ def stylesheet(css: str) -> str:
     return "\n".join([css, *sizes, OURS.strip(), *frequent, ""])
 
 
+class UnfamiliarError(Exception):
+    """KaTeX has built something otherwise than we know it."""
+
+
 def compact(formula: str) -> str:
     """Return a formula as KaTeX writes it, its HTML, in few characters that show the same."""
-    return _element(ElementTree.fromstring(NAMESPACE.sub("", formula)))
+    plain = NAMESPACE.sub("", formula)
+    try:
+        return _element(ElementTree.fromstring(plain))
+    except (ElementTree.ParseError, UnfamiliarError):
+        return plain
 
 
 @cache
@@ -223,16 +231,20 @@ def _base(node: Element, classes: list[str]) -> str:
 
 def _stack(node: Element, classes: list[str]) -> str:
     """Return a vertical list, or what only holds one; nothing where it is built otherwise."""
-    kept = _kept(classes)
-    kind = ""
-    if "vlist-t" not in classes:
-        named = [name for name in kept if name in STACKS]
-        only = node[0] if len(node) == 1 and not node.text else None
-        if only is None or len(named) != 1 or "vlist-t" not in (only.get("class") or "").split():
-            return ""
-        if len(kept) > 1 or node.get("style"):
-            return ""
-        kind, node = named[0], only
+    if "vlist-t" in classes:
+        return _bare_stack(node, "")
+    kinds = [name for name in classes if name in STACKS]
+    only = node[0] if len(node) == 1 and not node.text else None
+    if only is None or len(kinds) != 1 or "vlist-t" not in (only.get("class") or "").split():
+        return ""
+    stack = _bare_stack(only, kinds[0])
+    kept, said = [name for name in _kept(classes) if name != kinds[0]], _declarations(node)
+    return _span("b", kept, said, stack) if kept or said else stack
+
+
+def _bare_stack(node: Element, kind: str) -> str:
+    if not _is_familiar(node):
+        raise UnfamiliarError
     rows = list(node)
     cell = rows[0][0]
     above, below = tuple(STACKS[kind])
@@ -241,6 +253,14 @@ def _stack(node: Element, classes: list[str]) -> str:
         return _span("b", [above], [], inner)
     depth = [one.replace("height:", "--D:") for one in _declarations(rows[1][0])]
     return _span("b", [below], depth, _tag("b", {"class": "r"}, inner))
+
+
+def _is_familiar(stack: Element) -> bool:
+    """Return whether a stack is built as all were that KaTeX has made so far."""
+    shape = [[cell.get("class") for cell in row] for row in stack]
+    if shape not in ([["vlist"]], [["vlist", "vlist-s"], ["vlist"]]):
+        return False
+    return all(len(row) and row[0].get("class") == "pstrut" for row in stack[0][0])
 
 
 def _cell(cell: Element) -> str:
@@ -341,4 +361,4 @@ def _mathml(node: Element) -> str:
     inner = escape(text, quote=False) + "".join(map(_mathml, node))
     if node.tag == "mstyle" and len(node) == 1 and {*said} <= {"scriptlevel", "displaystyle"}:
         return inner
-    return _tag(node.tag, said, inner, quoted=node.tag == "annotation")
+    return _tag(node.tag, said, inner, quoted=True)
