@@ -11,7 +11,7 @@ from litmus.markdown import macros
 from litmus.tex import TexError, placeholder, set_all, typeset
 from tests.litmus.wellformed import dead_fragments, misplaced, repeated_ids
 
-BLACKBOARD = '<mi mathvariant=double-struck>R</mi>'
+BLACKBOARD = '<mi mathvariant="double-struck">R</mi>'
 
 
 def seen(html):
