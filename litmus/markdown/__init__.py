@@ -28,6 +28,7 @@ from litmus.markdown import (
     maths,
     paragraphs,
     places,
+    tables,
     tags,
     tasks,
     templates,
@@ -53,6 +54,7 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
     for construct in [
         depth,
         paragraphs,
+        tables,
         footnotes,
         comments,
         maths,
