@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 from html import escape
-from urllib.parse import quote, urljoin
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 PAGES = {".md", ".py", ".ipynb"}  # files that become a page of their own: notes and labs
 
@@ -16,6 +16,14 @@ RUNNING = re.compile(r"(?:javascript|vbscript|livescript|data|blob|filesystem):"
 def runs_code(url: str) -> bool:
     """Could a browser that follows a link run what stands in it?"""
     return bool(RUNNING.match(PASSED_OVER.sub("", url)))
+
+
+def address_parts(url: str) -> SplitResult:
+    """Return the parts of an address; of what cannot be one, a path alone."""
+    try:
+        return urlsplit(url)
+    except ValueError:  # https://[x]
+        return SplitResult("", "", url, "", "")
 
 
 def address(path: str) -> str:

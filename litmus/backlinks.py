@@ -4,8 +4,9 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
+from litmus.addresses import address_parts
 from litmus.claims import Claims
 from litmus.markdown import Token
 from litmus.notes import Note, walk
@@ -83,7 +84,7 @@ def _links(note: Note) -> Iterator[Link]:
                 if token.type in {"wikilink", "embed"}:
                     yield Link(token.meta["target"], token.type == "embed", block, tuple(part))
                 elif token.type == "link_open":
-                    url = urlsplit(str(token.attrGet("href") or ""))
+                    url = address_parts(str(token.attrGet("href") or ""))
                     if url.path and not url.scheme and not url.netloc:
                         yield Link(unquote(url.path), False, block, tuple(part))
 

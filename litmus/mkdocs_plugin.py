@@ -28,7 +28,7 @@ from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page as ThemedPage
 from mkdocs.structure.toc import get_toc
 
-from litmus import labs, search, stylesheets, swap, tex
+from litmus import collisions, labs, search, stylesheets, swap, tex
 from litmus.addresses import address, sitemap, tag_anchor
 from litmus.build import Build, Made, Write
 from litmus.indentation import WithoutIndentation
@@ -97,6 +97,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.runner.may_run = self.project.is_ours
         self._stop_for(self.project.problems)  # before what follows from them is reported, too
         self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)))
+        if not self.project.is_ours:  # nothing in it is MkDocs', which follows links for ever
+            config.docs_dir = config.site_dir
         config.extra_css.append(stylesheets.KATEX_STYLE)
         config.theme.static_templates -= {"sitemap.xml"}  # it would list the labs alone
         if not config.site_url and "features" in config.theme:  # it asks for a sitemap
@@ -115,12 +117,15 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         """Leave to MkDocs what is not the vault's, the labs, and what its menu shows."""
         vault, in_menu = self.build.vault, set(_leaves(config.nav))
         self.labs = {file.src_uri for file in files.documentation_pages()} & vault.files
+        self.taken = {file.src_uri for file in files if file.src_dir != config.docs_dir}
+        self._withhold(self.project, self.build)
         for file in list(files):
             is_page = file.src_uri.lower().endswith(".md") and file.src_uri not in in_menu
-            if is_page or file.src_uri in {"sitemap.xml", *(vault.files - self.labs)}:
+            is_ours = file.src_uri in vault.files - self.labs - self.taken
+            if is_page or is_ours or file.src_uri == "sitemap.xml":
                 files.remove(file)
-        for page in self.build.pages.titles():
-            for source in {f"{page}index.md", f"{page.removesuffix('/')}.md"} & in_menu:
+        for source in sorted(in_menu):
+            if address(source) in self.build.titles() and not files.get_file_from_path(source):
                 files.append(File.generated(config, source, content=" "))
         for path, style in stylesheets.files(self.project.kept / "fonts").items():
             files.append(File.generated(config, path, content=style))
@@ -128,6 +133,13 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             name, source = address(lab) + posixpath.basename(lab), str(self.project.docs / lab)
             files.append(File.generated(config, name, abs_src_path=source))
         return files
+
+    def _withhold(self, project: Project, build: Build) -> None:
+        """Leave out what would take the place of a part of the site."""
+        files = project.vault.files - project.vault.withheld - self.labs
+        for problem in collisions.of_files(files, build.titles(), self.taken):
+            project.vault.withheld.add(problem.file)
+            project.problems.append(problem)
 
     @event_priority(-100)  # when every other plugin has seen the menu
     def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> Navigation:
@@ -192,7 +204,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             log.info(f"Port {port} is taken, using {free}.")
             server.url = server.url.replace(f":{port}/", f":{free}/")
             server.server_address = (str(host), free)
-        watched = [*server._watched_paths, *map(str, self.project.made_of)]
+        watched = {*server._watched_paths, *map(str, [self.project.docs, *self.project.made_of])}
+        watched.discard(config.site_dir)
         server._watched_paths.clear()
         server.observer = Observer()  # MkDocs' own looks at every file twice a second
         for path in watched:
@@ -220,6 +233,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         build = self._build_of(project, staged.__setitem__, self.made)
         if self._titles_in_menu(build) != self.menu:
             return False
+        self._withhold(project, build)
         made = build.run(self.labs)
         self._stop_for(made.problems)
         outdated = self.made.outputs - made.outputs

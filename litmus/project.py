@@ -56,10 +56,11 @@ class Project:
             vault.withheld = {problem.file for problem in left_out}
             problems += left_out
         claims = Claims.read(vault)
+        references = {}
         try:
-            references = read_bibliography(docs / "references.bib", "references.bib")
+            if "references.bib" in vault.files:
+                references = read_bibliography(docs / "references.bib", "references.bib")
         except Problem as problem:
-            references = {}
             problems.append(problem)
         outcomes = read_ledger(root)
         problems += [*claims.problems, *claims.attach(outcomes, root)]

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
+from litmus import collisions
 from litmus.markdown import macros, parser
 from litmus.markdown.headings import folded
 from litmus.notes import Note, read_note
@@ -56,11 +57,12 @@ class Vault:
         for file in sorted(folder.rglob("*")):
             path = file.relative_to(folder).as_posix()
             hidden = any(part.startswith(".") for part in path.split("/"))
-            if hidden or not file.is_file() or path.startswith(f"{templates}/"):
+            if hidden or path.startswith(f"{templates}/"):
                 continue
-            if file.is_symlink() and not file.resolve().is_relative_to(folder.resolve()):
-                what = "the file is a link to outside the vault, and is left out."
-                problems.append(Problem(path, None, what, "Put the file itself into the vault."))
+            if problem := _not_to_be_read(file, path, folder):
+                problems.append(problem)
+            elif not file.is_file():
+                continue
             elif file.suffix.lower() == ".md":
                 pages.append((path, file))
             else:
@@ -77,6 +79,7 @@ class Vault:
 
         found = shared("Notes", pages, read, alone=bool(known))
         notes = [note for note in found if note.properties.get("publish") is not False]
+        problems += collisions.of_notes(note.path for note in notes)
         vault = cls(notes, files, strict)
         vault.folder = folder
         return vault, [*problems, *(problem for note in notes for problem in note.problems)]
@@ -85,9 +88,9 @@ class Vault:
         """Return the text of a file that is no note, "" where there is none to read."""
         if path not in self.files or not self.folder:
             return ""
-        file = (self.folder / path).resolve()
-        if not file.is_relative_to(self.folder.resolve()):
-            return ""  # a link that leads out of the vault
+        file = self.folder / path
+        if leads_out(file, self.folder):
+            return ""
         return file.read_text(encoding="utf-8", errors="replace")
 
     @cached_property
@@ -173,10 +176,39 @@ class Vault:
         return nearest(target, self.names) or "Write the note, or link to one that exists."
 
 
+def _not_to_be_read(file: Path, path: str, folder: Path) -> Problem | None:
+    """Return why a file or a folder is left out, None if it is not."""
+    if not file.is_symlink() and not file.is_file():
+        return None
+    if "\udc80" <= max(path) <= "\udcff":
+        shown = path.encode(errors="replace").decode()
+        return Problem(shown, None, "the name is not UTF-8; the file is left out.", "Rename it.")
+    if not file.is_symlink():
+        return None
+    if file.is_dir():
+        what = "the folder is a link, and is left out."
+        return Problem(path, None, what, "Put the folder itself into the vault.")
+    if not leads_out(file, folder):
+        return None
+    what = "the file is a link to outside the vault, or to nothing, and is left out."
+    return Problem(path, None, what, "Put the file itself into the vault.")
+
+
+def leads_out(file: Path, folder: Path) -> bool:
+    """Is a file somewhere else than in a folder, by a link, or nowhere?"""
+    try:
+        return not file.resolve(strict=True).is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a link to itself
+        return True
+
+
 def _setting(folder: Path, file: str, name: str) -> object:
     """Return one of Obsidian's own settings for the vault, None if it has not been made."""
+    path = folder / f".obsidian/{file}.json"
+    if leads_out(path, folder):
+        return None
     try:
-        settings = json.loads((folder / f".obsidian/{file}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
     return settings.get(name) if isinstance(settings, dict) else None

@@ -6,9 +6,9 @@ import html
 import posixpath
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
-from litmus.addresses import address, relative_url, tag_anchor
+from litmus.addresses import address, address_parts, relative_url, tag_anchor
 from litmus.bibliography import Reference, described
 from litmus.markdown.citations import Cited
 from litmus.markdown.headings import plain_text, shown_name
@@ -67,7 +67,7 @@ def image(at: At) -> str:
     url = rewritten(at, source)
     if url is None:
         return unresolved(html.escape(alt or unquote(source)))
-    there = urlsplit(url)
+    there = address_parts(url)
     is_page = not there.netloc and not medium(there.path) and there.scheme != "data"
     if is_page or there.hostname in FRAMED:
         return f'<a class="embed" href="{html.escape(url)}">{html.escape(alt or source)}</a>'
@@ -162,7 +162,7 @@ def _fragment(at: At, path: str, part: str) -> str:
 
 def rewritten(at: At, url: str) -> str | None:
     """Return a Markdown link's address on the site, None where nothing is to be found."""
-    split = urlsplit(url)
+    split = address_parts(url)
     if split.scheme or split.netloc or not url:
         return url
     path = unquote(split.path)
@@ -187,7 +187,7 @@ def show_medium(url: str, alt: str, size: str, part: str = "", title: str = "") 
 
     The part is a page of a PDF or a moment of a film: "page=3", "t=20", "height=400".
     """
-    kind, away = medium(urlsplit(url).path), bool(urlsplit(url).netloc)
+    kind, away = medium(address_parts(url).path), bool(address_parts(url).netloc)
     url, alt = html.escape(f"{url}#{part}" if part else url), html.escape(alt)
     width, _, height = size.partition("x")
     sizes = [("width", width), ("height", height or dict(parse_qsl(part)).get("height", ""))]

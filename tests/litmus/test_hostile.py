@@ -282,6 +282,7 @@ HARMLESS = {
     "an <b>open tag\n\nends with its paragraph": "ends with its paragraph</p>",
     "<%* tp.file.title %>": "&lt;%* tp.file.title %&gt;",
     "a <!-- said to nobody --> b": "<p>a  b</p>",
+    "<a href='https://[x'>z</a> <a href='//[x]'>y</a>": "<a>z</a> <a>y</a>",
     "<a href='zotero://select/1'>z</a>": '<a href="zotero://select/1">z</a>',
 }
 
