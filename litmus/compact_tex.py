@@ -47,6 +47,7 @@ AROUND = {".2778em": "x", ".2222em": "y"}  # a sign that has this space on both 
 AFTER = {".1667em": "z", ".2778em": "X", ".2222em": "Y"}  # a sign that has it on the right
 PROPS = {"height:3em": "v", "height:2.7em": "w"}
 OURS = """
+.katex math{border:0;clip:rect(1px,1px,1px,1px);height:1px;overflow:hidden;padding:0;position:absolute;width:1px}
 .katex b{font-weight:inherit}
 .katex i{font-family:KaTeX_Math;font-style:italic}
 .katex .b{display:inline-block;position:relative;white-space:nowrap;width:min-content}
@@ -161,11 +162,17 @@ class UnfamiliarError(Exception):
     """KaTeX has built something otherwise than we know it."""
 
 
-def compact(formula: str) -> str:
-    """Return a formula as KaTeX writes it, its HTML, in few characters that show the same."""
+def compact(formula: str, tex: str = "") -> str:
+    """Return a formula as KaTeX writes it, its HTML, in few characters that show the same.
+
+    The TeX that it was written as stands in `data-tex`; in KaTeX's annotation stands what was set.
+    """
     plain = NAMESPACE.sub("", formula)
     try:
-        return _element(ElementTree.fromstring(plain))
+        tree = ElementTree.fromstring(plain)
+        for math in tree.iter("math"):
+            math.set("data-tex", tex)
+        return _element(tree)
     except (ElementTree.ParseError, UnfamiliarError):
         return plain
 
@@ -186,7 +193,6 @@ def _element(node: Element, keep: str = "") -> str:
         inner = "".join(map(_element, node))
         return _tag(node.tag, dict(node.attrib), escape(node.text or "", quote=False) + inner)
     if classes == ["katex-mathml"] and len(node) == 1:
-        node[0].set("class", "katex-mathml")
         return _mathml(node[0])
     if any(name.startswith("katex") for name in classes):  # others look for these names
         return _tag("span", dict(node.attrib), _row(node), quoted=True)
@@ -380,7 +386,9 @@ def _tag(name: str, attributes: dict[str, str], inner: str, quoted: bool = False
 
 def _mathml(node: Element) -> str:
     """Return MathML without what is about its looks alone."""
-    text = node.text or ""
+    text, parts = node.text or "", list(node)
+    if node.tag == "math" and parts[0].tag == "semantics":  # which only ties an annotation to it
+        parts = list(parts[0][0]) if parts[0][0].tag == "mrow" else [parts[0][0]]
     said = {
         key: value
         for key, value in node.attrib.items()
@@ -389,7 +397,7 @@ def _mathml(node: Element) -> str:
         and not (key == "separator" and text in SEPARATORS)
         and not (value == "normal" and node.tag == "mi" and not SLANTED.search(text))
     }
-    inner = escape(text, quote=False) + "".join(map(_mathml, node))
+    inner = escape(text, quote=False) + "".join(map(_mathml, parts))
     if node.tag == "mstyle" and len(node) == 1 and {*said} <= {"scriptlevel", "displaystyle"}:
         return inner
     return _tag(node.tag, said, inner, quoted=True)

@@ -23,7 +23,6 @@ PLACEHOLDER = re.compile(
     r'<span class="tex(?P<display> display)?"(?: data-set="(?P<set>[^"]*)")?'
     r'(?: data-macros="(?P<macros>[^"]*)")?>(?P<tex>[^<]*)</span>'
 )
-ANNOTATION = re.compile(r'(<annotation encoding="application/x-tex">).*?(</annotation>)', re.DOTALL)
 AT_ONCE = 100  # formulas in one call of V8: a call costs as much as a short formula
 KEPT = 10_000  # formulas, of about 2 KB each, that are remembered
 LONGEST = 20_000  # letters of a formula; the longest that people write have about 2,000
@@ -128,8 +127,7 @@ def _read(formula: re.Match[str], result: dict[str, Any]) -> str | TexError:
     if "error" in result:
         source = html.unescape(formula["set"] or formula["tex"])
         return TexError(result["error"], source.count("\n", 0, int(result.get("position") or 0)))
-    shown = compact(result["html"])
-    return ANNOTATION.sub(lambda found: found[1] + formula["tex"] + found[2], shown, count=1)
+    return compact(result["html"], html.unescape(formula["tex"]))
 
 
 @cache

@@ -342,9 +342,9 @@ def _squeezed(tex: str) -> str:
 
 def _formula(tag: Tag) -> tuple[bool, str]:
     """Return whether a formula is displayed, and its TeX."""
-    written = tag.select_one("annotation") or tag
+    math = tag.select_one("math[data-tex]")
     displayed = "display" in tag.get("class", []) or bool(tag.find_parent(class_="katex-display"))
-    return displayed, html.unescape(written.get_text()).strip()
+    return displayed, math["data-tex"].strip() if math else html.unescape(tag.get_text()).strip()
 
 
 def _names(tag: Tag) -> set[str]:

@@ -17,7 +17,7 @@ BLACKBOARD = '<mi mathvariant="double-struck">R</mi>'
 def seen(html):
     """What a reader sees of a page, and not what KaTeX adds for machines."""
     page = BeautifulSoup(typeset(html), "html.parser")
-    for hidden in page.select(".katex-mathml, [hidden]"):
+    for hidden in page.select(".katex math, [hidden]"):
         hidden.extract()
     return page.get_text()
 
@@ -228,7 +228,7 @@ def test_the_source_of_a_formula_is_the_one_that_was_written(project):
     html, _ = project({"docs/n.md": "$$\\begin{eqnarray}a&<&b\\label{x}\\end{eqnarray}$$"}).render(
         "n.md"
     )
-    source = BeautifulSoup(typeset(html), "html.parser").annotation.text
+    source = BeautifulSoup(typeset(html), "html.parser").math["data-tex"]
     assert source == "\\begin{eqnarray}a&<&b\\label{x}\\end{eqnarray}"
 
 

@@ -153,7 +153,7 @@ PLACES = """() => [...document.querySelectorAll("p")].map(p => {
   const texts = document.createTreeWalker(p, NodeFilter.SHOW_TEXT), from = p.getBoundingClientRect()
   const found = [from.height]
   for (let text; text = texts.nextNode();) {
-    if (text.parentElement.closest(".katex-mathml") || text.data == "\u200b") continue
+    if (text.parentElement.closest(".katex math") || text.data == "\u200b") continue
     const range = document.createRange()
     range.selectNodeContents(text)
     const {left, top, width, height} = range.getBoundingClientRect()
