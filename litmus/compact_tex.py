@@ -195,7 +195,7 @@ def _element(node: Element, keep: str = "") -> str:
     if classes == ["katex-mathml"] and len(node) == 1:
         return _mathml(node[0])
     if any(name.startswith("katex") for name in classes):  # others look for these names
-        return _tag("span", dict(node.attrib), _row(node), quoted=True)
+        return _tag("span", dict(node.attrib), _row(node))
     if stack := _stack(node, classes):
         return f"<{keep}>{stack}</{keep}>" if keep and "vlist-t" not in classes else stack
     return _base(node, classes) or _styled_span(node, classes, keep)
