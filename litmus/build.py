@@ -6,6 +6,7 @@ from a previous one leaves the same files as one that begins from nothing.
 """
 
 import hashlib
+import html
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -151,10 +152,11 @@ class Build:
             return replace(known, sources=sources, fresh=self.site.fresh)
         asked = dict(self.site.asked)
         rendered = self.site.render(note)
+        title = f"<h1>{html.escape(note.title)}</h1>\n" if note.needs_title else ""
         page = Page(
             here,
             note.title,
-            rendered.html,
+            title + rendered.html,
             toc=tuple(rendered.toc),
             tags=tuple(note.tags),
             linked_from=shown,

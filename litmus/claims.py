@@ -69,8 +69,8 @@ class Claim:
     @property
     def title_tokens(self) -> list[Token]:
         """The heading of the first level that the note begins with, if it does."""
-        first = next(iter(self.note.headings), None)
-        return self.note.tokens[:3] if first and (first.level, first.index) == (1, 0) else []
+        title = self.note.title_heading
+        return self.note.tokens[:3] if title and title.index == 0 else []
 
     @property
     def statement(self) -> list[Token]:

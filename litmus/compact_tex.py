@@ -29,7 +29,7 @@ SAFE = re.compile(r"[^\s\"'`=<>]+(?<!/)")  # HTML lets such a value stand withou
 # then the rows are in `r`. With `c` and `C` they are centred, with `l` and `L` at the left, with `p` and `P` at the right. The rows
 # themselves are in `v` where KaTeX props each of them up by 3em, in `w` where by 2.7em, and in `u`
 # where by something else. `b` is a part of a line that is not broken, `n` the place of a delimiter
-# that is not there, `m` a space and `f` the line of a fraction.
+# that is not there, `F` a fraction between two such places, `m` a space and `f` its line.
 STACKS = {
     "": "tT",
     "mfrac": "cC",
@@ -66,6 +66,7 @@ OURS = """
 .katex .u>b:before{height:var(--p)}
 .katex :is(.v,.w,.u)>b>:is(b,i,span){display:inline-block}
 .katex .n{display:inline-block;width:.12em}
+.katex .F{margin:0 calc(.12em - 2px) 0 .12em}
 .katex .m{display:inline-block}
 .katex :is(.x,.X):after,.katex .x:before{content:"";display:inline-block;margin-right:.2778em}
 .katex :is(.y,.Y):after,.katex .y:before{content:"";display:inline-block;margin-right:.2222em}
@@ -103,9 +104,14 @@ height:.7384em height:.6679em height:.8444em height:.686em height:1.8em height:.
 --d:-.15em --h:.7335em --d:-.0391em --h:.6891em --h:.625em --h:.7778em --h:.8778em --h:.7651em
 --h:1.1901em --d:-.345em --h:.9em --h:1.0991em --h:2.4em --d:-.95em --h:.7224em --h:.8778em
 --D:.15em --D:.2861em --D:.247em --D:.2083em --D:.345em --D:.686em --D:.936em --D:.95em --D:.3013em
---D:.2501em --D:.3831em --D:.1944em --D:.2em --D:.13em
+padding-left:.833em min-width:.853em height:1.08em text-align:right width:.5em --D:.8804em --d:-.8804em
+height:1.45em top:-3.61em top:-2.41em height:1.69em top:-3.69em top:-2.25em --D:1.19em --d:-1.19em
+height:1.4911em --p:3.05em --p:3.008em --p:3.2em --p:3.15em --p:3.4534em --h:.675em --D:1.2671em
+--d:-1.2671em height:1.8283em --D:.2501em --D:.3831em --D:.1944em --D:.2em --D:.13em
 """.split()
 TAKEN = {
+    "s",
+    "F",
     "b",
     "t",
     "T",
@@ -138,19 +144,30 @@ CLASS_OF = dict(zip(dict.fromkeys(FREQUENT), NAMES, strict=False))
 
 # What MathML says of its looks alone, and what holds of these signs without being said.
 LOOKS = {"stretchy", "lspace", "rspace", "rowspacing", "columnspacing", "minsize", "maxsize"}
+SLANTED = re.compile(
+    r"[^\W\d_]|[∇∂]"
+)  # what a browser would slant, and give a reader as another sign
 FENCES, SEPARATORS = set("()[]{}⟨⟩⌈⌉⌊⌋"), set(",;")
 
 
 def stylesheet(css: str) -> str:
     """Return KaTeX's stylesheet with what `compact` needs beside it."""
-    sizes = [f".katex .s{old}-{new}{rule}" for old, new, rule in SIZING.findall(css)]
+    sizes = [f".katex .{_size(old, new)}{rule}" for old, new, rule in SIZING.findall(css)]
     frequent = [f".katex .{name}{{{said}}}" for said, name in CLASS_OF.items()]
     return "\n".join([css, *sizes, OURS.strip(), *frequent, ""])
 
 
+class UnfamiliarError(Exception):
+    """KaTeX has built something otherwise than we know it."""
+
+
 def compact(formula: str) -> str:
     """Return a formula as KaTeX writes it, its HTML, in few characters that show the same."""
-    return _element(ElementTree.fromstring(NAMESPACE.sub("", formula)))
+    plain = NAMESPACE.sub("", formula)
+    try:
+        return _element(ElementTree.fromstring(plain))
+    except (ElementTree.ParseError, UnfamiliarError):
+        return plain
 
 
 @cache
@@ -168,6 +185,9 @@ def _element(node: Element, keep: str = "") -> str:
     if node.tag != "span":
         inner = "".join(map(_element, node))
         return _tag(node.tag, dict(node.attrib), escape(node.text or "", quote=False) + inner)
+    if classes == ["katex-mathml"] and len(node) == 1:
+        node[0].set("class", "katex-mathml")
+        return _mathml(node[0])
     if any(name.startswith("katex") for name in classes):  # others look for these names
         return _tag("span", dict(node.attrib), _row(node), quoted=True)
     if stack := _stack(node, classes):
@@ -200,10 +220,15 @@ def _kept(classes: list[str]) -> list[str]:
         words = " ".join(styled)
         old, new = RESET.search(words), re.search(r"(?<!-)size(\d+)", words)
         others = [n for n in styled if not n.startswith(("reset-size", "size", "sizing", "fonts"))]
-        return [*others, f"s{old[1]}-{new[1]}"] if old and new else styled
+        return [*others, _size(old[1], new[1])] if old and new else styled
     if "delimsizing" not in styled:
         styled = [name for name in styled if not name.startswith(("size", "reset-size"))]
     return styled
+
+
+def _size(old: str, new: str) -> str:
+    """Return our class for letters of a new size among those of an old one."""
+    return "s" if (old, new) == ("6", "3") else f"s{old}-{new}"  # the first is that of every index
 
 
 def _base(node: Element, classes: list[str]) -> str:
@@ -223,16 +248,30 @@ def _base(node: Element, classes: list[str]) -> str:
 
 def _stack(node: Element, classes: list[str]) -> str:
     """Return a vertical list, or what only holds one; nothing where it is built otherwise."""
-    kept = _kept(classes)
-    kind = ""
-    if "vlist-t" not in classes:
-        named = [name for name in kept if name in STACKS]
-        only = node[0] if len(node) == 1 and not node.text else None
-        if only is None or len(named) != 1 or "vlist-t" not in (only.get("class") or "").split():
-            return ""
-        if len(kept) > 1 or node.get("style"):
-            return ""
-        kind, node = named[0], only
+    if "vlist-t" in classes:
+        return _bare_stack(node, "")
+    kinds = [name for name in classes if name in STACKS]
+    only = node[0] if len(node) == 1 and not node.text else None
+    if only is None or len(kinds) != 1 or "vlist-t" not in (only.get("class") or "").split():
+        return ""
+    stack = _bare_stack(only, kinds[0])
+    kept, said = [name for name in _kept(classes) if name != kinds[0]], _declarations(node)
+    return _span("b", kept, said, stack) if kept or said else stack
+
+
+def _is_bare_fraction(nodes: list[Element]) -> bool:
+    """Return whether this is a fraction that has no delimiters, but the places of two."""
+    classes = ["mopen nulldelimiter", "mfrac", "mclose nulldelimiter"]
+    return (
+        [node.get("class") for node in nodes] == classes
+        and not any(node.get("style") or node.text or node.tail for node in nodes)
+        and [inner.get("class") for inner in nodes[1]] == ["vlist-t vlist-t2"]
+    )
+
+
+def _bare_stack(node: Element, kind: str, others: list[str] | None = None) -> str:
+    if not _is_familiar(node):
+        raise UnfamiliarError
     rows = list(node)
     cell = rows[0][0]
     above, below = tuple(STACKS[kind])
@@ -240,7 +279,15 @@ def _stack(node: Element, classes: list[str]) -> str:
     if len(rows) == 1:
         return _span("b", [above], [], inner)
     depth = [one.replace("height:", "--D:") for one in _declarations(rows[1][0])]
-    return _span("b", [below], depth, _tag("b", {"class": "r"}, inner))
+    return _span("b", [below, *(others or [])], depth, _tag("b", {"class": "r"}, inner))
+
+
+def _is_familiar(stack: Element) -> bool:
+    """Return whether a stack is built as all were that KaTeX has made so far."""
+    shape = [[cell.get("class") for cell in row] for row in stack]
+    if shape not in ([["vlist"]], [["vlist", "vlist-s"], ["vlist"]]):
+        return False
+    return all(len(row) and row[0].get("class") == "pstrut" for row in stack[0][0])
 
 
 def _cell(cell: Element) -> str:
@@ -261,6 +308,10 @@ def _row(parent: Element, keep: str = "") -> str:
     """Return what is in an element; spaces beside a sign become a part of it."""
     out, nodes, at = escape(parent.text or "", quote=False), list(parent), 0
     while at < len(nodes):
+        if not keep and _is_bare_fraction(nodes[at : at + 3]):
+            out += _bare_stack(nodes[at + 1][0], "mfrac", ["F"])
+            at += 3
+            continue
         spaces = ["" if keep else _space(_at(nodes, at + ahead)) for ahead in range(4)]
         if spaces[0] == spaces[2] and spaces[0] in AROUND and _is_sign(nodes[at + 1]):
             out += _spaced(nodes[at + 1], AROUND[spaces[0]])
@@ -307,7 +358,7 @@ def _declarations(node: Element) -> list[str]:
     return [
         ZERO.sub(lambda found: "" if found[0] == "0" else "0", one)
         for one in (node.get("style") or "").split(";")
-        if one
+        if one and one != "margin-left:0em"
     ]
 
 
@@ -336,9 +387,9 @@ def _mathml(node: Element) -> str:
         if key not in LOOKS
         and not (key == "fence" and text in FENCES)
         and not (key == "separator" and text in SEPARATORS)
-        and not (value == "normal" and node.tag == "mi" and not text.isalpha())
+        and not (value == "normal" and node.tag == "mi" and not SLANTED.search(text))
     }
     inner = escape(text, quote=False) + "".join(map(_mathml, node))
     if node.tag == "mstyle" and len(node) == 1 and {*said} <= {"scriptlevel", "displaystyle"}:
         return inner
-    return _tag(node.tag, said, inner, quoted=node.tag == "annotation")
+    return _tag(node.tag, said, inner, quoted=True)

@@ -174,7 +174,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     def on_env(self, env: Environment, *, config: MkDocsConfig, files: Files) -> Environment:
         """Write what comes from the vault: the labs are known now."""
         self.env = env
-        env.globals["kept"] = KeptBlocks()
+        env.globals["kept"] = KeptBlocks(page.url for page in self.nav.pages)
         env.add_extension(WithoutIndentation)
         self.made = self.build.run(self.labs)
         self._stop_for(self.made.problems)

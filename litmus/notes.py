@@ -97,10 +97,29 @@ class Note:
         ]
 
     @cached_property
+    def title_heading(self) -> Heading | None:
+        """The heading that is the note's title: the first, if it alone is of the first level.
+
+        Several of the first level divide a note, and Obsidian shows its name above them; but the
+        first of them may say that name itself.
+        """
+        first = next(iter(self.headings), None)
+        if not first or first.level != 1 or not first.text:
+            return None
+        names = [self.name, *self.aliases, str(self.properties.get("title") or "")]
+        is_alone = all(h.level > 1 or not h.text for h in self.headings[1:])
+        return first if is_alone or comparable(first.text) in map(comparable, names) else None
+
+    @property
+    def needs_title(self) -> bool:
+        """Has the note headings of the first level and none that is its title?"""
+        return not self.title_heading and any(h.level == 1 for h in self._all_headings)
+
+    @cached_property
     def title(self) -> str:
-        """The first heading if it is of the first level, else the property, else the name."""
-        if self.headings and self.headings[0].level == 1:
-            return self.headings[0].text
+        """The heading that is the title if there is one, else the property, else the name."""
+        if self.title_heading:
+            return self.title_heading.text
         return str(self.properties.get("title") or self.name)
 
     def line(self, token: Token) -> int:

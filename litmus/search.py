@@ -34,7 +34,7 @@ def entries(note: Note) -> str:
     """
     found = []
     for title, fragment, words in _sections(note):
-        if words or title:
+        if words or title or not fragment:  # a note without words is found by its name
             place = address(note.path) + (f"#{fragment}" if fragment else "")
             entry = {"location": place, "title": html.escape(title or note.title), "text": words}
             found.append(
@@ -53,9 +53,10 @@ def _sections(note: Note) -> Iterator[tuple[str, str, str]]:
     title, fragment, said = "", "", list[str]()
     for index, token in enumerate(note.tokens):
         if heading := begins.get(index):
-            yield title, fragment, "".join(said)
             # What a page begins with is found as the page itself.
-            is_title = heading.level == 1 and not said and not title
+            is_title = heading is note.title_heading and not said and not title
+            if not is_title:
+                yield title, fragment, "".join(said)
             title, fragment, said = heading.text, "" if is_title else heading.id, []
         elif token.type == "inline" and index - 1 not in begins:
             words = plain_text(token.children or [])

@@ -30,6 +30,7 @@ from litmus.markdown import (
     maths,
     paragraphs,
     places,
+    tables,
     tags,
     tasks,
     templates,
@@ -59,6 +60,7 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
     for construct in [
         depth,
         paragraphs,
+        tables,
         footnotes,
         comments,
         maths,

@@ -33,7 +33,7 @@ def plugin(md: MarkdownIt) -> None:
 
 
 def named(block: list[Token], id: str | int | float | None) -> list[Token]:
-    """Return a block of one token with its name around it, for most of these show no id."""
+    """Return a block with its name around it, for it shows no id, or has another already."""
     opening = Token("named_open", "div", 1, attrs={"id": id} if id else {}, block=True)
     return [opening, *block, Token("named_close", "div", -1, block=True)]
 
@@ -71,7 +71,10 @@ def _name_blocks(state: StateCore) -> None:
         if not id or id.casefold() in taken:
             continue
         taken.add(id.casefold())
-        if carrier is None or carrier.attrGet("id"):  # nothing to name: a place to lead to
+        if carrier and carrier.attrGet("id") and not any(carrier is open for open in around):
+            begin = next(i for i in range(len(kept) - 1, -1, -1) if kept[i] is carrier)
+            kept[begin:] = named(kept[begin:], id)
+        elif carrier is None or carrier.attrGet("id"):  # nothing to name: a place to lead to
             kept += named([], id)
         elif carrier.nesting or carrier.type in SHOW_THEIR_ID:
             carrier.attrSet("id", id)

@@ -50,6 +50,8 @@ def _inline(state: StateInline, silent: bool) -> bool:
 def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     if not begins_with(state, first, "$$") or state.is_code_block(first):
         return False
+    if is_outside(state, first):
+        return False  # the text above in a list or a quote goes on, whatever its indentation
     lines: list[str] = []
     for line in range(first, last):
         if line > first and is_outside(state, line):

@@ -112,9 +112,11 @@ class Site:
         scope.rendered.html += footnotes.footnotes(self, scope)
         formulas.check(scope)
         scope.rendered.problems += links.in_properties(self, note)
+        below = 0 if note.title_heading else 1  # the name, which is not among the headings
         scope.rendered.toc = [
-            TocEntry(h.level, h.id, self.aside([note.tokens[h.index + 1]], scope))
+            TocEntry(h.level + below, h.id, self.aside([note.tokens[h.index + 1]], scope))
             for h in note.headings
+            if h.text  # a line of # alone has no name that a menu could show
         ]
         return scope.rendered
 
@@ -143,8 +145,8 @@ class Site:
 
     def title(self, note: Note) -> str:
         """Return a note's title as HTML, formulas and all, without links."""
-        heading = next(iter(note.headings), None)
-        if not heading or heading.level != 1:
+        heading = note.title_heading
+        if not heading:
             return html.escape(note.title)
         inline = note.tokens[heading.index + 1]
         scope = Scope(note, "", Rendered(), within=())

@@ -45,11 +45,20 @@ def task(at: At) -> str:
     return f'<span class="task-list-item-checkbox" role="img" aria-label="{mark}">{mark}</span>'
 
 
+def table_open(at: At) -> str:
+    """A table; a row that is cut off at the last column is reported."""
+    for row in at.token.meta.get("cut", ()):
+        what = "the row has more cells than the head of its table, and they are not shown."
+        at.report(what, r"Write \| for a | within a cell.", line=row)
+    return f"<table{at.block_id()}>\n"
+
+
 def unread_properties(at: At) -> str:
     """Properties that are not what they should be, as they are written."""
     return f'<pre class="unresolved">{html.escape(at.token.content)}</pre>\n'
 
 
 RULES: dict[str, Rule] = {
-    rule.__name__: rule for rule in [heading_open, heading_close, text, task, unread_properties]
+    rule.__name__: rule
+    for rule in [heading_open, heading_close, text, task, table_open, unread_properties]
 }
