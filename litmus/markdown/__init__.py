@@ -4,6 +4,7 @@ One file per construct. They know syntax only: what a link points to, whether a 
 exists, how a formula looks is settled later, by whoever renders the tokens.
 """
 
+import re
 from typing import Any
 
 from linkify_it import LinkifyIt
@@ -11,6 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.common.normalize_url import validateLink
 from markdown_it.parser_inline import ParserInline
 from markdown_it.renderer import RendererHTML, RendererProtocol
+from markdown_it.rules_inline import StateInline, linkify
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
@@ -37,6 +39,9 @@ from litmus.markdown import (
 
 __all__ = ["Token", "parser"]
 
+LONGEST = 5_000  # letters of words without a mark among them
+NO_FURTHER = re.compile(r"[^\s<]*")
+
 
 def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = RendererHTML) -> MarkdownIt:
     """Return a parser of notes; without strict line breaks a single newline is a <br>."""
@@ -51,6 +56,7 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
     md.enable(["table", "strikethrough", "linkify"])
     md.validateLink = _may_be_linked  # type: ignore[method-assign]
     md.linkify = _Addresses(options={"fuzzy_link": False, "fuzzy_email": False})
+    md.inline.ruler.at("linkify", _address)
     for construct in [
         depth,
         paragraphs,
@@ -92,8 +98,18 @@ def _may_be_linked(url: str) -> bool:
     return url.lower().startswith("file:") or validateLink(url)
 
 
+def _address(state: StateInline, silent: bool) -> bool:
+    """Read an address; the library looks through all words before each, however many there are."""
+    return len(state.pending) < LONGEST and linkify(state, silent)
+
+
 class _Addresses(LinkifyIt):  # type: ignore[misc]  # it has no types
     """Finds bare addresses, such as https://example.org, in a text."""
+
+    def match_at_start(self, text: str) -> Any:
+        """Look no further than where an address must end: all the rest comes with each call."""
+        beginning = NO_FURTHER.match(text)
+        return super().match_at_start(beginning[0] if beginning else text)
 
     def pretest(self, text: str) -> bool:
         """Say at once that most texts have none: the library's search takes a third of parsing."""

@@ -6,6 +6,8 @@ The library drops what is deeper than its limit, and its time grows with the squ
 from markdown_it import MarkdownIt
 from markdown_it.parser_block import ParserBlock
 from markdown_it.rules_block import StateBlock
+from markdown_it.token import Token
+from markdown_it.utils import EnvType
 
 DEEPEST = 100  # blocks within blocks; a list counts twice, for itself and for its item
 
@@ -18,6 +20,16 @@ def plugin(md: MarkdownIt) -> None:
 
 
 class _Blocks(ParserBlock):
+    def parse(
+        self,
+        src: str,
+        md: MarkdownIt,
+        env: EnvType,
+        outTokens: list[Token],  # noqa: N803
+    ) -> list[Token] | None:
+        """Read a text; the library fails at the end of some whose last line has no end."""
+        return super().parse(src if src.endswith("\n") else f"{src}\n", md, env, outTokens)
+
     def tokenize(self, state: StateBlock, startLine: int, endLine: int) -> None:  # noqa: N803
         """Read lines as blocks, unless they are too deep."""
         if state.level < DEEPEST or startLine >= endLine:

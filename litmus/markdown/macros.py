@@ -16,6 +16,7 @@ DEFINITION = re.compile(
     r"\s*\{?\s*(?P<name>\\(?:[A-Za-z@]+|.))\s*\}?\s*"
 )
 OPTIONS = re.compile(r"(?:\[(?P<count>\d)\]\s*(?:\[(?P<default>[^\]]*)\]\s*)?)?")
+LONGEST = 2_000  # letters of a definition: many that do not end would be read to the end each
 LET = re.compile(r"=?\s*(?:\\(?:[A-Za-z@]+|.)|.)", re.DOTALL)
 
 
@@ -120,7 +121,7 @@ def _group(tex: str, position: int) -> tuple[str, int] | None:
         one = COMMAND.match(tex, position)
         return (one[0], one.end()) if one else (tex[position], position + 1)
     depth, here = 0, position
-    while here < len(tex):
+    while here < min(len(tex), position + LONGEST):
         if tex[here] == "\\":
             here += 1
         elif tex[here] == "{":

@@ -5,6 +5,8 @@ from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
+LONGEST = 200  # lines of a command: each of many that do not end would be looked through to the end
+
 
 def plugin(md: MarkdownIt) -> None:
     alt: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
@@ -17,7 +19,7 @@ def _across_lines(state: StateBlock, first: int, last: int, silent: bool) -> boo
     begin = state.bMarks[first] + state.tShift[first]
     if not state.src.startswith("<%", begin) or state.is_code_block(first):
         return False
-    for line in range(first, last):
+    for line in range(first, min(last, first + LONGEST)):
         text = state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
         if "%>" not in text:
             continue
