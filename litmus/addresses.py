@@ -26,6 +26,7 @@ def address_parts(url: str) -> SplitResult:
         return SplitResult("", "", url, "", "")
 
 
+@lru_cache(maxsize=100_000)
 def address(path: str) -> str:
     """Return where on the site a file stands: pages as folders, everything else as it is."""
     stem, suffix = posixpath.splitext(path)

@@ -109,9 +109,13 @@ def _sentences(tokens: list[Token]) -> Iterator[list[Token]]:
             continue
         *finished, rest = SENTENCE_END.split(token.content)
         for text in finished:
-            yield [*sentence, token.copy(content=text)]
+            yield [*sentence, _text(text, token)]
             sentence = []
         if rest:
-            sentence.append(token.copy(content=rest))
+            sentence.append(_text(rest, token))
     if sentence:
         yield sentence
+
+
+def _text(content: str, whole: Token) -> Token:
+    return Token("text", "", 0, content=content, level=whole.level, meta=whole.meta)

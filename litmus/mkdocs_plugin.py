@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment
+from jinja2 import Environment, FileSystemBytecodeCache
 from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.commands.build import get_context
 from mkdocs.commands.serve import serve as mkdocs_serve
@@ -28,7 +28,7 @@ from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page as ThemedPage
 from mkdocs.structure.toc import get_toc
 
-from litmus import collisions, labs, search, stylesheets, swap, tex
+from litmus import collisions, search, stylesheets, swap, tex
 from litmus.addresses import address, sitemap, tag_anchor
 from litmus.build import Build, Made, Write
 from litmus.indentation import WithoutIndentation
@@ -108,6 +108,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         if not self.has_own_menu:  # MkDocs would put every note into it, on every page
             config.nav = self.build.pages.menu()
         if "mkdocs-jupyter" in config.plugins:
+            from litmus import labs  # what it imports takes long, and few vaults have any
+
             cache = self.project.kept / "labs" / labs.environment(self.project.root)
             config.plugins["mkdocs-jupyter"].config["cache_dir"] = str(cache)
         return config
@@ -161,6 +163,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     def on_page_content(
         self, content: str, *, page: ThemedPage, config: MkDocsConfig, files: Files
     ) -> str:
+        from litmus import labs
+
         path, here = page.file.src_uri, page.file.url
         body, figures = labs.figures_apart(labs.own_page(content, path), here)
         for name, picture in figures.items():
@@ -174,6 +178,10 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     def on_env(self, env: Environment, *, config: MkDocsConfig, files: Files) -> Environment:
         """Write what comes from the vault: the labs are known now."""
         self.env = env
+        env.auto_reload = False  # it looks at the file of each part on each page
+        compiled = self.project.kept / "templates"  # which takes half a second
+        compiled.mkdir(parents=True, exist_ok=True)
+        env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
         env.globals["kept"] = KeptBlocks(page.url for page in self.nav.pages)
         env.add_extension(WithoutIndentation)
         self.made = self.build.run(self.labs)
@@ -238,7 +246,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self._stop_for(made.problems)
         outdated = self.made.outputs - made.outputs
         self.project, self.build, self.made = project, build, made
-        write = swap.writer(self.site_dir)
+        write = swap.writer(self.site_dir, is_read=True)
         for path in outdated:
             swap.remove(self.site_dir, path)
         for path, content in staged.items():
@@ -250,8 +258,11 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         """Return what changes when MkDocs itself has to build: its settings, or a lab."""
         files = [Path(self.config_of_build.config_file_path)]
         files += [self.project.docs / lab for lab in sorted(self.labs)]
-        environment = labs.environment(self.project.root) if self.labs else ""
-        return [*(swap.stamp(file) for file in files), environment]
+        if self.labs:
+            from litmus import labs
+
+            return [*map(swap.stamp, files), labs.environment(self.project.root)]
+        return [*map(swap.stamp, files)]
 
     def _build_of(self, project: Project, write: Write, previous: Made | None = None) -> Build:
         assert self.runner

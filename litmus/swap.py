@@ -19,21 +19,23 @@ def write_whole(file: Path, text: str) -> None:
     beside.replace(file)
 
 
-def writer(folder: Path) -> Callable[[str, bytes | Path], None]:
+def writer(folder: Path, is_read: bool = False) -> Callable[[str, bytes | Path], None]:
     """Return a function that writes a file below a folder: some bytes, or a copy of another file.
 
-    Who reads the folder meanwhile finds each file as it was or as it is.
+    Who reads the folder meanwhile finds each file as it was or as it is, if it `is_read`.
     """
 
     def write(path: str, content: bytes | Path) -> None:
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.with_name(f"{BESIDE}{os.getpid()}")  # a name next to it may be too long
+        # A name that only adds to the file's own may be too long.
+        beside = file.with_name(f"{BESIDE}{os.getpid()}") if is_read else file
         if isinstance(content, Path):
             shutil.copyfile(content, beside)
         else:
             beside.write_bytes(content)
-        beside.replace(file)
+        if is_read:
+            beside.replace(file)
 
     return write
 

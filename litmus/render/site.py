@@ -187,8 +187,9 @@ class Site:
                 kept.append(Token("strong_close", "strong", -1))
             elif token.type not in {"link_open", "link_close", "footnote_ref", "embed", "image"}:
                 kept.append(token)
-        scope = Scope(note, "", Rendered(), within=((note.path, ""), (note.path, "")))
-        return self.aside([Token("inline", "", 0, children=kept)], scope)
+        within = (note.path, ""), (note.path, "")
+        scope = Scope(note, "", Rendered(), within, is_aside=True)
+        return self.tokens([Token("inline", "", 0, children=kept)], scope)
 
     def property(self, value: str, scope: Scope) -> str:
         """Return one line of text from a note's properties as HTML."""

@@ -17,7 +17,7 @@ from litmus.tex import TexError, placeholder, to_html, typeset
 )
 def test_a_formula_becomes_html_with_mathml_inside(tex):
     html = to_html(tex, display=True)
-    assert 'class=katex-display' in html
+    assert "class=katex-display" in html
     assert "<math" in html
 
 
