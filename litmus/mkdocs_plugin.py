@@ -32,7 +32,7 @@ from litmus import collisions, search, stylesheets, swap, tex
 from litmus.addresses import address, sitemap, tag_anchor
 from litmus.build import Build, Made, Write
 from litmus.indentation import WithoutIndentation
-from litmus.pages import Page, nested
+from litmus.pages import OPEN_ENDS, Page, nested
 from litmus.problems import Problem, in_order
 from litmus.project import Project
 from litmus.render.links import TAGS
@@ -50,8 +50,14 @@ def build_folder(vault: Path, site: Path, strict: bool) -> None:
     config.plugins.on_startup(command="build", dirty=False)
     try:
         mkdocs_build(config)
+        plugin = config.plugins["litmus"]
+        assert isinstance(plugin, LitmusPlugin)
+        made = plugin.made
+        ends = f"; open ends: {len(made.problems)}, see {site / OPEN_ENDS}" if made.problems else ""
+        log.info(f"{len(made.notes)} notes are in {site}{ends}")
     finally:
         config.plugins.on_shutdown()
+        swap.discard(site)
 
 
 def serve_folder(vault: Path) -> None:

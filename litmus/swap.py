@@ -73,6 +73,11 @@ def swap(site: Path) -> None:
     shutil.rmtree(previous, ignore_errors=True)
 
 
+def discard(site: Path) -> None:
+    """Remove what is left of a successor that did not take the place of its site."""
+    shutil.rmtree(successor(site), ignore_errors=True)
+
+
 def mend(site: Path) -> None:
     """Bring back the previous site if a swap was cut off between its two steps."""
     if _previous(site).exists() and not site.exists():

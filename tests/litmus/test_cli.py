@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from litmus.cli import main
+from tests.litmus.conftest import write_files
 
 FILES = {
     "docs/claims/d.md": "---\nkind: definition\n---\n# D\n\nAn x.\n",
@@ -79,3 +80,37 @@ def test_outside_of_a_project_a_command_says_where_to_run_it(tmp_path, monkeypat
     result = CliRunner().invoke(main, ["why", "x"])
     assert result.exit_code == 1
     assert "run from the project's root" in result.output
+
+
+VAULT = {"Home.md": "# Hello\n\n[[second|there]]\n", "sub/Second.md": "x ^id\n"}
+
+
+@pytest.fixture
+def vault(tmp_path):
+    """A folder of notes that knows nothing of Litmus."""
+    write_files(tmp_path / "vault", VAULT)
+    return tmp_path / "vault"
+
+
+def run_site(vault, *options):
+    out = vault.parent / "out"
+    return CliRunner().invoke(main, ["site", str(vault), "--out", str(out), *options]), out
+
+
+def test_any_folder_of_notes_becomes_a_site_and_stays_as_it_is(vault):
+    result, out = run_site(vault, "--strict")
+    assert result.exit_code == 0, result.output
+    assert 'href="../sub/Second/"' in (out / "Home/index.html").read_text(encoding="utf-8")
+    assert (out / "index.html").exists()
+    assert {p.relative_to(vault).as_posix() for p in vault.rglob("*.*")} == set(VAULT)
+    assert {p.name for p in vault.parent.iterdir()} == {"vault", "out"}
+
+
+def test_strict_fails_and_leaves_the_site_where_something_is_open(vault):
+    (vault / "Home.md").write_text("[[nowhere]]", encoding="utf-8")
+    result, out = run_site(vault, "--strict")
+    assert result.exit_code == 1
+    assert [p.name for p in out.parent.iterdir()] == ["vault"]
+    result, out = run_site(vault)
+    assert result.exit_code == 0
+    assert "Home.md:1" in (out / "open-ends/index.html").read_text(encoding="utf-8")
