@@ -264,10 +264,7 @@ def test_a_small_formula_looks_as_katex_draws_it(formulas, drawn, katex, as_kate
     assert len(formulas) > 240
 
 
-@pytest.mark.parametrize(
-    "selector",
-    ["b", "i", ".b:before", ".w>b:before", ".r:after", ":is(.c,.C)", ".F", ".f", ".x:before"],
-)
+@pytest.mark.parametrize("selector", ["i", ".b:before", ".f"])
 def test_control_without_a_rule_formulas_look_otherwise(
     formulas, drawn, katex, as_katex_draws, selector
 ):
