@@ -13,7 +13,10 @@ from markdown_it.token import Token
 
 from litmus.markdown.lines import begins_with, text_of
 
-FIRST_LINE = re.compile(r">[ \t]?[ \t]*\[!(?P<kind>[^\]\n]+)\](?P<fold>[+-]?)[ \t]*(?P<title>.*)")
+# Farther in than by three spaces it would be code.
+FIRST_LINE = re.compile(
+    r">(?:[ \t]? {0,3})\[!(?P<kind>[^\]\n]+)\](?P<fold>[+-]?)[ \t]*(?P<title>.*)"
+)
 
 
 def plugin(md: MarkdownIt) -> None:
@@ -60,7 +63,9 @@ def _goes_on_without_sign(state: StateBlock, first: int, last: int) -> bool:
 
 
 def _drop_first_line(tokens: list[Token], paragraph: int) -> None:
-    """Take the title out of the paragraph that it was read as."""
+    """Take the title out of the paragraph that it was read as, unless it was read as a link's."""
+    if tokens[paragraph].type != "paragraph_open":
+        return
     inline = tokens[paragraph + 1]
     _, below, inline.content = inline.content.partition("\n")
     if not below:

@@ -189,6 +189,7 @@ CALLOUTS = [
     ("> [!thm] Theorem 2.1: Gauß\n> b", ">Theorem 2.1: Gauß</p>"),
     ("> [!proof] Proofs\n> b", ">Proof · Proofs</p>"),
     ("> a quote", "<blockquote><p>a quote</p></blockquote>"),
+    (">      [!note] code\n- a", "<ul><li>a</li></ul>"),
 ]
 THEOREMS = [
     *[("axiom", "axm"), ("definition", "def"), ("lemma", "lem"), ("proposition", "prp")],
