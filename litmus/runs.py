@@ -12,7 +12,7 @@ from litmus.fingerprint import fingerprint
 from litmus.swap import write_whole
 
 CACHE = Path("build/runs")  # below the project's root
-SECONDS = 30.0  # a snippet takes about one; more than this hangs
+SECONDS = 120.0  # a snippet takes about one, on a busy machine thirty; more than this hangs
 
 
 class RunError(RuntimeError):
