@@ -52,9 +52,7 @@ class Made:
     links: Kept = field(default_factory=dict)
     remembered: dict[Key, tuple[str, Asked]] = field(default_factory=dict)
     notes: dict[str, MadePage] = field(default_factory=dict)  # by path
-    files: dict[str, Hashable] = field(
-        default_factory=dict
-    )  # all but notes: a mark by path on site
+    files: dict[str, Hashable] = field(default_factory=dict)  # all else: marks, by path on site
     listed: list[str] = field(default_factory=list)  # search entries of the generated pages
     problems: list[Problem] = field(default_factory=list)
 

@@ -132,8 +132,9 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             is_ours = file.src_uri in vault.files - self.labs - self.taken
             if is_page or is_ours or file.src_uri == "sitemap.xml":
                 files.remove(file)
+        titles = self.build.titles()
         for source in sorted(in_menu):
-            if address(source) in self.build.titles() and not files.get_file_from_path(source):
+            if address(source) in titles and not files.get_file_from_path(source):
                 files.append(File.generated(config, source, content=" "))
         for path, style in stylesheets.files(self.project.kept / "fonts").items():
             files.append(File.generated(config, path, content=style))

@@ -13,10 +13,7 @@ BESIDE = ".writing-"
 
 def write_whole(file: Path, text: str) -> None:
     """Write a file, and the folders above it, such that nobody ever reads half of it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_suffix(f".{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(file)
+    writer(file.parent, is_read=True)(file.name, text.encode())
 
 
 def writer(folder: Path, is_read: bool = False) -> Callable[[str, bytes | Path], None]:
