@@ -148,6 +148,15 @@ def test_a_new_note_is_found_by_links_that_led_nowhere(live):
     assert 'href="sub/nowhere/"' in (live.site / "index.html").read_text(encoding="utf-8")
 
 
+def test_a_link_leads_to_a_new_note_that_is_nearer_than_the_one_before(live):
+    page = live.site / "sub/k/index.html"
+    assert 'href="../../claims/lemma/"' in page.read_text(encoding="utf-8")
+    live.write("sub/lemma.md", "# Nearer\n")
+    assert "sub/k/" in live.update()
+    assert 'href="../lemma/"' in page.read_text(encoding="utf-8")
+    assert live.differences() == []
+
+
 def test_what_a_deleted_note_left_is_removed(live):
     (live.vault / "sub/k.md").unlink()
     live.update()
