@@ -121,6 +121,15 @@ class Claim:
         return {*self.assumes, *(block for block in blocks if block.startswith("^"))}
 
     @property
+    def controls(self) -> dict[str, bool]:
+        """What a control may drop, assumptions first, with whether a passing one does."""
+        dropped = {mark.drops for outcome, mark in self.marked("control") if outcome.passed}
+        return {
+            name: name in dropped
+            for name in [*self.assumes, *sorted(self.droppable - {*self.assumes})]
+        }
+
+    @property
     def source(self) -> str:
         """Where the claim comes from, as the author wrote it."""
         return str(self.note.properties.get("source") or "")

@@ -3,7 +3,7 @@
 import json
 import posixpath
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +26,7 @@ from litmus.render.code import code_block
 from litmus.render.links import REFERENCES, TAGS
 
 HOME, NOTES, CLAIMS, SNIPPETS, OPEN_ENDS = "", "notes/", "claims/", "snippets/", "open-ends/"
+ASSUMPTIONS = "assumptions/"
 FILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")  # an alias that was a claim's name, not a synonym
 
 
@@ -57,6 +58,7 @@ class Pages:
             HOME: "All notes",
             NOTES: "All notes",
             **({CLAIMS: "All claims"} if self.project.claims else {}),
+            **({ASSUMPTIONS: "Assumptions and controls"} if self.project.claims else {}),
             **({TAGS: "Tags"} if any(note.tags for note in notes) else {}),
             **({REFERENCES: "References"} if self.project.references else {}),
             **({SNIPPETS: "Snippets"} if snippets else {}),
@@ -91,6 +93,7 @@ class Pages:
             *(self.all_notes(here) for here in (HOME, NOTES) if here in wanted),
             self.tags(),
             self.all_claims(),
+            self.assumptions(),
             self.references(cited),
             self.snippets(),
             *(self.snippet(file, shown[file]) for file in self.project.snippets()),
@@ -133,12 +136,6 @@ class Pages:
 
     def all_claims(self) -> Page:
         """Every claim with its kind, both statuses and how many claims it rests on."""
-        order = ["theorem", "proposition", "lemma", "corollary"]
-        order += [kind for kind in KINDS if kind not in {*order, *FOUNDATIONS}]
-        order += [kind for kind in KINDS if kind in FOUNDATIONS]
-        claims = sorted(
-            self.project.claims.values(), key=lambda claim: (order.index(claim.kind), claim.name)
-        )
         rows = [
             {
                 "claim": claim,
@@ -147,9 +144,45 @@ class Pages:
                 "checks": len(claim.marked("claim")),
                 "controls": len(claim.marked("control")),
             }
-            for claim in claims
+            for claim in self._claims_by_kind()
         ]
         return self._page("all_claims.html", CLAIMS, "All claims", rows=rows)
+
+    def assumptions(self) -> Page:
+        """Every result with what it assumes, and which of it a control drops."""
+        results = [claim for claim in self._claims_by_kind() if claim.kind not in FOUNDATIONS]
+        shared = Counter(name for claim in results for name in claim.assumes).most_common()
+        columns = [name for name, _ in shared]
+        rows = [
+            {
+                "link": self.site.link(claim.note, ASSUMPTIONS),
+                "cells": [claim.controls.get(name) for name in columns],
+                "own": [
+                    (name.removeprefix("^"), control)
+                    for name, control in claim.controls.items()
+                    if name not in claim.assumes
+                ],
+            }
+            for claim in results
+        ]
+        cells = [control for claim in results for control in claim.controls.values()]
+        # by their names: their titles are sentences, too long to stand over a column
+        headings = [
+            Markup('<a href="{}" data-card>{}</a>').format(
+                relative_url(address(self.project.claims[name].note.path), ASSUMPTIONS),
+                name.replace("-", " "),
+            )
+            for name in columns
+        ]
+        return self._page(
+            "assumptions.html",
+            ASSUMPTIONS,
+            "Assumptions and controls",
+            columns=headings,
+            rows=rows,
+            assumed=len(cells),
+            controlled=sum(cells),
+        )
 
     def references(self, cited: Mapping[str, list[Note]]) -> Page:
         """Every entry of the bibliography, with the notes that cite it."""
@@ -283,6 +316,15 @@ class Pages:
 
     def _source(self, file: str) -> str:
         return (self.project.root / file).read_text(encoding="utf-8")
+
+    def _claims_by_kind(self) -> list[Claim]:
+        """Return the claims, theorems first and what they are built on last."""
+        order = ["theorem", "proposition", "lemma", "corollary"]
+        order += [kind for kind in KINDS if kind not in {*order, *FOUNDATIONS}]
+        order += [kind for kind in KINDS if kind in FOUNDATIONS]
+        return sorted(
+            self.project.claims.values(), key=lambda claim: (order.index(claim.kind), claim.name)
+        )
 
     def _names(self, claims: Iterable[Claim]) -> list[Markup]:
         return [self.site.link(claim.note, OPEN_ENDS) for claim in claims]

@@ -7,6 +7,7 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
+from litmus.evidence import Mark, Outcome
 from litmus.labs import figures_apart
 from litmus.pages import Pages
 
@@ -45,3 +46,32 @@ def test_a_labs_figures_are_files_of_their_own_and_keep_their_size():
     assert image["src"] == f"../../{path}"
     assert (image["width"], image["height"], image["alt"]) == ("3", "2", "a")
     assert image["loading"] == "lazy"
+
+
+def test_the_matrix_shows_what_each_claim_assumes_and_which_of_it_a_control_drops(project):
+    claim = "---\nkind: lemma\n---\n# {}\n\nLet [[smooth]] and [[flat]].\n\n- Or so. ^or-so\n"
+    files = {f"docs/claims/{name}.md": claim.format(name.title()) for name in ("one", "two")}
+    for name in ("smooth", "flat"):
+        files[f"docs/claims/{name}.md"] = f"---\nkind: assumption\n---\n# {name.title()}\n\nx\n"
+    files["docs/claims/three.md"] = "---\nkind: lemma\n---\n# Three\n\nLet [[smooth]].\n"
+    small = project(files)
+    read = small.read()
+    environment = {"seconds": 0.1, "date": "2026-01-01", "python": "3", "torch": "2"}
+    drops = [("one", "smooth", 1), ("one", "^or-so", 1), ("two", "flat", 0), ("two", "smooth", 1)]
+    for name, dropped, passed in drops:
+        marks = (Mark("control", name, drops=dropped),)
+        counts = {"passed": passed, "failed": 0, "skipped": 1 - passed}
+        ran = Outcome(
+            "tests/t.py::t", 1, marks, **counts, **environment, fingerprint="", statements=()
+        )
+        read.claims[name].outcomes.append(ran)
+    page = BeautifulSoup(Pages(read, small.site()).assumptions().html, "html.parser")
+    heads, *rows = ([cell.get_text() for cell in row(["th", "td"])] for row in page("tr"))
+    yes, no = "●dropped by a control", "○assumed, no control"
+    assert heads == ["Claim", "smooth", "flat", "Its own conditions"]
+    assert rows == [
+        ["One", yes, no, f"{yes} or-so "],
+        ["Three", no, "", ""],
+        ["Two", yes, no, f"{no} or-so "],
+    ]
+    assert "Of 7 assumptions and conditions, controls drop 3." in page.get_text()

@@ -1,6 +1,6 @@
 // What is wider than the screen can be scrolled with the keyboard, too: it takes the focus then.
 (() => {
-  const WIDE = ".katex-display, .md-typeset__scrollwrap, .claims-table, pre > code"
+  const WIDE = ".katex-display, .md-typeset__scrollwrap, .claims-table, .assumption-matrix, pre > code"
   const parts = () => document.querySelectorAll(WIDE)
   const mark = (part) => {
     if (part.scrollWidth > part.clientWidth) part.tabIndex = 0
