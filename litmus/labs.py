@@ -10,7 +10,6 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from bs4 import BeautifulSoup, Tag
@@ -27,14 +26,6 @@ CELLS = (
     ".jp-RenderedMarkdown, .clipboard-copy-txt, .jp-OutputArea-output > pre, .jp-RenderedImage img"
 )
 LITERAL = {"code", "pre", "script", "style"}
-
-
-def environment(root: Path) -> str:
-    """Return a hash of what the labs of a project run with: its snippets and its pins."""
-    digest = hashlib.sha256()
-    for file in [*sorted((root / "snippets").rglob("*.py")), root / "requirements.txt"]:
-        digest.update(file.read_bytes() if file.exists() else b"")
-    return digest.hexdigest()[:16]
 
 
 def own_page(body: str, file: str) -> str:

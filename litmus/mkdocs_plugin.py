@@ -10,7 +10,7 @@ import html
 import json
 import logging
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from litmus.pages import OPEN_ENDS, Page, nested
 from litmus.problems import Problem, in_order
 from litmus.project import Project
 from litmus.render.links import TAGS
-from litmus.runs import Runner
+from litmus.runs import RunError, Runner
 from litmus.serve import ErrorBanner, Observer, free_port
 from litmus.theme_blocks import KeptBlocks
 
@@ -72,6 +72,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     config_scheme = (("raw_html", config_options.Type(bool, default=False)),)
 
     runner: Runner | None = None
+    runs_labs = False
     project: Project
     build: Build
     made: Made
@@ -114,10 +115,10 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         if not self.has_own_menu:  # MkDocs would put every note into it, on every page
             config.nav = self.build.pages.menu()
         if "mkdocs-jupyter" in config.plugins:
-            from litmus import labs  # what it imports takes long, and few vaults have any
-
-            cache = self.project.kept / "labs" / labs.environment(self.project.root)
-            config.plugins["mkdocs-jupyter"].config["cache_dir"] = str(cache)
+            jupyter = config.plugins["mkdocs-jupyter"].config
+            jupyter["cache_dir"] = str(self.project.kept / "labs")
+            self.runs_labs, jupyter["execute"] = jupyter["execute"], False
+            jupyter["include"].append("labs/*.ipynb")
         return config
 
     @event_priority(-50)  # after mkdocs-jupyter, which would take the download of a lab for a lab
@@ -127,6 +128,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.labs = {file.src_uri for file in files.documentation_pages()} & vault.files
         self.taken = {file.src_uri for file in files if file.src_dir != config.docs_dir}
         self._withhold(self.project, self.build)
+        if self.runs_labs and self.labs:
+            self._show_as_run(file for file in files if file.src_uri in self.labs)
         for file in list(files):
             is_page = file.src_uri.lower().endswith(".md") and file.src_uri not in in_menu
             is_ours = file.src_uri in vault.files - self.labs - self.taken
@@ -266,15 +269,29 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         files = [Path(self.config_of_build.config_file_path)]
         files += [self.project.docs / lab for lab in sorted(self.labs)]
         if self.labs:
-            from litmus import labs
+            from litmus import lab_runs
 
-            return [*map(swap.stamp, files), labs.environment(self.project.root)]
+            root = self.project.root
+            return [*map(swap.stamp, files), *(lab_runs.key(lab, root) for lab in files[1:])]
         return [*map(swap.stamp, files)]
 
     def _build_of(self, project: Project, write: Write, previous: Made | None = None) -> Build:
         assert self.runner
         trusted = self.config["raw_html"] and project.is_ours
         return Build(project, self.runner, self._dress, write, previous, trusted)
+
+    def _show_as_run(self, labs: Iterable[File]) -> None:
+        """Let mkdocs-jupyter show the notebooks that the labs' own runs have left."""
+        from litmus import lab_runs  # what it imports takes long, and few vaults have any
+
+        files, root = list(labs), self.project.root
+        sources = [self.project.docs / file.src_uri for file in files]
+        try:
+            notebooks = lab_runs.all_executed(sources, root, self.project.kept)
+        except RunError as error:
+            raise PluginError(str(error)) from error
+        for file, notebook in zip(files, notebooks, strict=True):
+            file.abs_src_path = str(notebook)
 
     def _titles_in_menu(self, build: Build) -> dict[str, str]:
         """Return the titles in the menu by address, MkDocs' settings first; none if it changes."""

@@ -3,7 +3,7 @@
 import pytest
 from bs4 import BeautifulSoup
 
-from litmus.labs import contents, dead_links, environment, own_page
+from litmus.labs import contents, dead_links, own_page
 from litmus.tex import typeset
 
 PAGE = """
@@ -80,12 +80,3 @@ def test_a_link_to_no_page_is_reported(href, dead):
     body = f'<a href="{href}">x</a>'
     problems = dead_links(body, "labs/a.py", "labs/a/", ["labs/a/", "claims/c/"])
     assert [f"the link to {href} leads nowhere." in str(p) for p in problems] == [True] * dead
-
-
-def test_labs_run_again_when_a_snippet_or_a_pin_changes_and_only_then(project):
-    root = project({"snippets/a.py": "1", "requirements.txt": "torch==1", "docs/n.md": ""}).root
-    seen = [environment(root)]
-    for file in ["snippets/a.py", "requirements.txt", "docs/n.md"]:
-        (root / file).write_text("2")
-        seen.append(environment(root))
-    assert seen[0] != seen[1] != seen[2] == seen[3]

@@ -3,13 +3,14 @@
 import hashlib
 from pathlib import Path
 
+import jupytext
 import pytest
 
-from litmus.labs import environment
+from litmus import lab_runs
 from litmus.runs import RunError, Runner
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 300  # a lab trains networks; on a busy machine that takes minutes
+SECONDS = 300  # on a busy machine a snippet can take long
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def paste(runner):
 
     def run(code):
         name = hashlib.sha256(code.encode()).hexdigest()[:16]
-        file = f"build/pasted/{environment(ROOT)}/{name}/pasted.py"
+        file = f"build/pasted/{name}/pasted.py"
         (ROOT / file).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / file).write_text(code, encoding="utf-8")
         return runner.run(file)
@@ -63,8 +64,16 @@ def test_control_code_that_needs_more_than_the_page_shows_fails(paste, code):
         paste(code)
 
 
-def test_the_blocks_of_each_lab_run_one_after_another(pages, paste):
-    labs = {a: page for a, page in pages.items() if a.startswith("labs/")}
+def test_the_blocks_of_each_lab_are_what_ran_in_an_empty_folder_one_after_another(pages):
+    labs = {file.stem: file for file in sorted((ROOT / "docs/labs").glob("*.py"))}
     assert labs
-    for page in labs.values():
-        paste("\n".join(blocks(page)))
+    for name, file in labs.items():
+        cells = [c.source for c in jupytext.read(file).cells if c.cell_type == "code"]
+        assert [block.strip() for block in blocks(pages[f"labs/{name}/"])] == cells
+
+
+def test_control_a_lab_that_needs_something_of_ours_does_not_run(tmp_path):
+    lab = tmp_path / "lab.py"
+    lab.write_text("# %%\nimport snippets.scale_invariance\n", encoding="utf-8")
+    with pytest.raises(RunError, match="No module named 'snippets'"):
+        lab_runs.executed(lab, tmp_path, tmp_path)

@@ -1,0 +1,79 @@
+"""Runs of labs, kept as notebooks until the lab, what it imports or the pins change.
+
+A lab takes long, and is needed twice: its page shows what it prints and draws, its tests look at
+what it measured. So it runs once, here, and both read the notebook. A lab says what it measured in
+a dictionary of that name, of plain numbers, lists and dictionaries.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import jupytext
+import nbformat
+from filelock import FileLock
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from litmus.fingerprint import fingerprint
+from litmus.runs import RunError
+from litmus.swap import write_whole
+
+FOLDER = "labs"  # below what a project keeps
+SECONDS = 600  # for one cell; the longest trains networks for some ten
+REPORT = "import json; print(json.dumps(globals().get('measured', {}), allow_nan=False))"
+
+
+def key(lab: Path, root: Path) -> str:
+    """Return a hash of a lab, of what it imports of the project, and of the project's pins."""
+    pins = root / "requirements.txt"
+    digest = hashlib.sha256(fingerprint(lab, root).encode())
+    digest.update(pins.read_bytes() if pins.exists() else b"")
+    return digest.hexdigest()[:16]
+
+
+def executed(lab: Path, root: Path, kept: Path) -> Path:
+    """Return a lab as a notebook that has run; raise RunError with what stopped it."""
+    folder = kept / FOLDER
+    notebook = folder / f"{lab.stem}-{key(lab, root)}.ipynb"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{lab.stem}.lock"):  # who comes second reads what the first has made
+        if not notebook.exists():
+            write_whole(notebook, nbformat.writes(_run(lab)))
+            for old in folder.glob(f"{lab.stem}-{'?' * 16}.ipynb"):
+                if old != notebook:
+                    old.unlink()
+    return notebook
+
+
+def all_executed(labs: Iterable[Path], root: Path, kept: Path) -> list[Path]:
+    """Return several labs as notebooks that have run, a few of them at a time."""
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return list(pool.map(lambda lab: executed(lab, root, kept), labs))
+
+
+def measured(lab: Path, root: Path, kept: Path) -> dict[str, Any]:
+    """Return what a lab says that it measured."""
+    notebook = nbformat.read(executed(lab, root, kept), as_version=4)
+    found: dict[str, Any] = notebook.metadata["measured"]
+    return found
+
+
+def _run(lab: Path) -> nbformat.NotebookNode:
+    notebook: nbformat.NotebookNode = jupytext.read(lab)
+    notebook.cells.append(nbformat.v4.new_code_cell(REPORT))
+    with TemporaryDirectory() as empty:
+        here = {"metadata": {"path": empty}}
+        try:
+            NotebookClient(notebook, timeout=SECONDS, resources=here).execute()
+        except CellExecutionError as error:
+            reason = f"{error.ename}: {error.evalue}"
+            raise RunError(f"{lab.name} does not run to its end. {reason}") from error
+    report = notebook.cells.pop()
+    notebook.metadata["measured"] = json.loads(report.outputs[0].text)
+    return notebook

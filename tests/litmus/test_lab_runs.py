@@ -1,0 +1,64 @@
+"""Does a lab run once, and again only when something that it depends on has changed?"""
+
+import pytest
+
+from litmus.lab_runs import all_executed, key, measured
+from litmus.runs import RunError
+
+COUNTS = """# %%
+from pathlib import Path
+runs = Path({file!r})
+runs.write_text(runs.read_text() + "x" if runs.exists() else "x")
+measured = {{"runs": len(runs.read_text())}}
+"""
+
+
+@pytest.fixture
+def lab(tmp_path):
+    file = tmp_path / "docs/labs/a-lab.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(COUNTS.format(file=str(tmp_path / "runs")), encoding="utf-8")
+    return file
+
+
+def test_a_lab_runs_once_for_its_page_and_its_tests_and_again_when_it_changes(lab, tmp_path):
+    kept = tmp_path / "build"
+    first = all_executed([lab], tmp_path, kept)[0]
+    assert measured(lab, tmp_path, kept) == {"runs": 1}
+    with lab.open("a") as file:
+        file.write("print(1)\n")
+    assert measured(lab, tmp_path, kept) == {"runs": 2}
+    assert not first.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "reruns"),
+    [
+        ("docs/labs/a-lab.py", True),
+        ("requirements.txt", True),
+        ("snippets/used.py", True),
+        ("snippets/other.py", False),
+        ("docs/note.md", False),
+    ],
+)
+def test_a_lab_runs_again_when_it_or_what_it_imports_or_a_pin_changes(project, file, reruns):
+    names = ["requirements.txt", "snippets/used.py", "snippets/other.py", "docs/note.md"]
+    texts = dict.fromkeys(names, "1")
+    root = project({**texts, "docs/labs/a-lab.py": "import snippets.used"}).root
+    lab = root / "docs/labs/a-lab.py"
+    before = key(lab, root)
+    (root / file).write_text((root / file).read_text() + "\n")
+    assert (key(lab, root) != before) == reruns
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("1 / 0", "ZeroDivisionError: division by zero"), ("measured = {1: open}", "TypeError")],
+)
+def test_a_lab_that_raises_or_measures_what_is_no_number_stops_and_says_why(
+    lab, tmp_path, code, reason
+):
+    lab.write_text(f"# %%\n{code}\n", encoding="utf-8")
+    with pytest.raises(RunError, match=f"a-lab.py does not run to its end. {reason}"):
+        measured(lab, tmp_path, tmp_path / "build")
+    assert not list((tmp_path / "build/labs").glob("*.ipynb"))
