@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_MKDOCS_2_WARNING := 1
 INSTALLED := .venv/.installed
 
-.PHONY: serve test site bench fuzz
+.PHONY: serve test site bench mutants fuzz
 
 serve: $(INSTALLED)  ## check the claims, build the site, serve it and rebuild as notes change
 	litmus check
@@ -16,7 +16,7 @@ test: $(INSTALLED)   ## everything that CI runs
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest
+	pytest -n logical --dist loadfile
 	mkdocs build --strict
 
 site: $(INSTALLED)   ## run the checks whose evidence is missing or stale, then build into site/
@@ -25,6 +25,9 @@ site: $(INSTALLED)   ## run the checks whose evidence is missing or stale, then 
 
 bench: $(INSTALLED)  ## print the numbers that the design promises
 	python -m tests.bench
+
+mutants: $(INSTALLED)  ## change every formula of the snippets, one at a time: does a test notice?
+	python -m tests.mutants
 
 fuzz: $(INSTALLED)   ## render 100,000 notes that nobody would write, and look for what goes wrong
 	python -m tests.fuzz

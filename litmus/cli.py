@@ -33,7 +33,7 @@ def check() -> None:
         click.echo("The evidence of every claim is up to date.")
         return
     click.echo(f"Checking claims: {', '.join(files)}")
-    selection = ["-m", "claim or control or counterexample"]
+    selection = ["-m", "claim or control or counterexample", "-n", "logical", "--dist", "loadfile"]
     sys.exit(subprocess.run([sys.executable, "-m", "pytest", "-q", *selection, *files]).returncode)
 
 

@@ -5,12 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from litmus.claims import Claims
-from litmus.evidence import ROLES, WAYS, Mark, Outcome, write_ledger
+from litmus.evidence import LEDGER, ROLES, WAYS, Mark, Outcome, write_ledger
 from litmus.fingerprint import fingerprint
 from litmus.vault import Vault
 
@@ -24,14 +25,15 @@ MARKERS = [
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    config.pluginmanager.register(Recorder(config.rootpath), "litmus-recorder")
+    config.pluginmanager.register(Recorder(config), "litmus-recorder")
 
 
 class Recorder:
     """Collects the outcomes of tests that mark claims, and writes them when the session ends."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, config: pytest.Config) -> None:
+        self.config, self.root = config, config.rootpath
+        self.wrong: dict[str, None] = {}  # markers, as told by processes that run side by side
         self.claims = Claims()
         self.items: dict[str, list[pytest.Item]] = defaultdict(list)  # by test, all parameters
         self.reports: dict[str, list[pytest.TestReport]] = defaultdict(list)
@@ -50,10 +52,21 @@ class Recorder:
             for mark in _marks(item)
             if (reason := self.claims.wrong_mark(mark))
         ]
-        if wrong:
+        if wrong and hasattr(self.config, "workeroutput"):
+            self.config.workeroutput["wrong"] = wrong  # to the process that all others report to
+            items.clear()
+        elif wrong:
             raise pytest.UsageError(*dict.fromkeys(wrong))
         for item in marked:
             self.items[_test(item)].append(item)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self.wrong |= dict.fromkeys(node.workeroutput.get("wrong", []))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for reason in self.wrong:
+            terminalreporter.write_line(f"ERROR: {reason}", red=True)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         self.deselected |= {_test(item) for item in items if _marks(item)}
@@ -63,6 +76,8 @@ class Recorder:
             self.reports[report.nodeid].append(report)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.wrong:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
         asked = session.config.args
         if session.config.option.collectonly or any("[" in argument for argument in asked):
             return  # some parameters of a test are not the test
@@ -78,7 +93,11 @@ class Recorder:
             partial |= {_file(test) for test in complete}
         outcomes = [self._outcome(test, items) for test, items in complete.items()]
         if outcomes:
-            write_ledger(self.root, outcomes, ran={_file(test) for test in complete} - partial)
+            # Where tests run side by side, each process knows of its own.
+            lock = self.root / LEDGER.with_suffix(".lock")
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(lock):
+                write_ledger(self.root, outcomes, ran={_file(test) for test in complete} - partial)
 
     def _outcome(self, test: str, items: list[pytest.Item]) -> Outcome:
         per_item = [_worst(self.reports[item.nodeid]) for item in items]

@@ -2,13 +2,14 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from litmus import cli
-from litmus.evidence import due, is_stale, read_ledger
+from litmus.evidence import LEDGER, due, is_stale, read_ledger
 from litmus.project import Project
 
 DOCS = {
@@ -58,6 +59,9 @@ ALL = [
 ]
 
 
+OPTIONS = ["-p", "litmus.pytest_plugin", "-p", "no:cacheprovider", "--assert=plain"]
+
+
 class ProjectWithTests:
     """A small project whose tests really run."""
 
@@ -75,8 +79,11 @@ class ProjectWithTests:
         self.write(file, text.replace(old, new))
 
     def run(self, *arguments):
-        options = ["-p", "litmus.pytest_plugin", "-p", "no:cacheprovider", "--assert=plain"]
-        return self.pytester.runpytest_inprocess(*options, *arguments)
+        return self.pytester.runpytest_inprocess(*OPTIONS, *arguments)
+
+    def run_side_by_side(self):
+        side_by_side = ["-p", "xdist", "-n", "2", "--dist", "loadfile"]
+        return self.pytester.runpytest_subprocess(*OPTIONS, *side_by_side)
 
     def ledger(self):
         return {outcome.test: outcome for outcome in read_ledger(self.root)}
@@ -126,6 +133,27 @@ def test_the_outcomes_become_the_evidence_of_the_claims(tested):
         "d": "none",
         "other": "checked",
     }
+
+
+def test_files_that_run_side_by_side_leave_the_same_evidence(tested):
+    tested.run_side_by_side()
+    apart = tested.ledger()
+    (tested.root / LEDGER).unlink()
+    tested.run()
+    together = tested.ledger()
+    assert list(apart) == list(together) == ALL
+    assert all(
+        replace(apart[test], seconds=0) == replace(together[test], seconds=0) for test in ALL
+    )
+
+
+def test_side_by_side_too_a_marker_that_marks_nothing_stops_the_run_and_names_the_test(tested):
+    tested.replace("tests/test_c.py", 'drops="d"', 'drops="other"')
+    result = tested.run_side_by_side()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    said = "\n".join([*result.outlines, *result.errlines])
+    assert "a control drops 'other', which 'c' does not assume." in said
+    assert not tested.ledger()
 
 
 def test_a_claim_whose_only_test_is_skipped_has_no_evidence(tested):
