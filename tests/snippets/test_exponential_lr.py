@@ -524,6 +524,7 @@ def test_no_steps_leave_the_start_and_nothing_that_is_given_changes():
     assert (buffer == RUNNING).all()
 
 
+@pytest.mark.shapes
 def test_vectors_of_different_lengths_are_refused():
     with pytest.raises(TypeError, match="buffer"):
         sgd_step(START, START[:2], START, RATE, DECAY, MOMENTUM)

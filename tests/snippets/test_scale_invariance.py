@@ -259,6 +259,7 @@ def test_radial_share_runs_from_tangent_to_radial_and_ignores_length_and_sign():
     assert radial_share(e1 + e2, e1) == pytest.approx(0.5**0.5)
 
 
+@pytest.mark.shapes
 def test_a_matrix_of_weights_is_refused(data):
     inputs, targets, _ = data
     with pytest.raises(TypeError, match="weights"):
