@@ -1,0 +1,324 @@
+"""What can each normaliser not see, and what does it see? In exact arithmetic."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy
+import torch
+from torch.nn import functional
+
+from snippets.normalisers import (
+    batch_norm,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    normalise,
+    rms_norm,
+    weight_norm,
+)
+
+ROUNDING = 1e-12  # float64, few operations on numbers of size 1 to 100
+root = np.vectorize(sympy.sqrt, otypes=[object])
+
+
+def exact(numbers):
+    """An array of sympy's rationals, of which roots are exact."""
+    return np.vectorize(sympy.Rational, otypes=[object])(np.array(numbers))
+
+
+GROUPS, UNITS, INPUTS, SAMPLES = 2, 6, 3, 3
+generator = np.random.default_rng(0)
+WEIGHTS = exact(generator.integers(-4, 5, (UNITS, INPUTS)))
+DATA = {p: exact(generator.integers(-4, 5, (SAMPLES, INPUTS, p))) for p in (1, 3)}
+NO_BIAS = exact(np.zeros((UNITS, 1), dtype=int))
+PER_UNIT = exact([[2], [3], [5], [7], [1], [11]])
+PER_GROUP = exact([[2]] * 3 + [[5]] * 3)
+PER_SAMPLE = exact([2, 3, 5]).reshape(SAMPLES, 1, 1)
+
+LAYERS = {
+    "batch": lambda w, b, x, eps=0: batch_norm(w @ x + b, eps, root),
+    "layer": lambda w, b, x, eps=0: layer_norm(w @ x + b, eps, root),
+    "rms": lambda w, b, x, eps=0: rms_norm(w @ x + b, eps, root),
+    "group": lambda w, b, x, eps=0: group_norm(w @ x + b, GROUPS, eps, root),
+    "weight": lambda w, b, x, eps=0: weight_norm(w, root) @ x + b,
+    "instance": lambda w, b, x, eps=0: instance_norm(w @ x + b, eps, root),
+    "none": lambda w, b, x, eps=0: w @ x + b,
+}
+CHANGES = {
+    "matrix": lambda w, b, x: (7 * w, b, x),
+    "groups": lambda w, b, x: (PER_GROUP * w, b, x),
+    "units": lambda w, b, x: (PER_UNIT * w, b, x),
+    "rows": lambda w, b, x: (w + exact([[1, -2, 2]]), b, x),
+    "bias": lambda w, b, x: (w, b + 3, x),
+    "group bias": lambda w, b, x: (w, b + PER_GROUP, x),
+    "unit bias": lambda w, b, x: (w, b + PER_UNIT, x),
+    "data": lambda w, b, x: (w, b, 7 * x),
+    "samples": lambda w, b, x: (w, b, PER_SAMPLE * x),
+}
+# The table of the note: the changes that each layer is blind to, at one position.
+BLIND = {
+    "batch": {"matrix", "groups", "units", "bias", "group bias", "unit bias", "data"},
+    "layer": {"matrix", "rows", "bias", "data", "samples"},
+    "rms": {"matrix", "data", "samples"},
+    "group": {"matrix", "groups", "rows", "bias", "group bias", "data", "samples"},
+    "weight": {"matrix", "groups", "units"},
+    "instance": set(CHANGES) - {"rows"},
+}
+FACTORS = ("matrix", "groups", "units", "data", "samples")
+
+
+def outputs(layer, change, positions, eps=0):
+    """The outputs before and after the change, exactly."""
+    given = WEIGHTS, NO_BIAS, DATA[positions]
+    return LAYERS[layer](*given, eps), LAYERS[layer](*CHANGES[change](*given), eps)
+
+
+def unchanged(before, after):
+    # A rational multiple of a root of a whole number is canonical in sympy.
+    return all(one == other for one, other in zip(before.flat, after.flat, strict=True))
+
+
+def differ(before, after):
+    return max(abs(float(d)) for d in (after - before).flat) > 0.05
+
+
+def blind(positions):
+    """The table for so many positions, layer by layer."""
+    names = [name for name in BLIND if positions > 1 or name != "instance"]
+    pooled = {"layer", "group"} if positions > 1 else set()
+    return {name: BLIND[name] - ({"rows"} if name in pooled else set()) for name in names}
+
+
+POSITIONS = pytest.mark.parametrize("positions", [1, 3])
+EACH = pytest.mark.parametrize("layer", BLIND)
+
+
+@pytest.mark.claim("what-normalisers-cannot-see", by="exact")
+@POSITIONS
+def test_at_every_yes_of_the_table_the_outputs_are_equal(positions):
+    for layer, changes in blind(positions).items():
+        for change in changes:
+            assert unchanged(*outputs(layer, change, positions)), (layer, change)
+
+
+@pytest.mark.claim("what-normalisers-cannot-see", by="exact")
+@POSITIONS
+def test_at_every_no_of_the_table_there_is_an_example_with_other_outputs(positions):
+    for layer, changes in blind(positions).items():
+        for change in set(CHANGES) - changes:
+            assert differ(*outputs(layer, change, positions)), (layer, change)
+
+
+@pytest.mark.claim("what-normalisers-cannot-see", by="certificate")
+def test_for_all_numbers_the_yes_of_each_layer_holds_by_algebra():
+    # Symbols for all weights, factors and vectors; two or three entries a slice, and fixed data.
+    w = np.array(sympy.symbols("w:8", real=True)).reshape(4, 2)
+    x = exact([[[1], [2]], [[3], [-1]], [[-2], [5]]])
+    a, b, c, d, u, v = sympy.symbols("a b c d u v", positive=True)
+    zero, shift = exact([[0]] * 4), np.array([[u, v]])
+    column = [np.array(four).reshape(4, 1) for four in ([a, b, c, d], [a, a, b, b], [a, a, a, a])]
+    unit, group, whole = column
+    sample = np.array([a, b, c]).reshape(3, 1, 1)
+    cases = {
+        "batch": [(unit * w, unit, x), (w, zero, a * x)],
+        "layer": [(a * w + shift, whole, x), (w, zero, sample * x)],
+        "rms": [(a * w, zero, x), (w, zero, sample * x)],
+        "group": [(group * w + shift, group, x), (w, zero, sample * x)],
+        "weight": [(unit * w, zero, x)],
+    }
+    small = {
+        **LAYERS,
+        "group": lambda w, b, x: group_norm(w @ x + b, 2, 0, root),
+    }
+    for layer, all_given in cases.items():
+        before = small[layer](w, zero, x)
+        for given in all_given:
+            after = small[layer](*given)
+            for k in range(0, before.size, 5):  # some entries; the others are alike
+                one, other = before.flat[k], after.flat[k]
+                # N(z) is t/√q: the squares agree, and so do the signs, which are those of t
+                square = sympy.cancel(sympy.together(one**2 - other**2))
+                assert square == 0, (layer, k)
+
+
+@pytest.mark.control("what-normalisers-cannot-see", drops="normalisation-layer")
+def test_control_with_no_normaliser_every_change_is_seen():
+    for change in CHANGES:
+        assert differ(*outputs("none", change, 3)), change
+
+
+@pytest.mark.control("what-normalisers-cannot-see", drops="normalisation-layer")
+@pytest.mark.parametrize("layer", set(BLIND) - {"weight"})
+def test_control_with_eps_every_factor_is_seen_and_shifts_are_not(layer):
+    for change in BLIND[layer] - ({"rows"} if layer in ("layer", "group") else set()):
+        before, after = outputs(layer, change, 3, eps=exact(50))
+        if change in FACTORS:
+            assert differ(before, after), change
+        else:
+            assert unchanged(before, after), change
+
+
+@EACH
+def test_scaled_with_the_square_eps_is_not_seen_either(layer):
+    given = WEIGHTS, NO_BIAS, DATA[3]
+    before = LAYERS[layer](*given, exact(5))
+    assert unchanged(before, LAYERS[layer](7 * WEIGHTS, NO_BIAS, DATA[3], exact(5 * 49)))
+
+
+@pytest.mark.control("what-normalisers-cannot-see", drops="^positive")
+@EACH
+def test_control_a_negative_factor_flips_the_sign_of_every_output(layer):
+    given = WEIGHTS, NO_BIAS, DATA[3]
+    before, after = LAYERS[layer](*given), LAYERS[layer](-WEIGHTS, NO_BIAS, DATA[3])
+    assert unchanged(-before, after)
+    assert differ(before, after)
+
+
+@pytest.mark.control("what-normalisers-cannot-see", drops="^one-position")
+@pytest.mark.parametrize("layer", ["layer", "group"])
+def test_control_pooled_over_several_positions_a_common_vector_is_seen(layer):
+    assert unchanged(*outputs(layer, "rows", 1))
+    assert differ(*outputs(layer, "rows", 3))
+
+
+def test_a_bias_scaled_along_with_its_row_changes_no_answer_about_factors():
+    bias = exact([[1], [4], [-2], [3], [0], [5]])
+    for layer in ("batch", "layer", "rms", "group", "instance"):
+        before = LAYERS[layer](WEIGHTS, bias, DATA[3])
+        for name, factor in [("matrix", exact(7)), ("groups", PER_GROUP), ("units", PER_UNIT)]:
+            after = LAYERS[layer](factor * WEIGHTS, factor * bias, DATA[3])
+            assert unchanged(before, after) == (name in BLIND[layer]), (layer, name)
+    before = LAYERS["layer"](WEIGHTS, bias, DATA[3])
+    assert differ(before, LAYERS["layer"](7 * WEIGHTS, bias, DATA[3]))
+
+
+# The lemma: one factor and one shift in each slice, and nothing else.
+
+SLICE = exact([[3, -1, 4, 1, -5, 9]])
+SHAPES = [  # two slices with different shapes, and what to do to a slice
+    ("factor", lambda z: 7 * z, True, True),
+    ("factor and shift", lambda z: 7 * z - 3, True, False),
+    ("two factors", lambda z: z * exact([[2, 2, 2, 3, 3, 3]]), False, False),
+    ("two shifts", lambda z: z + exact([[0, 0, 0, 1, 1, 1]]), False, False),
+    ("square", lambda z: z * z, False, False),
+]
+
+
+@pytest.mark.claim("normaliser-forgets-a-factor-and-a-shift", by="exact")
+@pytest.mark.parametrize(("name", "change", "centred", "rms"), SHAPES, ids=lambda x: str(x)[:16])
+def test_a_slice_is_forgotten_up_to_one_factor_and_one_shift(name, change, centred, rms):
+    for takes_the_mean, expected in [(True, centred), (False, rms)]:
+        before = normalise(SLICE, (1,), takes_the_mean, 0, root)
+        after = normalise(change(SLICE), (1,), takes_the_mean, 0, root)
+        assert unchanged(before, after) == expected
+        assert differ(before, after) != expected
+
+
+@pytest.mark.claim("normaliser-forgets-a-factor-and-a-shift", by="certificate")
+def test_for_all_slices_a_factor_and_a_shift_cancel_and_the_output_gives_the_slice_back():
+    z = np.array([sympy.symbols("z:4", real=True)])
+    a, shift = sympy.symbols("a s", positive=True)
+    for centred, moved in [(True, a * z + shift), (False, a * z)]:
+        one, other = (normalise(y, (1,), centred, 0, root) for y in (z, moved))
+        for k in range(4):
+            numerator = z[0, k] - (z.mean() if centred else 0)
+            assert sympy.cancel(sympy.together(one[0, k] ** 2 - other[0, k] ** 2)) == 0
+            # the sign, which squares do not see: numerators agree up to the factor a > 0
+            moved_numerator = moved[0, k] - (moved.mean() if centred else 0)
+            assert sympy.expand(moved_numerator - a * numerator) == 0
+    # Only if: μ and σ and the output determine z, so equal outputs differ by a factor and a shift.
+    output = normalise(z, (1,), True, 0, root)
+    spread = sympy.sqrt(((z - z.mean()) ** 2).mean())
+    assert all(sympy.simplify(spread * output[0, k] + z.mean() - z[0, k]) == 0 for k in range(4))
+
+
+@pytest.mark.claim("normaliser-forgets-a-factor-and-a-shift", by="exact")
+def test_the_output_has_mean_zero_and_mean_square_one():
+    output = normalise(SLICE, (1,), True, 0, root)
+    assert sympy.simplify(output.sum()) == 0
+    assert (output * output).mean() == 1
+    raw = normalise(SLICE, (1,), False, 0, root)
+    assert (raw * raw).mean() == 1
+    assert raw.sum() != 0
+
+
+@pytest.mark.control("normaliser-forgets-a-factor-and-a-shift", drops="normalisation-layer")
+def test_control_with_eps_a_factor_is_not_forgotten():
+    before = normalise(SLICE, (1,), True, exact(5), root)
+    assert differ(before, normalise(7 * SLICE, (1,), True, exact(5), root))
+    assert unchanged(before, normalise(SLICE + 7, (1,), True, exact(5), root))
+
+
+@pytest.mark.control("normaliser-forgets-a-factor-and-a-shift", drops="^positive")
+def test_control_a_negative_factor_is_not_forgotten():
+    for centred in (True, False):
+        before = normalise(SLICE, (1,), centred, 0, root)
+        after = normalise(-2 * SLICE, (1,), centred, 0, root)
+        assert unchanged(-before, after)
+        assert differ(before, after)
+
+
+@pytest.mark.control("normaliser-forgets-a-factor-and-a-shift", drops="^whole-slice")
+def test_control_a_factor_or_a_shift_for_half_a_slice_is_not_forgotten():
+    half = exact([[1, 1, 1, 0, 0, 0]])
+    before = normalise(SLICE, (1,), True, 0, root)
+    assert differ(before, normalise(SLICE * (1 + half), (1,), True, 0, root))
+    assert differ(before, normalise(SLICE + half, (1,), True, 0, root))
+
+
+@pytest.mark.control("normaliser-forgets-a-factor-and-a-shift", drops="^rms")
+def test_control_rms_norm_does_not_forget_a_shift():
+    before = normalise(SLICE, (1,), False, 0, root)
+    assert differ(before, normalise(SLICE + 2, (1,), False, 0, root))
+
+
+def test_two_numbers_become_one_and_minus_one():
+    assert unchanged(normalise(exact([[3, 8]]), (1,), True, 0, root), exact([[-1, 1]]))
+
+
+# The snippet against torch.
+
+FLOATS = torch.tensor(np.random.default_rng(1).standard_normal((3, 6, 4)))
+
+
+@pytest.mark.parametrize("eps", [0.0, 0.5])
+def test_the_layers_are_those_of_torch(eps):
+    z, shape = FLOATS, FLOATS.shape[1:]
+    batch = functional.batch_norm(z, None, None, training=True, eps=eps or 1e-60)
+    pairs = [
+        (batch_norm(z, eps), batch),
+        (layer_norm(z, eps), functional.layer_norm(z, shape, eps=eps)),
+        (rms_norm(z, eps), functional.rms_norm(z, shape, eps=eps)),
+        (group_norm(z, 2, eps), functional.group_norm(z, 2, eps=eps)),
+        (instance_norm(z, eps), functional.instance_norm(z, eps=eps or 1e-60)),
+    ]
+    for ours, torchs in pairs:
+        torch.testing.assert_close(ours, torchs, rtol=ROUNDING, atol=ROUNDING)
+
+
+def test_the_rows_of_weight_norm_are_those_of_torch():
+    rows = FLOATS[0]
+    torchs = torch._weight_norm(rows, torch.ones(6, 1, dtype=torch.float64), 0)
+    torch.testing.assert_close(weight_norm(rows), torchs, rtol=ROUNDING, atol=ROUNDING)
+
+
+def test_the_default_is_no_eps_and_a_mean_taken_off():
+    given = FLOATS
+    assert normalise(given, (1,)).equal(normalise(given, (1,), True, 0))
+    for layer in (batch_norm, layer_norm, rms_norm, instance_norm):
+        assert layer(given).equal(layer(given, 0))
+    assert group_norm(given, 3).equal(group_norm(given, 3, 0))
+    assert group_norm(given, 1).allclose(layer_norm(given), atol=ROUNDING)
+    assert group_norm(given, 6).allclose(instance_norm(given), atol=ROUNDING)
+
+
+def test_groups_that_do_not_divide_the_units_are_refused():
+    with pytest.raises(ValueError, match="6 units do not split into 4 equal groups; take a divisor"):
+        group_norm(FLOATS, 4)
+
+
+def test_instance_norm_of_a_single_position_is_refused():
+    with pytest.raises(ValueError, match="zero by zero; it needs two positions or more"):
+        instance_norm(FLOATS[:, :, :1])
+    assert instance_norm(FLOATS[:, :, :2]).isfinite().all()
