@@ -13,6 +13,15 @@ coordinate, or an output channel) and position p. A normaliser cuts z into slice
 In a slice that is not constant, z and z′ have the same output if and only if z′ = az + β with some
 a > 0 and β; for RMS norm β = 0. Weight norm is no normaliser of z: it uses the row W_i / ‖W_i‖.
 
+Backwards, a slice of k entries whose output ẑ = N(z) has the gradient g passes on
+
+    (1/σ) (g − mean(g) − ẑ mean(g ẑ)),
+
+g without its parts along 1 and along ẑ, divided by σ. For RMS norm ρ stands for σ, and the part
+along 1 stays. A row w = m v/‖v‖ with the gradient g passes on ⟨g, v⟩/‖v‖ to the length m, and to v
+
+    (m/‖v‖) (g − ⟨g, v⟩ v/‖v‖²).
+
 Units. The outputs of a normaliser are pure numbers; eps is in the squared unit of z.
 
 Source. Ioffe and Szegedy 2015 (batch norm), Ba, Kiros and Hinton 2016 (layer), Ulyanov, Vedaldi and
@@ -86,6 +95,28 @@ def weight_norm(weights: Array, root: Root = torch.sqrt) -> Array:
     return weights / root((weights * weights).sum(axis=1, keepdims=True))
 
 
+def gradient_through(
+    upstream: Array, z: Array, axes: tuple[int, ...], centred: bool = True, root: Root = torch.sqrt
+) -> Array:
+    """Return the gradient for z, from that for normalise(z, axes, centred)."""
+    output = normalise(z, axes, centred, 0, root)
+    along = (upstream * output).mean(axis=axes, keepdims=True)
+    spread = z
+    if centred:
+        upstream = upstream - upstream.mean(axis=axes, keepdims=True)
+        spread = z - z.mean(axis=axes, keepdims=True)
+    return (upstream - along * output) / root((spread * spread).mean(axis=axes, keepdims=True))
+
+
+def gradient_through_weight_norm(
+    upstream: Array, v: Array, length: Any, root: Root = torch.sqrt
+) -> tuple[Any, Array]:
+    """Return the gradients for the length m and for v, from that for w = m v/‖v‖; v is not zero."""
+    norm = root((v * v).sum())
+    radial = (upstream * v).sum() / norm
+    return radial, length / norm * (upstream - radial * v / norm)
+
+
 if __name__ == "__main__":
     torch.manual_seed(2)
     W, x = torch.randn(4, 5, dtype=torch.float64), torch.randn(3, 5, 2, dtype=torch.float64)
@@ -103,12 +134,12 @@ if __name__ == "__main__":
         "each sample ·s_n": (W, zero, sample * x),
     }
     layers = {
-        "batch": lambda W, b, x: batch_norm(W @ x + b),
-        "layer": lambda W, b, x: layer_norm(W @ x + b),
-        "RMS": lambda W, b, x: rms_norm(W @ x + b),
-        "group": lambda W, b, x: group_norm(W @ x + b, 2),
-        "inst.": lambda W, b, x: instance_norm(W @ x + b),
-        "weight": lambda W, b, x: weight_norm(W) @ x + b,
+        "batch": lambda w, b, x: batch_norm(w @ x + b),
+        "layer": lambda w, b, x: layer_norm(w @ x + b),
+        "RMS": lambda w, b, x: rms_norm(w @ x + b),
+        "group": lambda w, b, x: group_norm(w @ x + b, 2),
+        "inst.": lambda w, b, x: instance_norm(w @ x + b),
+        "weight": lambda w, b, x: weight_norm(w) @ x + b,
     }
     print("largest change of an output; two positions, as in a convolution")
     print(" " * 16, *(f"{name:>7s}" for name in layers))

@@ -1,7 +1,5 @@
 """What can each normaliser not see, and what does it see? In exact arithmetic."""
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 import sympy
@@ -10,6 +8,8 @@ from torch.nn import functional
 
 from snippets.normalisers import (
     batch_norm,
+    gradient_through,
+    gradient_through_weight_norm,
     group_norm,
     instance_norm,
     layer_norm,
@@ -314,7 +314,7 @@ def test_the_default_is_no_eps_and_a_mean_taken_off():
 
 
 def test_groups_that_do_not_divide_the_units_are_refused():
-    with pytest.raises(ValueError, match="6 units do not split into 4 equal groups; take a divisor"):
+    with pytest.raises(ValueError, match="6 units do not split into 4 equal groups; take a div"):
         group_norm(FLOATS, 4)
 
 
@@ -322,3 +322,127 @@ def test_instance_norm_of_a_single_position_is_refused():
     with pytest.raises(ValueError, match="zero by zero; it needs two positions or more"):
         instance_norm(FLOATS[:, :, :1])
     assert instance_norm(FLOATS[:, :, :2]).isfinite().all()
+
+
+# Backwards.
+
+G = np.array([sympy.symbols("g:3", real=True)])
+Z = np.array([sympy.symbols("z:3", real=True)])
+
+
+def chain_rule(centred, eps=0):
+    """∇ of ⟨g, N(z)⟩ in z, for fixed g: by differentiation, in three symbols."""
+    total = (G * normalise(Z, (1,), centred, eps, root)).sum()
+    return [sympy.diff(total, z) for z in Z[0]]
+
+
+@pytest.mark.claim("normaliser-projects-the-gradient", by="certificate")
+@pytest.mark.parametrize("centred", [True, False])
+def test_for_all_slices_of_three_the_gradient_is_the_projection_over_the_spread(centred):
+    # A gradient for z depends on the loss through g only, so a loss that is linear in ẑ will do.
+    given = gradient_through(G, Z, (1,), centred, root)
+    for ours, theirs in zip(given[0], chain_rule(centred), strict=True):
+        assert sympy.simplify(ours - theirs) == 0
+
+
+UPSTREAM = exact([[2, -3, 1, 5, -4, 1]])
+
+
+def lengths(centred, eps=0):
+    """The squared length of the gradient by differentiation, and by the formula."""
+    symbols = np.array([sympy.symbols("y:6", real=True)])
+    total = (UPSTREAM * normalise(symbols, (1,), centred, eps, root)).sum()
+    here = dict(zip(symbols[0], SLICE[0], strict=True))
+    slopes = [sympy.diff(total, y).subs(here) for y in symbols[0]]
+    middle = SLICE.mean() if centred else 0
+    spread = ((SLICE - middle) ** 2).mean() + eps
+    output = normalise(SLICE, (1,), centred, eps, root)
+    mean_part = UPSTREAM.sum() ** 2 / 6 if centred else 0
+    along = (UPSTREAM * output).sum() ** 2 / 6
+    formula = ((UPSTREAM * UPSTREAM).sum() - mean_part - along) / spread
+    return sympy.simplify(sum(s**2 for s in slopes)), sympy.simplify(formula)
+
+
+@pytest.mark.claim("normaliser-projects-the-gradient", by="exact")
+@pytest.mark.parametrize("centred", [True, False])
+def test_the_gradient_loses_the_length_of_its_parts_along_what_is_forgotten(centred):
+    measured, formula = lengths(centred)
+    assert measured == formula
+    assert measured > 0
+    slope = gradient_through(UPSTREAM, SLICE, (1,), centred, root)
+    assert sympy.simplify((slope * slope).sum() - formula) == 0
+    output = normalise(SLICE, (1,), centred, 0, root)
+    assert sympy.simplify((slope * output).sum()) == 0
+    assert (sympy.simplify(slope.sum()) == 0) == centred
+
+
+@pytest.mark.control("normaliser-projects-the-gradient", drops="normalisation-layer")
+def test_control_with_eps_the_formula_for_the_length_fails():
+    measured, formula = lengths(True, eps=exact(5))
+    assert abs(float(measured / formula) - 1) > 0.01
+
+
+@pytest.mark.control("normaliser-projects-the-gradient", drops="^rms")
+def test_control_rms_norm_lets_the_mean_through():
+    through = gradient_through(UPSTREAM, SLICE, (1,), False, root)
+    assert abs(float(through.sum())) > 0.1
+    assert differ(through, gradient_through(UPSTREAM, SLICE, (1,), True, root))
+
+
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("axes", [(0, 2), (1, 2), (2,)])
+def test_the_gradient_of_the_snippet_is_that_of_autograd(axes, centred):
+    z, g = FLOATS.clone().requires_grad_(), FLOATS.cos()
+    (normalise(z, axes, centred) * g).sum().backward()
+    ours = gradient_through(g, FLOATS, axes, centred)
+    torch.testing.assert_close(ours, z.grad, rtol=ROUNDING, atol=ROUNDING)
+    assert gradient_through(g, FLOATS, axes).equal(gradient_through(g, FLOATS, axes, True))
+
+
+V, M = np.array(sympy.symbols("v:3", positive=True)), sympy.Symbol("m", real=True)
+
+
+def weight_norm_slopes(detached=False):
+    """∂ₘL and ∇ᵥL of L = f(m v/‖v‖) by differentiation; with ‖v‖ held fixed if detached."""
+    norm = sympy.Symbol("n", positive=True) if detached else sympy.sqrt((V * V).sum())
+    total = (G[0] * M * V / norm).sum()
+    return sympy.diff(total, M), np.array([sympy.diff(total, v) for v in V])
+
+
+@pytest.mark.claim("weight-norm-projects-the-gradient", by="certificate")
+def test_for_all_rows_the_length_gets_one_part_of_the_gradient_and_the_direction_the_rest():
+    of_length, of_direction = gradient_through_weight_norm(G[0], V, M, root)
+    by_length, by_direction = weight_norm_slopes()
+    assert sympy.simplify(of_length - by_length) == 0
+    assert all(sympy.simplify(d) == 0 for d in of_direction - by_direction)
+    assert sympy.simplify((of_direction * V).sum()) == 0
+
+
+@pytest.mark.claim("weight-norm-projects-the-gradient", by="exact")
+def test_a_step_on_the_direction_is_the_hypotenuse_of_a_right_triangle():
+    v, g, eta = exact([2, 3, 6]), exact([1, -2, 5]), exact(1) / 3  # ‖v‖ = 7
+    _, slope = gradient_through_weight_norm(g, v, exact(4), root)
+    after = v - eta * slope
+    assert (after * after).sum() == 49 + eta**2 * (slope * slope).sum() > 49
+
+
+@pytest.mark.control("weight-norm-projects-the-gradient", drops="^length-differentiated")
+def test_control_with_the_length_held_fixed_the_gradient_is_not_orthogonal_to_the_row():
+    _, slope = weight_norm_slopes(detached=True)
+    values = {**dict(zip(V, (2, 3, 6), strict=True)), **dict(zip(G[0], (1, 2, 5), strict=True))}
+    values |= {M: 4, sympy.Symbol("n", positive=True): 7}
+    slope = np.array([sympy.sympify(s).subs(values) for s in slope])
+    v, eta = exact([2, 3, 6]), exact(1) / 3
+    assert (slope * v).sum() > 10
+    after = v - eta * slope
+    assert (after * after).sum() < 0.8 * 49
+
+
+def test_the_gradients_through_weight_norm_are_those_of_autograd():
+    v = FLOATS[0, 0].clone().requires_grad_()
+    m = torch.tensor(1.7, dtype=torch.float64, requires_grad=True)
+    g = FLOATS[0, 1]
+    (g * m * weight_norm(v[None])[0]).sum().backward()
+    of_length, of_direction = gradient_through_weight_norm(g, v.detach(), m.detach())
+    torch.testing.assert_close(of_length, m.grad, rtol=ROUNDING, atol=ROUNDING)
+    torch.testing.assert_close(of_direction, v.grad, rtol=ROUNDING, atol=ROUNDING)

@@ -1,0 +1,365 @@
+"""Do the rules give the degree that a network has, and refuse where it has none?"""
+
+import itertools
+
+import pytest
+import sympy
+import torch
+from torch import nn
+from torch.nn import functional
+
+from snippets.degree_calculus import degree, misfit, total
+
+EPS = 1e-60
+ROUNDING = 1e-12  # float64, a few layers, and factors that are no powers of two
+CLEAR = 1e-2
+FACTORS = (0.3, 7.0)
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+def layer_norm(width, affine=False, eps=EPS):
+    return nn.LayerNorm(width, eps=eps, elementwise_affine=affine)
+
+
+def plain(*layers):
+    return nn.Sequential(*layers).double()
+
+
+def linear(trainable=True, bias=False):
+    return nn.Linear(4, 4, bias=bias).requires_grad_(trainable)
+
+
+INPUTS = torch.randn(9, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def fits(model, k, inputs=INPUTS):
+    """Is f(cθ) = c^k f(θ), for two factors?"""
+    return max(misfit(model, inputs, k, c) for c in FACTORS) < ROUNDING
+
+
+def has_no_degree(model, inputs=INPUTS):
+    """Is f(cθ) clearly no power of c times f(θ), whatever the power?"""
+    with torch.no_grad():
+        before = model(inputs)
+        trained = [p for p in model.parameters() if p.requires_grad]
+        for p in trained:
+            p *= 7
+        after = model(inputs)
+        for p in trained:
+            p /= 7
+    cosine = (before * after).sum() / before.norm() / after.norm()
+    return cosine < 1 - 1e-4  # not even a multiple
+
+
+class Module(nn.Module):
+    """A function with two linear layers."""
+
+    def __init__(self, function, **more):
+        super().__init__()
+        self.one, self.two, self.function = linear(), linear(), function
+        for name, module in more.items():
+            setattr(self, name, module)
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+# Every rule, as a network and its degree.
+RULES = {
+    "data": (plain(nn.Identity()), 0),
+    "linear": (plain(linear()), 1),
+    "frozen linear": (plain(linear(trainable=False)), 0),
+    "two linear": (plain(linear(), linear()), 2),
+    "a bias of degree one": (plain(linear(bias=True)), 1),
+    "a frozen bias of degree zero": (plain(linear(trainable=False, bias=True)), 0),
+    "relu": (plain(linear(), nn.ReLU(), linear(), nn.LeakyReLU(0.1)), 2),
+    "dropout": (plain(linear(), nn.Dropout(0.0)), 1),
+    "layer norm": (plain(linear(), layer_norm(4)), 0),
+    "layer norm with a bias before": (plain(linear(bias=True), layer_norm(4)), 0),
+    "layer norm with an affine": (plain(linear(), layer_norm(4, affine=True)), 1),
+    "affine, linear": (plain(linear(), layer_norm(4, affine=True), linear()), 2),
+    "affine, linear, norm": (plain(linear(), layer_norm(4, True), linear(), layer_norm(4)), 0),
+    "rms norm": (plain(linear(), nn.RMSNorm(4, EPS, elementwise_affine=False)), 0),
+    "rms norm with a scale": (plain(linear(), nn.RMSNorm(4, EPS)), 1),
+    "group norm": (plain(linear(), nn.GroupNorm(2, 4, EPS, affine=False)), 0),
+    "batch norm": (plain(linear(), nn.BatchNorm1d(4, EPS, affine=False)), 0),
+    "batch norm with an affine": (plain(linear(), nn.BatchNorm1d(4, EPS)), 1),
+    "any function": (plain(linear(), layer_norm(4), nn.GELU()), 0),
+    "any function, linear": (plain(linear(), layer_norm(4), nn.Tanh(), linear()), 1),
+    "sum": (Module(lambda m, x: m.one(x) + torch.relu(m.two(x))).double(), 1),
+    "difference": (Module(lambda m, x: m.one(x) - m.two(x)).double(), 1),
+    "product": (Module(lambda m, x: m.one(x) * m.two(x)).double(), 2),
+    "square": (Module(lambda m, x: m.one(x) * m.one(x)).double(), 2),
+    "a number times": (Module(lambda m, x: 3 * m.one(x)).double(), 1),
+    "matrix product": (Module(lambda m, x: m.one(x) @ m.two(x).transpose(0, 1)).double(), 2),
+    "a tensor of the model": (Module(lambda m, x: x @ m.one.weight).double(), 1),
+    "mean": (Module(lambda m, x: m.one(x).mean(dim=0)).double(), 1),
+    "softmax": (Module(lambda m, x: torch.softmax(m.n(m.one(x)), -1), n=layer_norm(4)).double(), 0),
+}
+
+
+@pytest.mark.claim("degree-calculus", by="float64")
+@pytest.mark.parametrize("name", RULES)
+def test_the_rules_give_the_degree_that_the_network_has(name):
+    model, expected = RULES[name]
+    assert degree(model) == expected
+    assert fits(model, expected)
+    assert not fits(model, expected + 1)
+    assert not fits(model, expected - 1)
+
+
+NO_DEGREE = {
+    "a bias of degree two": plain(linear(), linear(bias=True)),
+    "a frozen bias behind trained weights": plain(linear(), nn.ReLU(), linear(False, bias=True)),
+    "a skip over one layer": Module(lambda m, x: x + m.one(x)).double(),
+    "a skip over two": Module(lambda m, x: m.one(x) + m.two(m.one(x))).double(),
+    "a number added": Module(lambda m, x: m.one(x) + 1).double(),
+    "softmax of degree two": Module(
+        lambda m, x: torch.softmax(m.one(x) @ m.two(x).transpose(0, 1), -1)
+    ).double(),
+    "gelu of degree one": plain(linear(), nn.GELU()),
+}
+
+
+@pytest.mark.control("degree-calculus", drops="^equal-degrees")
+@pytest.mark.parametrize("name", list(NO_DEGREE)[:5])
+def test_control_sums_of_unequal_degrees_have_none(name):
+    with pytest.raises(ValueError, match=r"adds degrees \d and \d, so it has no degree; normalise"):
+        degree(NO_DEGREE[name])
+    assert has_no_degree(NO_DEGREE[name])
+
+
+@pytest.mark.control("degree-calculus", drops="^degree-zero")
+@pytest.mark.parametrize("name", list(NO_DEGREE)[5:])
+def test_control_a_function_that_is_not_homogeneous_has_none(name):
+    with pytest.raises(ValueError, match=r"gets degree [12] and needs 0; normalise its input"):
+        degree(NO_DEGREE[name])
+    assert has_no_degree(NO_DEGREE[name])
+
+
+@pytest.mark.control("degree-calculus", drops="^same-factor")
+def test_control_with_a_factor_for_each_tensor_a_sum_has_no_degree():
+    model, expected = RULES["sum"]
+    assert expected == 1
+    with torch.no_grad():
+        before = model(INPUTS)
+        model.one.weight *= 7
+        after = model(INPUTS)
+        model.one.weight /= 7
+    assert (before * after).sum() / before.norm() / after.norm() < 1 - CLEAR
+
+
+@pytest.mark.control("degree-calculus", drops="normalisation-layer")
+def test_control_with_eps_a_normaliser_has_no_degree_zero():
+    model = plain(linear(), layer_norm(4, eps=0.1))
+    with pytest.raises(ValueError, match=r"has eps = 0\.1, to which it compares its input; make"):
+        degree(model)
+    assert not fits(model, 0)
+    assert misfit(model, INPUTS, 0, 7.0) > CLEAR
+    assert degree(model, eps_at_most=0.1) == 0  # who looks away is told what the rules say
+
+
+@pytest.mark.claim("degree-calculus", by="certificate")
+def test_each_rule_holds_for_all_numbers():
+    a, b = sympy.symbols("a b", real=True)
+    c = sympy.Symbol("c", positive=True)
+    j, k = sympy.symbols("j k", integer=True)
+    assert sympy.simplify(c**j * a * c**k * b - c ** (j + k) * a * b) == 0
+    assert sympy.simplify(c**k * a + c**k * b - c**k * (a + b)) == 0
+    relu = sympy.Max(a, 0).rewrite(sympy.Abs)
+    assert sympy.simplify(relu.subs(a, c * a) - c * relu) == 0
+    assert sympy.simplify(sympy.Abs(c * a) - c * sympy.Abs(a)) == 0
+    # and a sum of unequal degrees is a multiple of itself for no two factors
+    grown = (c * a + c**2 * b) / (a + b)
+    assert sympy.simplify(sympy.diff(grown.subs(c, 2), a)) != 0
+
+
+# The last scale and shift.
+
+
+def classifier(affine, trained=False, bias=False, first=None, eps=EPS):
+    """Layers, a last normaliser and a classifier."""
+    head = nn.Linear(4, 3, bias=bias).requires_grad_(trained)
+    return plain(first or linear(), nn.ReLU(), linear(), layer_norm(4, affine, eps), head)
+
+
+def cross_entropy_along_the_ray(model, factors):
+    labels = torch.arange(9) % 3
+    trained = [p for p in model.parameters() if p.requires_grad]
+    kept = [p.detach().clone() for p in trained]
+    losses = []
+    with torch.no_grad():
+        for c in factors:
+            for p, old in zip(trained, kept, strict=True):
+                p.copy_(c * old)
+            losses.append(functional.cross_entropy(model(INPUTS), labels).item())
+        for p, old in zip(trained, kept, strict=True):
+            p.copy_(old)
+    return losses
+
+
+@pytest.mark.claim("trainable-affine-makes-degree-one", by="float64")
+def test_with_a_trained_last_affine_the_logits_are_homogeneous_of_degree_one():
+    model = classifier(affine=True)
+    assert degree(model) == 1
+    assert fits(model, 1)
+    assert not fits(model, 0)
+
+
+@pytest.mark.claim("trainable-affine-makes-degree-one", by="float64")
+def test_the_cross_entropy_is_strictly_convex_along_the_ray_and_without_the_affine_constant():
+    factors = [0.5, 1.0, 1.5, 2.0, 2.5]
+    losses = cross_entropy_along_the_ray(classifier(affine=True), factors)
+    bends = [a - 2 * b + c for a, b, c in zip(losses, losses[1:], losses[2:], strict=False)]
+    assert min(bends) > 1e-4
+    flat = cross_entropy_along_the_ray(classifier(affine=False), factors)
+    assert max(flat) - min(flat) < ROUNDING
+
+
+@pytest.mark.claim("trainable-affine-makes-degree-one", by="certificate")
+def test_the_second_derivative_of_the_loss_along_the_ray_is_the_variance_of_the_logits():
+    f, c = sympy.symbols("f:3", real=True), sympy.Symbol("c", positive=True)
+    loss = sympy.log(sum(sympy.exp(c * (g - f[0])) for g in f))
+    powers = [sympy.exp(c * (g - f[0])) for g in f]
+    p = [power / sum(powers) for power in powers]
+    variance = sum(q * g**2 for q, g in zip(p, f, strict=True))
+    variance -= sum(q * g for q, g in zip(p, f, strict=True)) ** 2
+    assert sympy.simplify(sympy.diff(loss, c, 2) - variance) == 0
+    # a sum of squares of differences: zero only if all logits are equal
+    pairs = itertools.combinations(range(3), 2)
+    squares = sum(p[i] * p[j] * (f[i] - f[j]) ** 2 for i, j in pairs)
+    assert sympy.simplify(variance - squares) == 0
+
+
+@pytest.mark.claim("trainable-affine-makes-degree-one", by="float64")
+def test_with_the_affine_held_fixed_the_rest_is_invariant_together():
+    model = classifier(affine=True)
+    with torch.no_grad():
+        model[3].weight.copy_(INPUTS[0])
+        model[3].bias.copy_(INPUTS[1])
+    model[3].requires_grad_(False)
+    assert degree(model) == 0
+    assert fits(model, 0)
+
+
+def test_affines_of_earlier_normalisers_do_not_count():
+    first = nn.Sequential(linear(), layer_norm(4, affine=True))
+    model = classifier(affine=False, first=first)
+    assert degree(model) == 0
+    assert fits(model, 0)
+
+
+@pytest.mark.control("trainable-affine-makes-degree-one", drops="^frozen-classifier")
+def test_control_a_trained_classifier_makes_it_two_and_a_bias_leaves_none():
+    model = classifier(affine=True, trained=True)
+    assert degree(model) == 2
+    assert fits(model, 2)
+    assert misfit(model, INPUTS, 1, 7.0) > CLEAR
+    model = classifier(affine=True, bias=True)
+    with pytest.raises(ValueError, match="bias of _4 adds degrees 1 and 0"):
+        degree(model)
+    assert has_no_degree(model)
+
+
+@pytest.mark.control("trainable-affine-makes-degree-one", drops="^degree")
+def test_control_biases_before_the_normaliser_leave_no_degree():
+    first = nn.Sequential(linear(bias=True), nn.ReLU(), linear(bias=True))
+    model = classifier(affine=True, first=first)
+    with pytest.raises(ValueError, match="adds degrees 2 and 1"):
+        degree(model)
+    assert has_no_degree(model)
+
+
+@pytest.mark.control("trainable-affine-makes-degree-one", drops="normalisation-layer")
+def test_control_with_eps_the_degree_is_not_one():
+    assert misfit(classifier(affine=True, eps=0.1), INPUTS, 1, 7.0) > CLEAR
+
+
+# The writers to a residual stream: those tensors alone require a gradient.
+
+
+class PreNorm(nn.Module):
+    """Two pre-norm branches with biases and affines throughout; the writers alone are trained."""
+
+    def __init__(self, writers=("embed", "out")):
+        super().__init__()
+        self.embed, self.inner, self.out = (nn.Linear(4, 4, bias=name != "e") for name in "eio")
+        self.norm, self.last, self.head = layer_norm(4, True), layer_norm(4, True), nn.Linear(4, 3)
+        for name, module in self.named_children():
+            module.requires_grad_(name in writers)
+        for p in self.parameters():
+            nn.init.normal_(p)
+        self.double()
+
+    def forward(self, x):
+        stream = self.embed(x)
+        stream = stream + self.out(functional.gelu(self.inner(self.norm(stream))))
+        return self.head(self.last(stream))
+
+
+@pytest.mark.claim("residual-writers-are-one-block", by="float64")
+def test_all_that_writes_to_the_stream_is_one_invariant_block():
+    model = PreNorm()
+    assert degree(model) == 0
+    assert fits(model, 0)
+
+
+@pytest.mark.control("residual-writers-are-one-block", drops="^together")
+@pytest.mark.parametrize("writer", ["embed", "out"])
+def test_control_a_single_writer_is_not_invariant(writer):
+    model = PreNorm(writers=(writer,))
+    with pytest.raises(ValueError, match="adds degrees"):
+        degree(model)
+    assert misfit(model, INPUTS, 0, 7.0) > CLEAR
+
+
+# What is refused, and what the helpers do.
+
+
+def test_running_averages_are_refused():
+    model = plain(linear(), nn.BatchNorm1d(4, EPS, affine=False)).eval()
+    with pytest.raises(ValueError, match=r"uses its running averages, which do not follow; call"):
+        degree(model)
+    batch = nn.BatchNorm1d(4, EPS, affine=False, track_running_stats=False)
+    assert degree(plain(linear(), batch).eval()) == 0
+
+
+def test_what_has_no_rule_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"no rule for _1 \(.*Hardswish.*; write it in parts"):
+        degree(plain(linear(), nn.Hardswish()))
+    with pytest.raises(ValueError, match=r"no rule for sin"):
+        degree(Module(lambda m, x: torch.sin(m.one(x))).double())
+
+
+def test_an_eps_that_is_exactly_as_large_as_allowed_is_allowed():
+    assert degree(plain(layer_norm(4, eps=1e-30))) == 0
+    with pytest.raises(ValueError, match="has eps"):
+        degree(plain(layer_norm(4, eps=2e-30)))
+    with pytest.raises(ValueError, match="has eps = None"):
+        degree(plain(nn.RMSNorm(4)))  # its default depends on the precision
+
+
+def test_a_frozen_bias_of_zero_has_every_degree():
+    model = plain(linear(), linear(bias=True))
+    nn.init.zeros_(model[1].bias)
+    model[1].bias.requires_grad_(False)
+    assert degree(model) == 2
+    assert fits(model, 2)
+
+
+def test_the_sum_of_one_term_has_its_degree():
+    assert total([3], "x") == 3
+    assert total([3, 3], "x") == 3
+
+
+def test_misfit_leaves_the_model_as_it_was_and_is_a_share_of_the_output():
+    model = classifier(affine=True)
+    before = [p.detach().clone() for p in model.parameters()]
+    assert misfit(model, INPUTS, 0, 2.0) == pytest.approx(1 / 2)  # |2f − f| / |2f|
+    assert misfit(model, INPUTS, 2, 2.0) == pytest.approx(1)
+    assert all(p.equal(old) for p, old in zip(model.parameters(), before, strict=True))
