@@ -86,7 +86,7 @@ def scale_invariant_parameters(
     verdicts = {}
     for key in (key for key in blocks if len(key) == 1):
         of_rows = tuple(conclude(found[k]) for k in blocks if len(k) == 2 and k[0] == key[0])
-        scaled, turned = (max(numbers) for numbers in list(zip(*found[key], strict=True))[1:])
+        scaled, turned = max(look[1] for look in found[key]), max(look[2] for look in found[key])
         verdicts[key[0]] = Verdict(conclude(found[key]), of_rows, scaled, turned)
     return verdicts
 
@@ -99,7 +99,7 @@ def look(
     kept = [part.clone() for part in block]
     size, steepness, here = length(kept), length(slope), value(loss, model)
     if size == 0:
-        return "undecided", 0.0, 0.0  # zero has no direction
+        return "zero", 0.0, 0.0  # which has no direction
 
     def change(new: Block) -> float:
         for part, there in zip(block, new, strict=True):
@@ -128,11 +128,11 @@ def length(block: Block) -> float:
 
 
 def conclude(looks: Sequence[tuple[str, float, float]]) -> str:
-    """Return the verdict over all points; one point that shows the length is enough for a no."""
-    seen = {verdict for verdict, _, _ in looks}
-    if seen <= {"unseen", "undecided"}:
-        return "unseen" if looks[-1][0] == "unseen" else "undecided"
-    return "not invariant" if "not invariant" in seen else "invariant"
+    """Return the verdict over all points: the first of these that some point has shown."""
+    for verdict in ("not invariant", "invariant", "undecided", "unseen"):
+        if verdict in (seen for seen, _, _ in looks):
+            return verdict
+    return "undecided"
 
 
 @torch.no_grad()

@@ -129,7 +129,9 @@ NO_DEGREE = {
 @pytest.mark.control("degree-calculus", drops="^equal-degrees")
 @pytest.mark.parametrize("name", list(NO_DEGREE)[:5])
 def test_control_sums_of_unequal_degrees_have_none(name):
-    with pytest.raises(ValueError, match=r"adds degrees \d and \d, so it has no degree; normalise"):
+    with pytest.raises(
+        ValueError, match=r"(add|_\d) adds degrees \d and \d, so it has no degree; "
+    ):
         degree(NO_DEGREE[name])
     assert has_no_degree(NO_DEGREE[name])
 
@@ -157,7 +159,7 @@ def test_control_with_a_factor_for_each_tensor_a_sum_has_no_degree():
 @pytest.mark.control("degree-calculus", drops="normalisation-layer")
 def test_control_with_eps_a_normaliser_has_no_degree_zero():
     model = plain(linear(), layer_norm(4, eps=0.1))
-    with pytest.raises(ValueError, match=r"has eps = 0\.1, to which it compares its input; make"):
+    with pytest.raises(ValueError, match=r"_1 has eps = 0\.1, to which it compares its input"):
         degree(model)
     assert not fits(model, 0)
     assert misfit(model, INPUTS, 0, 7.0) > CLEAR
@@ -363,3 +365,11 @@ def test_misfit_leaves_the_model_as_it_was_and_is_a_share_of_the_output():
     assert misfit(model, INPUTS, 0, 2.0) == pytest.approx(1 / 2)  # |2f − f| / |2f|
     assert misfit(model, INPUTS, 2, 2.0) == pytest.approx(1)
     assert all(p.equal(old) for p, old in zip(model.parameters(), before, strict=True))
+
+
+def test_a_trained_scale_with_a_frozen_shift_is_refused_by_name():
+    model = plain(linear(), layer_norm(4, affine=True))
+    nn.init.ones_(model[1].bias).requires_grad_(False)
+    with pytest.raises(ValueError, match="the bias of _1 adds degrees 1 and 0"):
+        degree(model)
+    assert has_no_degree(model)

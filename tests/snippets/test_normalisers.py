@@ -1,5 +1,7 @@
 """What can each normaliser not see, and what does it see? In exact arithmetic."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import sympy
@@ -68,6 +70,7 @@ BLIND = {
 FACTORS = ("matrix", "groups", "units", "data", "samples")
 
 
+@cache
 def outputs(layer, change, positions, eps=0):
     """The outputs before and after the change, exactly."""
     given = WEIGHTS, NO_BIAS, DATA[positions]

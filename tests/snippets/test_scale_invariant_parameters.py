@@ -217,6 +217,7 @@ def test_a_zero_tensor_is_not_invariant_for_being_zero():
     nn.init.zeros_(model[0].weight)
     nn.init.zeros_(model[0].bias)
     assert whole(judge(model, data(9, 5))) == {"0.weight": NO, "0.bias": NO}
+    assert whole(judge(model, data(9, 5), points=2)) == {"0.weight": NO, "0.bias": NO}
     # at that one point there is nothing to be seen, and no guess is made
     assert whole(judge(model, data(9, 5), points=1)) == {"0.weight": UNDECIDED, "0.bias": UNDECIDED}
 
@@ -306,7 +307,8 @@ def test_the_model_its_buffers_its_gradients_and_the_random_state_stay_as_they_a
 
 
 def test_the_answer_does_not_depend_on_the_random_state_but_on_the_seed():
-    model, inputs = Attention(), data(9, 5, 8)
+    # with two tensors that are invariant, and are therefore looked at from every point
+    model, inputs = Attention(qk_norm=True), data(9, 5, 8)
     one = judge(model, inputs, rows=False)
     torch.manual_seed(5)
     assert judge(model, inputs, rows=False) == one
@@ -377,6 +379,36 @@ def test_the_changes_are_those_of_the_loss():
     assert 0 < found["vector"].turned <= 75
     assert found["vector"].rows == ()
     assert isinstance(found["vector"], Verdict)
+
+
+def calls(**arguments):
+    """How often the loss is asked, if nothing is invariant."""
+    count = 0
+
+    def loss(model):
+        nonlocal count
+        count += 1
+        return model.vector.square().sum()
+
+    scale_invariant_parameters(Vector(3, 4), loss, **arguments)
+    return count
+
+
+def test_three_points_are_the_default_and_one_counterexample_ends_the_search():
+    # three calls a point for the gradient; for the block the value, two factors, two steps, back
+    assert [calls(points=points) for points in (1, 2, 3, 4)] == [9, 12, 15, 18]
+    assert calls() == calls(points=3)
+
+
+def test_the_verdict_is_the_strongest_that_some_point_has_shown():
+    def verdict(*seen):
+        return snippet.conclude([(one, 0.0, 0.0) for one in seen])
+
+    assert verdict("unseen", "invariant", "not invariant", "undecided", "zero") == NO
+    assert verdict("unseen", "invariant", "undecided", "zero") == YES
+    assert verdict("unseen", "undecided", "zero") == UNDECIDED
+    assert verdict("zero", "unseen") == UNSEEN
+    assert verdict("zero") == UNDECIDED
 
 
 def test_rows_can_be_left_out():
