@@ -138,7 +138,7 @@ def test_for_all_numbers_the_yes_of_each_layer_holds_by_algebra():
         before = small[layer](w, zero, x)
         for given in all_given:
             after = small[layer](*given)
-            for k in range(0, before.size, 5):  # some entries; the others are alike
+            for k in range(0, before.size, 7):  # some entries; the others are alike
                 one, other = before.flat[k], after.flat[k]
                 # N(z) is t/√q: the squares agree, and so do the signs, which are those of t
                 square = sympy.cancel(sympy.together(one**2 - other**2))
@@ -155,7 +155,7 @@ def test_control_with_no_normaliser_every_change_is_seen():
 @pytest.mark.parametrize("layer", set(BLIND) - {"weight"})
 def test_control_with_eps_every_factor_is_seen_and_shifts_are_not(layer):
     for change in BLIND[layer] - ({"rows"} if layer in ("layer", "group") else set()):
-        before, after = outputs(layer, change, 3, eps=exact(50))
+        before, after = outputs(layer, change, 3, eps=sympy.Integer(50))
         if change in FACTORS:
             assert differ(before, after), change
         else:
@@ -345,7 +345,7 @@ def test_for_all_slices_of_three_the_gradient_is_the_projection_over_the_spread(
     # A gradient for z depends on the loss through g only, so a loss that is linear in ẑ will do.
     given = gradient_through(G, Z, (1,), centred, root)
     for ours, theirs in zip(given[0], chain_rule(centred), strict=True):
-        assert sympy.simplify(ours - theirs) == 0
+        assert sympy.cancel(sympy.together(ours - theirs)) == 0
 
 
 UPSTREAM = exact([[2, -3, 1, 5, -4, 1]])
@@ -353,17 +353,19 @@ UPSTREAM = exact([[2, -3, 1, 5, -4, 1]])
 
 def lengths(centred, eps=0):
     """The squared length of the gradient by differentiation, and by the formula."""
-    symbols = np.array([sympy.symbols("y:6", real=True)])
-    total = (UPSTREAM * normalise(symbols, (1,), centred, eps, root)).sum()
-    here = dict(zip(symbols[0], SLICE[0], strict=True))
-    slopes = [sympy.diff(total, y).subs(here) for y in symbols[0]]
+    y, slopes = sympy.Symbol("y", real=True), []
+    for k in range(6):
+        moving = SLICE.copy()
+        moving[0, k] = y
+        total = (UPSTREAM * normalise(moving, (1,), centred, eps, root)).sum()
+        slopes.append(sympy.diff(total, y).subs(y, SLICE[0, k]))
     middle = SLICE.mean() if centred else 0
     spread = ((SLICE - middle) ** 2).mean() + eps
     output = normalise(SLICE, (1,), centred, eps, root)
     mean_part = UPSTREAM.sum() ** 2 / 6 if centred else 0
     along = (UPSTREAM * output).sum() ** 2 / 6
     formula = ((UPSTREAM * UPSTREAM).sum() - mean_part - along) / spread
-    return sympy.simplify(sum(s**2 for s in slopes)), sympy.simplify(formula)
+    return sympy.expand(sum(s**2 for s in slopes)), sympy.expand(formula)
 
 
 @pytest.mark.claim("normaliser-projects-the-gradient", by="exact")
@@ -373,10 +375,10 @@ def test_the_gradient_loses_the_length_of_its_parts_along_what_is_forgotten(cent
     assert measured == formula
     assert measured > 0
     slope = gradient_through(UPSTREAM, SLICE, (1,), centred, root)
-    assert sympy.simplify((slope * slope).sum() - formula) == 0
+    assert sympy.expand((slope * slope).sum() - formula) == 0
     output = normalise(SLICE, (1,), centred, 0, root)
-    assert sympy.simplify((slope * output).sum()) == 0
-    assert (sympy.simplify(slope.sum()) == 0) == centred
+    assert sympy.expand((slope * output).sum()) == 0
+    assert (sympy.expand(slope.sum()) == 0) == centred
 
 
 @pytest.mark.control("normaliser-projects-the-gradient", drops="normalisation-layer")
@@ -416,9 +418,8 @@ def weight_norm_slopes(detached=False):
 def test_for_all_rows_the_length_gets_one_part_of_the_gradient_and_the_direction_the_rest():
     of_length, of_direction = gradient_through_weight_norm(G[0], V, M, root)
     by_length, by_direction = weight_norm_slopes()
-    assert sympy.simplify(of_length - by_length) == 0
-    assert all(sympy.simplify(d) == 0 for d in of_direction - by_direction)
-    assert sympy.simplify((of_direction * V).sum()) == 0
+    zeros = [of_length - by_length, *(of_direction - by_direction), (of_direction * V).sum()]
+    assert all(sympy.cancel(sympy.together(zero)) == 0 for zero in zeros)
 
 
 @pytest.mark.claim("weight-norm-projects-the-gradient", by="exact")
