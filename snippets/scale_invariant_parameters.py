@@ -107,7 +107,7 @@ def look(
         return abs(value(loss, model) - here)
 
     def step() -> Block:
-        way = [torch.randn(p.shape, generator=generator, dtype=p.dtype) for p in kept]
+        way = [torch.randn(p.shape, generator=generator, dtype=p.dtype).to(p.device) for p in kept]
         return [old + size / length(way) * w for old, w in zip(kept, way, strict=True)]
 
     scaled = max(change([factor * old for old in kept]) for factor in FACTORS)
@@ -140,7 +140,7 @@ def shake(named: dict[str, Tensor], generator: torch.Generator) -> None:
     """Move all parameters at random, by half their root mean square and by no less than 0.1."""
     for p in named.values():
         size = max(0.1, 0.5 * p.square().mean().sqrt().item())
-        p += size * torch.randn(p.shape, generator=generator, dtype=p.dtype)
+        p += size * torch.randn(p.shape, generator=generator, dtype=p.dtype).to(p.device)
 
 
 def gradients(loss: Loss, model: nn.Module, named: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -404,6 +404,16 @@ def test_the_gradient_of_the_snippet_is_that_of_autograd(axes, centred):
     assert gradient_through(g, FLOATS, axes).equal(gradient_through(g, FLOATS, axes, True))
 
 
+def test_with_eps_the_formula_for_the_gradient_holds_and_is_no_projection():
+    z, g, eps = FLOATS[0, 0].clone().requires_grad_(), FLOATS[0, 1], 0.5
+    (normalise(z, (0,), True, eps) * g).sum().backward()
+    spread = ((z.detach() - z.detach().mean()).square().mean() + eps).sqrt()
+    output = (z.detach() - z.detach().mean()) / spread
+    formula = (g - g.mean() - output * (g * output).mean()) / spread
+    torch.testing.assert_close(z.grad, formula, rtol=ROUNDING, atol=ROUNDING)
+    assert (z.grad @ output).abs() > 0.01
+
+
 V, M = np.array(sympy.symbols("v:3", positive=True)), sympy.Symbol("m", real=True)
 
 

@@ -129,6 +129,16 @@ class Attention(nn.Module):
         return self.classify(self.norm(stream).mean(dim=1))
 
 
+def test_a_bias_of_the_keys_is_unseen_since_softmax_forgets_a_shift():
+    # q·(k_j + b) = q·k_j + q·b, and the second term is the same for all keys j
+    model = Attention()
+    model.key = nn.Linear(8, 8)
+    model.query = nn.Linear(8, 8)
+    verdicts = whole(judge(model, data(9, 5, 8), rows=False))
+    assert verdicts["key.bias"] == UNSEEN
+    assert verdicts["key.weight"] == verdicts["query.weight"] == verdicts["query.bias"] == NO
+
+
 WRITERS = [("embed.weight", "out.weight")]
 
 
