@@ -1,0 +1,335 @@
+"""Is the Nesterov twin with two momenta exact, and is one momentum really not enough?"""
+
+import math
+from fractions import Fraction
+from random import Random
+
+import numpy as np
+import pytest
+import sympy
+import torch
+from torch.optim import SGD
+
+from snippets.nesterov import (
+    forced_ratios,
+    nesterov_rate,
+    nesterov_root,
+    nesterov_seed,
+    nesterov_step,
+    single_momentum_defects,
+    two_momenta,
+)
+
+TWO, NONE = "nesterov-twin-has-two-momenta", "nesterov-has-no-single-momentum-twin"
+
+STEPS = 5
+START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
+RUNNING = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
+# γ = 1/3 and s = 48/55 have the roots 4/5 and 4/11
+ETA, LAMBDA, GAMMA = Fraction(1, 5), Fraction(7, 11), Fraction(1, 3)
+KEPT, ROOTS = Fraction(48, 55), [Fraction(4, 5), Fraction(4, 11)]
+
+
+def matrix(t, size=3):
+    random = Random(t)
+    half = [[Fraction(random.randint(-9, 9)) for _ in range(size)] for _ in range(size)]
+    return np.array(half) + np.array(half).T
+
+
+def ratio_slope(t, weights):
+    symmetric, square = matrix(t, len(weights)), weights @ weights
+    return 2 * (symmetric @ weights - weights @ symmetric @ weights / square * weights) / square
+
+
+def plain_slope(t, weights):
+    return matrix(t, len(weights)) @ weights / 20
+
+
+def descend(start, buffer, rates, decay, inner, outer, slope=ratio_slope):
+    path = [start]
+    for t, rate in enumerate(rates):
+        new, buffer = nesterov_step(path[t], buffer, slope(t, path[t]), rate, decay, inner, outer)
+        path.append(new)
+    return path
+
+
+def gap(alpha, slope=ratio_slope, rates=None, momenta=None, seed=None):
+    """The largest share by which a coordinate of αᵗφₜ is off θₜ."""
+    theta = descend(START, RUNNING, [ETA] * STEPS, LAMBDA, GAMMA, GAMMA, slope)
+    rates = rates or [nesterov_rate(ETA, KEPT, alpha, t) for t in range(STEPS)]
+    seed = nesterov_seed(START, RUNNING, ETA, KEPT, GAMMA, alpha) if seed is None else seed
+    phi = descend(START, seed, rates, 0, *(momenta or two_momenta(KEPT, GAMMA, alpha)), slope)
+    pairs = enumerate(zip(theta, phi, strict=True))
+    return max(abs(alpha**t * y - x).max() / abs(x).max() for t, (x, y) in pairs)
+
+
+both_roots = pytest.mark.parametrize("alpha", ROOTS, ids=str)
+MARGIN = Fraction(1, 1000)
+
+
+@pytest.mark.claim(TWO, by="exact")
+@both_roots
+def test_with_two_momenta_the_runs_agree_exactly(alpha):
+    assert alpha**2 - (1 + GAMMA) * KEPT * alpha + GAMMA * KEPT == 0
+    assert 1 - ETA * LAMBDA == KEPT
+    assert gap(alpha) == 0
+
+
+def test_the_numbers_of_the_worked_example():
+    alpha = ROOTS[0]
+    assert two_momenta(KEPT, GAMMA, alpha) == (Fraction(16, 55), Fraction(5, 11))
+    assert nesterov_rate(ETA, KEPT, alpha, 0) == Fraction(11, 48)
+    assert nesterov_rate(ETA, KEPT, alpha, 1) / Fraction(11, 48) == Fraction(25, 16)
+    seed = nesterov_seed(START, 0 * START, ETA, KEPT, GAMMA, alpha)
+    assert (seed == -Fraction(5, 4) * START).all()
+
+
+@pytest.mark.claim(TWO, by="certificate")
+def test_one_step_keeps_the_two_runs_together_for_all_values():
+    eta, s, gamma, alpha, scale = sympy.symbols("eta s gamma alpha P", positive=True)
+    theta, b, g = (np.array([x]) for x in sympy.symbols("theta b g", real=True))
+    decay = (1 - s) / eta
+
+    def twin(theta, b, scale):
+        return theta / scale, scale * nesterov_seed(theta, b, eta, s, gamma, alpha)
+
+    after = nesterov_step(theta, b, g, eta, decay, gamma, gamma)
+    rate = nesterov_rate(eta, s, alpha, 0) / scale**2  # the rate at t, where P = αᵗ
+    found = nesterov_step(*twin(theta, b, scale), scale * g, rate, 0, *two_momenta(s, gamma, alpha))
+    (solved,) = sympy.solve(alpha**2 - (1 + gamma) * s * alpha + gamma * s, s)
+    for left, right in zip(found, twin(*after, alpha * scale), strict=True):
+        assert sympy.simplify((left - right)[0].subs(s, solved)) == 0
+        assert sympy.simplify((left - right)[0]) != 0  # for an α that is no root
+    t = sympy.symbols("t", integer=True, nonnegative=True)
+    assert sympy.simplify(nesterov_rate(eta, s, alpha, t) - eta / s / (alpha**t) ** 2) == 0
+
+
+@pytest.mark.control(TWO, drops="scale-invariant-loss")
+@both_roots
+def test_control_a_loss_that_sees_the_length_parts_them(alpha):
+    assert gap(alpha, plain_slope) > MARGIN
+
+
+@pytest.mark.control(TWO, drops="^momenta")
+@both_roots
+def test_control_equal_or_exchanged_momenta_part_them(alpha):
+    inner, outer = two_momenta(KEPT, GAMMA, alpha)
+    for pair in [(inner, inner), (outer, outer), (outer, inner), (GAMMA, GAMMA)]:
+        assert gap(alpha, momenta=pair) > MARGIN
+
+
+@pytest.mark.control(TWO, drops="^rate")
+@both_roots
+@pytest.mark.parametrize("shift", [1, -1])
+def test_control_the_exponent_of_torchs_plain_momentum_parts_them(alpha, shift):
+    rates = [ETA / KEPT * alpha ** (-2 * t + shift) for t in range(STEPS)]
+    assert gap(alpha, rates=rates) > MARGIN
+
+
+@pytest.mark.control(TWO, drops="^seed")
+@both_roots
+def test_control_other_start_buffers_part_them(alpha):
+    assert gap(alpha, seed=RUNNING) > MARGIN
+    assert gap(alpha, seed=alpha / KEPT * RUNNING) > MARGIN
+
+
+@pytest.mark.control(TWO, drops="^root")
+def test_control_a_number_that_is_no_root_parts_them():
+    assert gap(Fraction(3, 4)) > MARGIN
+    assert gap(KEPT) > MARGIN
+
+
+@pytest.mark.control(TWO, drops="iterates-never-zero")
+def test_control_a_buffer_that_leads_to_zero_ends_both_runs():
+    alpha = ROOTS[0]
+    slope = ratio_slope(0, START) + LAMBDA * START
+    aimed = ((START / ETA - slope) / GAMMA - slope) / GAMMA  # makes g₀ + γb₀ = θ₀/η
+    seed = nesterov_seed(START, aimed, ETA, KEPT, GAMMA, alpha)
+    rates = [nesterov_rate(ETA, KEPT, alpha, t) for t in range(2)]
+    for run in [
+        (START, aimed, [ETA] * 2, LAMBDA, GAMMA, GAMMA),
+        (START, seed, rates, 0, *two_momenta(KEPT, GAMMA, alpha)),
+    ]:
+        assert not descend(*run[:2], run[2][:1], *run[3:])[-1].any()
+        with pytest.raises(ZeroDivisionError):
+            descend(*run)
+
+
+def test_the_step_is_that_of_torch():
+    start = torch.tensor([3.0, -1.0, 2.0], dtype=torch.float64)
+    parameter = torch.nn.Parameter(start.clone())
+    optimizer = SGD([parameter], lr=0.2, momentum=0.3, weight_decay=0.6, nesterov=True)
+    weights, buffer = start, torch.zeros(3, dtype=torch.float64)
+    for t in range(3):
+        slope = torch.tensor([1.0 + t, -2.0, 0.5 * t], dtype=torch.float64)
+        parameter.grad = slope
+        optimizer.step()
+        weights, buffer = nesterov_step(weights, buffer, slope, 0.2, 0.6, 0.3, 0.3)
+        assert (parameter - weights).abs().max() < 1e-14
+
+
+@pytest.mark.parametrize("momentum", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
+def test_the_roots_lie_between_the_momentum_and_what_decay_keeps(momentum, share):
+    product = share * ((1 - momentum) / (1 + momentum)) ** 2
+    root, s = nesterov_root(2.0, product / 2, momentum), 1 - product
+    assert root**2 - (1 + momentum) * s * root + momentum * s == pytest.approx(0, abs=1e-15)
+    other = momentum * s / root
+    assert momentum <= other <= root <= s
+    assert math.isclose(root, s) == (share == 0)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ((1.0, 0.0027, 0.9), (1.0, 0.0028, 0.9)),
+        ((1.0, 0.1, 0.1), (1.0, 0.1, 0.0)),
+        ((1.0, 0.0, 0.99), (1.0, 0.0, 1.0)),
+        ((1.0, 0.0, 0.5), (1.0, -0.1, 0.5)),
+        ((0.5, 0.2, 0.5), (1.0, 1.0, 0.5)),
+        ((0.5, 0.2, 0.5), (5.0, 1.0, 0.5)),
+    ],
+)
+def test_a_root_that_is_not_positive_is_refused(good, bad):
+    assert 0 < nesterov_root(*good) < 1 + 1e-12
+    complaint = rf"no positive root at γ = {bad[2]:g}, ηλ = {bad[0] * bad[1]:g}: γ must"
+    with pytest.raises(ValueError, match=complaint):
+        nesterov_root(*bad)
+
+
+# ---------------------------------------------------------------------------------------------
+# One momentum is not enough.
+
+
+@pytest.mark.claim(NONE, by="certificate")
+def test_the_code_has_the_coefficients_of_the_proof():
+    eta, decay, gamma, rate, rate_before, now, before = sympy.symbols("a:g", positive=True)
+    theta, b, g, h = (np.array([x]) for x in sympy.symbols("theta b g h", real=True))
+    s = 1 - eta * decay
+    first, buffer = nesterov_step(theta, b, g, eta, decay, gamma, gamma)
+    second, _ = nesterov_step(first, buffer, h, eta, decay, gamma, gamma)
+    claimed = (1 + gamma) * s * first - gamma * s * theta
+    claimed = claimed - eta * ((1 + gamma) * h - gamma * g)
+    assert sympy.simplify((second - claimed)[0]) == 0
+    # without decay, and with other rates and momenta at the two steps
+    first, buffer = nesterov_step(theta, b, g, rate_before, 0, before, before)
+    second, _ = nesterov_step(first, buffer, h, rate, 0, now, now)
+    past = (theta - first) / rate_before - g
+    claimed = first - rate * ((1 + now) * h + now**2 / before * past)
+    assert sympy.simplify((second - claimed)[0]) == 0
+
+
+@pytest.mark.claim(NONE, by="certificate")
+def test_the_four_coefficients_force_the_two_laws():
+    eta, gamma, s, p, r, q, x = sympy.symbols("eta gamma s p r q x", positive=True)
+    # lengths p, pq, pqr at t−1, t, t+1; x is the ratio before q
+    rate, past, now, before = sympy.symbols("eta_t eta_p gamma_t gamma_p", real=True)
+    memory = now**2 / before
+    length, after = p * q, p * q * r
+    equations = [
+        eta * (1 + gamma) - rate * length * after * (1 + now),  # ∇Lₜ
+        eta * gamma - rate * after * memory * p,  # ∇Lₜ₋₁
+        gamma * s - rate / past * memory * after / p,  # θₜ₋₁
+        (1 + gamma) * s - r - rate / past * memory * r,  # θₜ
+    ]
+    # the second over the third gives the rate of the step before, and so of every step
+    (rate_before,) = sympy.solve(equations[1] * gamma * s - equations[2] * eta * gamma, past)
+    assert sympy.simplify(rate_before - eta / (s * p**2)) == 0
+    known = {past: eta / (s * p**2), rate: eta / (s * length**2)}
+    (momentum,) = sympy.solve(equations[0].subs(known), now)
+    # the third into the fourth gives the law of the ratios
+    (law,) = sympy.solve((1 + gamma) * s - r - gamma * s * p / length, r)
+    assert sympy.simplify(law - forced_ratios(q, s, gamma, 2)[1]) == 0
+    assert sympy.simplify((momentum - gamma * s / (q * r)).subs(r, law)) == 0
+    # and the second, with the momenta of both steps, is what has no solution
+    left = equations[1].subs(known).subs({now: gamma * s / (q * r), before: gamma * s / (x * q)})
+    (defect,) = single_momentum_defects([x, q, r])
+    (only,) = sympy.solve(left, x)
+    assert sympy.simplify(defect.subs(x, only)) == 0
+
+
+@pytest.mark.claim(NONE, by="certificate")
+def test_the_two_laws_leave_no_ratio_but_one():
+    r, gamma, s = sympy.symbols("r gamma s", positive=True)
+    ratios = forced_ratios(r, s, gamma, 3)
+    cubic = sympy.Poly(sympy.numer(sympy.together(single_momentum_defects(ratios)[0])), r)
+    assert cubic.degree() == 3  # so three ratios at most, and r returns within four
+    assert abs(cubic.LC()) == 1
+    for period in (1, 2, 3):  # the logarithms x of a cycle: xₜ₋₁ − 2xₜ − xₜ₊₁ = 0
+        law = sympy.zeros(period, period)
+        for t in range(period):
+            for shift, factor in [(-1, 1), (0, -2), (1, -1)]:
+                law[t, (t + shift) % period] += factor
+        assert law.det() != 0  # so x = 0 and r = 1
+    (kept,) = sympy.solve(forced_ratios(sympy.Integer(1), s, gamma, 2)[1] - 1, s)
+    assert kept == 1  # no decay
+
+
+@pytest.mark.claim(NONE, by="float64")
+def test_no_first_ratio_comes_near_to_obeying_both_laws():
+    generator = np.random.default_rng(0)
+    for _ in range(300):
+        gamma, kept = generator.uniform(0.01, 0.99, 2)
+        first = np.geomspace(1e-2, 1e2, 2001)
+        with np.errstate(all="ignore"):
+            ratios = [np.where(r > 0, r, np.nan) for r in forced_ratios(first, kept, gamma, 6)]
+            size = zip(single_momentum_defects(ratios), ratios, strict=False)
+            defects = np.nanmax(
+                [np.where(np.isnan(d), np.inf, abs(d / r)) for d, r in size], axis=0
+            )
+        assert defects.min() > 0.2 * (1 - kept)
+
+
+@pytest.mark.claim(NONE, by="float64")
+@pytest.mark.parametrize("size", [4, 6])
+def test_a_run_as_the_claim_wants_it_exists(size):
+    start = np.array([3.0, -1.0, 2.0, 1.0, 4.0, -2.0])[:size]
+
+    def slope(t, weights):
+        return np.array(ratio_slope(t, weights), dtype=float)
+
+    path = descend(start, 0 * start, [0.2] * 8, 7 / 11, 1 / 3, 1 / 3, slope)
+    slopes = [slope(t, weights) for t, weights in enumerate(path[:-1])]
+    for t in range(2, 8):
+        four = np.array([path[t - 1], path[t], slopes[t - 1], slopes[t]])
+        four = four / np.linalg.norm(four, axis=1, keepdims=True)
+        assert np.linalg.det(four @ four.T) > 1e-6  # the volume is far above rounding
+
+
+@pytest.mark.control(NONE, drops="scale-invariant-loss")
+@both_roots
+def test_control_quadratic_forms_have_a_twin_with_a_single_momentum(alpha):
+    theta = descend(START, RUNNING, [ETA] * 7, LAMBDA, GAMMA, GAMMA, plain_slope)
+    outer = two_momenta(KEPT, GAMMA, alpha)[1]
+    seed = alpha**2 * nesterov_seed(START, RUNNING, ETA, KEPT, GAMMA, alpha)
+    phi = descend(START, seed, [ETA / KEPT] * 7, 0, outer, outer, plain_slope)
+    for t, (x, y) in enumerate(zip(theta, phi, strict=True)):
+        assert (alpha**t * y == x).all()
+
+
+@pytest.mark.control(NONE, drops="^independent")
+def test_control_in_the_plane_rates_made_for_the_run_are_enough():
+    start = np.array([Fraction(3), Fraction(1)])
+    theta = descend(start, 0 * start, [Fraction(1, 20)] * 7, Fraction(1, 5), GAMMA, GAMMA)
+    phi = start
+    for t in range(7):
+        slope, target = ratio_slope(t, phi), theta[t + 1]
+        along = (target @ phi) / (phi @ phi)
+        assert along > 0
+        rate = -(target @ slope) / (slope @ slope) / along  # slope is orthogonal to φ
+        phi, _ = nesterov_step(phi, 0 * phi, slope, rate, 0, 0, 0)
+        scale = phi[0] / target[0]
+        assert scale > 0
+        assert (phi == scale * target).all()
+
+
+@pytest.mark.control(NONE, drops="^decay-and-momentum")
+def test_control_without_momentum_or_without_decay_there_is_a_twin():
+    theta = descend(START, 0 * START, [ETA] * STEPS, LAMBDA, 0, 0)
+    rates = [ETA * KEPT ** (-2 * t - 1) for t in range(STEPS)]
+    for t, y in enumerate(descend(START, 0 * START, rates, 0, 0, 0)):
+        assert (KEPT**t * y == theta[t]).all()
+    # without decay s = 1, and r = 1 obeys both laws
+    ratios = forced_ratios(Fraction(1), Fraction(1), GAMMA, 6)
+    assert ratios == [1] * 6
+    assert single_momentum_defects(ratios) == [0] * 4
