@@ -1,0 +1,404 @@
+"""Are powers of two exact, bit for bit, and does a renormalised run go on for ever?"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.optim import SGD, Adam
+from torch.optim.lr_scheduler import ExponentialLR
+
+from snippets.exponential_lr import growth_root
+from snippets.renormalise import renormalise, steps_until_overflow
+
+BITS, FOREVER = "powers-of-two-are-exact", "renormalised-run-never-overflows"
+
+# ---------------------------------------------------------------------------------------------
+# A convolutional network with batch norm, in float32, on real digits.
+
+
+class Net(nn.Module):
+    def __init__(self, eps=1e-5):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(a, b, 3, padding=1, bias=False) for a, b in [(1, 6), (6, 8)]
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(n, eps=eps, affine=False) for n in (6, 8))
+        for conv in self.convs:
+            nn.init.kaiming_normal_(conv.weight, generator=generator)
+        self.register_buffer("last", torch.randn(8, 10, generator=generator) / 8)
+
+    def forward(self, x):
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            x = nn.functional.max_pool2d(norm(conv(x)).relu(), 2)
+        return x.mean((2, 3)) @ self.last
+
+
+DIGITS = load_digits()
+IMAGES = torch.tensor(DIGITS.images[:256] / 16, dtype=torch.float32)[:, None]
+LABELS = torch.tensor(DIGITS.target[:256])
+
+
+def train(model, optimizer, steps, start=0, growth=1.0):
+    losses = []
+    for step in range(start, start + steps):
+        batch = slice(step % 8 * 32, step % 8 * 32 + 32)
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(IMAGES[batch]), LABELS[batch])
+        loss.backward()
+        optimizer.step()
+        for group in optimizer.param_groups:
+            group["lr"] *= growth
+        losses.append(loss.item())
+    return losses
+
+
+OPTIONS = {"lr": 0.1, "momentum": 0.9, "weight_decay": 5e-3}
+
+
+def optimizer_for(model, **options):
+    groups = [{"params": list(conv.parameters())} for conv in model.convs]
+    return SGD(groups, **{**OPTIONS, **options})
+
+
+def evaluated(model):
+    model.eval()
+    with torch.no_grad():
+        return model(IMAGES[:64])
+
+
+def two_runs(change, growth=1.0, **options):
+    """Train twice, and change one of the two after 10 of 40 steps; return losses and models."""
+    models = Net(), Net()
+    optimizers = [optimizer_for(model, **options) for model in models]
+    for model, optimizer in zip(models, optimizers, strict=True):
+        train(model, optimizer, 10, growth=growth)
+    change(models[1], optimizers[1])
+    pairs = zip(models, optimizers, strict=True)
+    return [train(*pair, 30, 10, growth) for pair in pairs], models
+
+
+def by_powers(*exponents):
+    def change(model, optimizer):
+        assert renormalise(optimizer, [[n] for n in model.norms], exponents) == list(exponents)
+
+    return change
+
+
+def by_factors(factors, eps=True, statistics=True, buffers=True):
+    """Divide the groups' weights by factors, as renormalise does by powers of two."""
+
+    def change(model, optimizer):
+        for group, norm, k in zip(optimizer.param_groups, model.norms, factors, strict=True):
+            group["lr"] /= k**2
+            group["weight_decay"] *= k**2
+            for parameter in group["params"]:
+                parameter.data /= k
+                if buffers:
+                    optimizer.state[parameter]["momentum_buffer"] *= k
+            if eps:
+                norm.eps /= k**2
+            if statistics:
+                norm.running_mean /= k
+                norm.running_var /= k**2
+
+    return change
+
+
+@pytest.mark.claim(BITS, by="experiment")
+@pytest.mark.parametrize("exponents", [(1, 1), (5, -7), (-3, 12)], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"nesterov": True}, {"dampening": 0.5, "maximize": True}, {"momentum": 0}],
+    ids=["plain", "nesterov", "dampened", "no momentum"],
+)
+def test_a_network_divided_by_powers_of_two_trains_on_bit_for_bit(exponents, options):
+    (plain, divided), models = two_runs(by_powers(*exponents), growth=1.02, **options)
+    assert plain == divided
+    for k, *convs in zip(exponents, models[0].convs, models[1].convs, strict=True):
+        assert (convs[1].weight * 2.0**k).equal(convs[0].weight)
+    assert evaluated(models[0]).equal(evaluated(models[1]))
+
+
+@pytest.mark.claim(BITS, by="exact")
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_each_graded_operation_commutes_with_powers_of_two(dtype):
+    generator = np.random.default_rng(0)
+    x, y = (generator.uniform(0.5, 2, 10000).astype(dtype) for _ in range(2))
+    two, four = dtype(2.0**3), dtype(4.0**3)
+    assert ((two * x) + (two * y) == two * (x + y)).all()
+    assert ((two * x) - (two * y) == two * (x - y)).all()
+    assert ((two * x) * (y / four) == (x * y) / two).all()
+    assert ((two * x) / (four * y) == (x / y) / two).all()
+    assert (np.sqrt(four * x) == two * np.sqrt(x)).all()
+    assert ((two * x > two * y) == (x > y)).all()
+    three = dtype(3)  # the same with a factor that is no power of two
+    assert ((three * x) + (three * y) != three * (x + y)).any()
+    assert (np.sqrt(three**2 * x) != three * np.sqrt(x)).any()
+
+
+@pytest.mark.control(BITS, drops="^power-of-two")
+def test_control_a_factor_of_three_changes_bits():
+    (plain, divided), _ = two_runs(by_factors([3.0, 3.0]))
+    assert plain != divided
+    assert divided[0] == pytest.approx(plain[0], abs=1e-5)  # of rounding only, at first
+    same, quarter = two_runs(by_factors([4.0, 0.25]))[0]
+    assert same == quarter
+
+
+@pytest.mark.control(BITS, drops="^graded")
+@pytest.mark.parametrize("left", ["eps", "buffers"])
+def test_control_a_number_that_is_left_as_it_was_changes_more(left):
+    factors = [64.0, 64.0]
+    (plain, divided), _ = two_runs(by_factors(factors, **{left: False}))
+    assert max(abs(a - b) for a, b in zip(plain, divided, strict=True)) > 1e-3
+
+
+@pytest.mark.control(BITS, drops="^graded")
+def test_control_running_statistics_that_are_left_change_the_evaluation():
+    (plain, divided), models = two_runs(by_factors([16.0, 16.0], statistics=False))
+    assert plain == divided
+    assert (evaluated(models[0]) - evaluated(models[1])).abs().max() > 1e-3
+
+
+@pytest.mark.control(BITS, drops="^range")
+def test_control_where_squares_underflow_the_run_is_another():
+    # weights and statistics are multiplied exactly, but the variances of a batch are not normal
+    (plain, divided), _ = two_runs(by_factors([2.0**66, 2.0**66]))
+    assert plain != divided
+
+
+# ---------------------------------------------------------------------------------------------
+# For ever.
+
+GROWTH = 1.2  # per step: from 0.1, float32 ends after 489 of them
+
+
+@pytest.mark.claim(FOREVER, by="experiment")
+def test_a_renormalised_run_goes_on_where_the_plain_one_ends():
+    plain, model = Net(), Net()
+    options = {"momentum": 0.0, "weight_decay": 0.0}
+    optimizer, other = optimizer_for(plain, **options), optimizer_for(model, **options)
+    total = np.zeros(2, dtype=int)
+    largest = torch.finfo(torch.float32).max
+    for start in range(0, 1500, 10):
+        if start < 300:  # before anything in the plain run overflows, its squares included
+            expected = train(plain, optimizer, 10, start, GROWTH)
+            assert train(model, other, 10, start, GROWTH) == expected
+        else:
+            assert np.isfinite(train(model, other, 10, start, GROWTH)).all()
+        total += renormalise(other, [[n] for n in model.norms])
+        for group in other.param_groups:
+            assert 1 <= max(p.abs().max() for p in group["params"]) < 2
+            assert 1e-4 < group["lr"] < 1e4
+    assert (total > 130).all()  # in float32 the weights themselves would have overflowed
+    assert largest < 0.1 * GROWTH**1500
+
+
+@pytest.mark.control(FOREVER, drops="^renormalised")
+def test_control_the_plain_run_ends():
+    model = Net()
+    optimizer = optimizer_for(model, momentum=0.0, weight_decay=0.0)
+    with pytest.raises(RuntimeError, match="overflow"):
+        train(model, optimizer, 600, 0, GROWTH)
+
+
+@pytest.mark.control(FOREVER, drops="^bounds")
+def test_control_without_gradients_the_weights_stay_and_the_rate_overflows():
+    weights = nn.Parameter(torch.ones(2))
+    optimizer = SGD([weights], lr=0.1)
+    for _ in range(600):
+        weights.grad = torch.zeros(2)
+        optimizer.param_groups[0]["lr"] *= GROWTH
+        assert renormalise(optimizer) == [0]
+    assert optimizer.param_groups[0]["lr"] > torch.finfo(torch.float32).max
+
+
+def slope(weights):
+    """∇L of L(x) = xᵀAx / xᵀx with a matrix that changes with the sign of the first weight."""
+    matrix = np.array([[1.0, 2.0, 0.0], [2.0, -1.0, 1.0], [0.0, 1.0, 0.5]])
+    square = weights @ weights
+    return 2 * (matrix @ weights - weights @ matrix @ weights / square * weights) / square
+
+
+def bounded(slope, sign, steps=2000):
+    """Whether the renormalised twin keeps within what the claim computes from the other run."""
+    rate, decay, momentum = 0.1, 0.02, 0.9
+    root = growth_root(rate, decay, momentum)
+    kappa = decay / (root - momentum)
+    theta, b = np.array([0.9, -0.3, 0.6]), np.zeros(3)
+    psi, v, now, norms, buffers, rows = theta, -kappa * theta, rate / root, [], [], []
+    for t in range(steps):
+        k = math.frexp(abs(psi).max())[1] - 1
+        psi, v, now = psi * 2.0**-k, v * 2.0**k, now * 4.0**-k
+        norms.append(abs(theta).max())
+        buffers.append(abs(b).max())
+        rows.append((abs(psi).max(), abs(v).max(), now))
+        force = sign(t) * slope(theta)
+        b = momentum * b + force + decay * theta
+        theta = theta - rate * b
+        v = momentum * v + sign(t) * slope(psi)
+        psi, now = psi - now * v, now / root**2
+    low, high, top = min(norms), max(norms), max(buffers)
+    weights, stored, rates = np.array(rows).T
+    slack = 1 + 1e-6  # rounding in two thousand steps
+    return (
+        (weights >= 1).all()
+        and (weights < 2).all()
+        and (rates >= rate / (root * high**2) / slack).all()
+        and (rates <= 4 * rate / (root * low**2) * slack).all()
+        and (stored <= high * (top + kappa * high) * slack).all()
+    )
+
+
+@pytest.mark.claim(FOREVER, by="float64")
+def test_the_renormalised_twin_keeps_within_bounds_of_the_run_with_decay():
+    assert bounded(slope, lambda t: (-1) ** (t // 7))
+
+
+@pytest.mark.control(FOREVER, drops="scale-invariant-loss")
+def test_control_with_a_loss_that_sees_the_length_it_does_not():
+    with np.errstate(all="ignore"):
+        try:
+            kept = bounded(lambda x: np.array([1.0, 0.3, 2.0]) * x, lambda t: 1)
+        except (OverflowError, ValueError):
+            kept = False
+    assert not kept
+
+
+@pytest.mark.claim(FOREVER, by="exact")
+@pytest.mark.parametrize("rate", [Fraction(1, 10), Fraction(1), Fraction(3)])
+@pytest.mark.parametrize("root", [Fraction(9, 10), Fraction(1, 2), Fraction(99, 100)])
+@pytest.mark.parametrize("largest", [Fraction(10), Fraction(10) ** 6])
+def test_the_first_rate_that_overflows(rate, root, largest):
+    t = steps_until_overflow(float(rate), float(root), float(largest))
+    assert rate * root ** (-2 * t - 1) > largest
+    assert t == 0 or rate * root ** (-2 * t + 1) <= largest
+
+
+def test_a_rate_that_is_too_large_already_overflows_at_once():
+    assert steps_until_overflow(20.0, 0.9, 10.0) == 0
+    assert steps_until_overflow(9.5, 0.9, 10.0) == 0
+
+
+# ---------------------------------------------------------------------------------------------
+# What renormalise does, and what it refuses.
+
+
+def small():
+    layer, norm = nn.Linear(3, 2, bias=False), nn.BatchNorm1d(2, affine=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[3.0, -5.0, 0.5], [0.0, 1.0, 2.0]]))
+        norm.running_mean.fill_(3.0)
+        norm.running_var.fill_(7.0)
+    optimizer = SGD(layer.parameters(), lr=0.5, momentum=0.9, weight_decay=0.25)
+    layer.weight.grad = torch.ones(2, 3)
+    optimizer.step()
+    return layer, norm, optimizer
+
+
+def test_everything_that_belongs_to_a_group_is_scaled_and_nothing_else():
+    layer, norm, optimizer = small()
+    weights, buffer = (
+        layer.weight.detach().clone(),
+        optimizer.state[layer.weight]["momentum_buffer"],
+    )
+    before = buffer.clone()
+    assert 4 <= weights.abs().max() < 8
+    assert renormalise(optimizer, [[norm]]) == [2]
+    (group,) = optimizer.param_groups
+    assert (group["lr"], group["weight_decay"], group["momentum"]) == (0.5 / 16, 4.0, 0.9)
+    assert layer.weight.equal(weights / 4)
+    assert buffer.equal(before * 4)
+    assert norm.running_mean.equal(torch.full((2,), 0.75))
+    assert norm.running_var.equal(torch.full((2,), 7 / 16))
+    assert norm.eps == 1e-5 / 16
+    assert renormalise(optimizer, [[norm]]) == [0]
+    assert renormalise(optimizer, [[norm]], [-2]) == [-2]
+    assert layer.weight.equal(weights)
+
+
+@pytest.mark.parametrize(
+    ("largest", "exponent"), [(1.0, 0), (2.0, 1), (1.999, 0), (0.999, -1), (-8.0, 3)]
+)
+def test_the_largest_weight_comes_to_between_one_and_two(largest, exponent):
+    parameters = [nn.Parameter(torch.tensor([0.01, largest])), nn.Parameter(torch.tensor([0.3]))]
+    assert renormalise(SGD(parameters, lr=1.0)) == [exponent]
+    assert 1 <= parameters[0].abs().max() < 2
+
+
+def test_an_eps_is_kept_from_underflowing():
+    layer, norm, optimizer = small()
+    for k in (50, -50):
+        renormalise(optimizer, [[norm]], [k])
+    assert norm.eps == pytest.approx(1e-5)
+    tiny = torch.finfo(torch.float32).tiny
+    for _ in range(2):
+        layer.weight.data *= 2.0**55
+        norm.running_mean *= 2.0**55
+        norm.running_var *= 4.0**55
+        optimizer.state[layer.weight]["momentum_buffer"] *= 2.0**-55
+        renormalise(optimizer, [[norm]], [55])
+    assert norm.eps == tiny
+
+
+def test_a_layer_norm_has_an_eps_and_no_statistics():
+    _, _, optimizer = small()
+    norm = nn.LayerNorm(2)
+    renormalise(optimizer, [[norm]], [1])
+    assert norm.eps == 1e-5 / 4
+
+
+def refusal(optimizer, *arguments, match):
+    groups = deepcopy(
+        [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+    )
+    weights = [p.detach().clone() for g in optimizer.param_groups for p in g["params"]]
+    with pytest.raises(ValueError, match=match):
+        renormalise(optimizer, *arguments)
+    for group, old in zip(optimizer.param_groups, groups, strict=True):
+        assert {k: v for k, v in group.items() if k != "params"} == old
+    after = [p for g in optimizer.param_groups for p in g["params"]]
+    assert all(map(torch.equal, after, weights))
+
+
+def test_what_it_is_not_exact_for_is_refused_with_the_reason_and_nothing_is_changed():
+    layer, norm, optimizer = small()
+
+    class Own(SGD):
+        pass
+
+    for kind in (Adam, Own):
+        refusal(kind(layer.parameters(), lr=0.1), match=f"{kind.__name__} is not torch.optim.SGD")
+    affine = nn.BatchNorm1d(2)
+    joint = SGD([*layer.parameters(), *affine.parameters()], lr=0.1)
+    refusal(joint, [[affine]], match="group 0: BatchNorm1d's own weight or bias is trained in")
+    for module, name in [(nn.RMSNorm(2), "RMSNorm"), (nn.ReLU(), "ReLU")]:
+        refusal(optimizer, [[module]], match=f"group 0: {name} has no eps")
+    for modules, exponents in [([[], []], None), ([[]], [1, 2])]:
+        refusal(optimizer, modules, exponents, match="1 groups: each needs one list of normalisers")
+    refusal(optimizer, [[norm]], [-140], match=r"group 0: a number times 2\^140 leaves the range")
+    refusal(optimizer, [[norm]], [140], match=r"group 0: a number times 2\^-140 leaves the range")
+    ExponentialLR(optimizer, 1.01)
+    refusal(optimizer, [[norm]], match="group 0: its rate is set by a scheduler; multiply lr")
+    for bad in (0.0, math.inf, math.nan):
+        parameter = nn.Parameter(torch.full((2,), bad))
+        refusal_of_weights = pytest.raises(ValueError, match="the largest weight of a group is")
+        with refusal_of_weights:
+            renormalise(SGD([parameter], lr=0.1))
+
+
+def test_a_refusal_names_the_group_and_leaves_the_ones_before_it():
+    first, second = nn.Parameter(torch.tensor([4.0])), nn.Parameter(torch.tensor([1.0]))
+    optimizer = SGD([{"params": [first]}, {"params": [second]}], lr=0.1)
+    refusal(optimizer, [[], [nn.ReLU()]], match="group 1: ReLU has no eps")
+    refusal(optimizer, [[], []], [2, 150], match="group 1: a number times 2")
+    # groups may have the normaliser of one another's weights, if those have their own factor
+    affine = nn.BatchNorm1d(1)
+    optimizer = SGD([{"params": [first]}, {"params": affine.parameters()}], lr=0.1)
+    assert renormalise(optimizer, [[affine], []], [2, 0]) == [2, 0]
+    assert affine.weight == 1

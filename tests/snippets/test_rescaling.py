@@ -1,0 +1,309 @@
+"""Is the symmetry exact, and does what stands beside the optimizer have to be rescaled along?"""
+
+from fractions import Fraction
+from random import Random
+
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from snippets.exponential_lr import sgd_step
+from snippets.momentum_conventions import classical_step
+from snippets.nesterov import nesterov_step
+from snippets.rescaling import (
+    average,
+    carried_epsilon,
+    carried_share,
+    carried_strength,
+    carried_threshold,
+    clip,
+    descend_twice,
+    rescaled,
+)
+from snippets.scalar_run import scalar_run
+
+SYMMETRY, ALONG = "rescaling-symmetry", "what-is-rescaled-along"
+
+STEPS = 5
+START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
+RUNNING = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
+MARGIN = Fraction(1, 1000)
+
+
+def matrix(t):
+    random = Random(t)
+    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
+    return half + half.T
+
+
+MATRICES = [matrix(t) for t in range(STEPS)]
+
+
+def ratio_slope(t, weights, epsilon=0):
+    """∇L of L(x) = xᵀAₜx / (xᵀx + ε)."""
+    square = weights @ weights + epsilon
+    loss = weights @ MATRICES[t] @ weights / square
+    return 2 * (MATRICES[t] @ weights - loss * weights) / square
+
+
+def plain_slope(t, weights):
+    return MATRICES[t] @ weights / 10
+
+
+# ---------------------------------------------------------------------------------------------
+# The symmetry.
+
+FACTORS = [Fraction(7, 3), Fraction(1, 5)]
+SCHEDULE = [
+    [Fraction(1, 3), Fraction(1, 7), Fraction(2, 5), Fraction(1, 2), Fraction(1, 9)],
+    [Fraction(1, 4), Fraction(0), Fraction(2, 3), Fraction(1, 8), Fraction(1, 2)],
+    [Fraction(1, 2), Fraction(9, 10), Fraction(0), Fraction(1, 3), Fraction(4, 5)],
+]
+
+
+def plain(weights, buffer, slope, rate, decay, momentum):
+    return sgd_step(weights, buffer, slope, rate, decay, momentum)
+
+
+def nesterov(weights, buffer, slope, rate, decay, momentum):
+    return nesterov_step(weights, buffer, slope, rate, decay, momentum, momentum)
+
+
+def symmetry_gap(factor, step=plain, slope=ratio_slope, change=lambda *new: new):
+    weights, buffer, *_ = START, RUNNING
+    other, its_buffer, *_ = change(*rescaled(START, RUNNING, 1, 1, factor))
+    worst = Fraction(0)
+    for t, (rate, decay, momentum) in enumerate(zip(*SCHEDULE, strict=True)):
+        weights, buffer = step(weights, buffer, slope(t, weights), rate, decay, momentum)
+        *_, new_rate, new_decay = change(*rescaled(START, RUNNING, rate, decay, factor))
+        settings = new_rate, new_decay, momentum
+        other, its_buffer = step(other, its_buffer, slope(t, other), *settings)
+        worst = max(worst, abs(other - factor * weights).max() / abs(factor * weights).max())
+    return worst
+
+
+each_factor = pytest.mark.parametrize("factor", FACTORS, ids=str)
+
+
+@pytest.mark.claim(SYMMETRY, by="exact")
+@each_factor
+@pytest.mark.parametrize("step", [plain, nesterov])
+def test_a_rescaled_run_is_the_run_rescaled(factor, step):
+    assert symmetry_gap(factor, step) == 0
+
+
+@pytest.mark.claim(SYMMETRY, by="certificate")
+def test_one_step_is_rescaled_for_all_values():
+    k, rate, decay, gamma = sympy.symbols("k eta lambda gamma", positive=True)
+    theta, b, g = (np.array([x]) for x in sympy.symbols("theta b g", real=True))
+    x, v, new_rate, new_decay = rescaled(theta, b, rate, decay, k)
+    for step in (plain, nesterov):
+        expected = rescaled(*step(theta, b, g, rate, decay, gamma), rate, decay, k)
+        found = step(x, v, g / k, new_rate, new_decay, gamma)
+        for left, right in zip(found, expected, strict=False):
+            assert sympy.simplify((left - right)[0]) == 0
+
+
+@pytest.mark.claim(SYMMETRY, by="certificate")
+def test_a_velocity_goes_with_the_weights():
+    k, rate, decay, gamma = sympy.symbols("k eta lambda gamma", positive=True)
+    theta, v, g = (np.array([x]) for x in sympy.symbols("theta v g", real=True))
+    x, _, new_rate, new_decay = rescaled(theta, v, rate, decay, k)
+    expected = classical_step(theta, v, g, rate, decay, gamma)
+    found = classical_step(x, k * v, g / k, new_rate, new_decay, gamma)
+    assert all(sympy.simplify((a - k * b)[0]) == 0 for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.control(SYMMETRY, drops="scale-invariant-loss")
+@each_factor
+def test_control_a_loss_that_sees_the_length_has_not_this_symmetry(factor):
+    assert symmetry_gap(factor, slope=plain_slope) > MARGIN
+
+
+@pytest.mark.control(SYMMETRY, drops="^all-four")
+@each_factor
+def test_control_each_of_the_four_has_to_go_along(factor):
+    for change in [
+        lambda x, b, rate, decay: (x, factor * b, rate, decay),
+        lambda x, b, rate, decay: (x, b, rate / factor, decay),
+        lambda x, b, rate, decay: (x, b, rate, decay * factor**2),
+        lambda x, b, rate, decay: (x, b, rate, decay * factor),
+    ]:
+        assert symmetry_gap(factor, change=change) > MARGIN
+
+
+@pytest.mark.control(SYMMETRY, drops="^positive-factor")
+def test_control_with_a_negative_factor_the_weights_see_another_loss():
+    with pytest.raises(ValueError, match="factor = -1 is not positive"):
+        rescaled(START, RUNNING, 1, 1, -1)
+    with pytest.raises(ValueError, match="factor = 0 is not positive"):
+        rescaled(START, RUNNING, 1, 1, 0)
+
+    def slope(weights):  # of x₀/‖x‖, which is not even
+        square = (weights @ weights) ** 0.5
+        return (np.array([1.0, 0, 0]) - weights[0] * weights / square**2) / square
+
+    start, nothing = np.array([0.9, -0.3, 0.6]), np.zeros(3)
+    ahead, _ = plain(start, nothing, slope(start), 0.5, 0.1, 0)
+    behind, _ = plain(-start, nothing, slope(-start), 0.5, 0.1, 0)
+    assert abs(behind + ahead).max() > 0.1
+
+
+# ---------------------------------------------------------------------------------------------
+# What is carried along. Exactly; the time of a step is found by counting its calls.
+
+
+def forced(kind):
+    """A force (θ, c) ↦ G̃(θ), rational, on losses that change at every step."""
+
+    def force(t, weights, c):
+        slope = ratio_slope(t, weights)
+        if kind == "epsilon":
+            return ratio_slope(t, weights, carried_epsilon(Fraction(9), c))
+        if kind == "threshold":  # for each coordinate, where the rule is rational
+            size = carried_threshold(Fraction(1, 2), c)
+            return np.array([min(max(x, -size), size) for x in slope])
+        if kind == "degree 4":
+            square = weights @ weights
+            return slope + carried_strength(Fraction(1, 50), 4, c) * 4 * square * weights
+        if kind == "degree 1":
+            signs = np.array([Fraction((x > 0) - (x < 0)) for x in weights])
+            return slope + carried_strength(Fraction(1, 2), 1, c) * signs
+        return slope + carried_strength(Fraction(1, 2), 0, c) * plain_ratio(weights)
+
+    return force
+
+
+def plain_ratio(weights):
+    """The gradient of a penalty of degree 0."""
+    square = weights @ weights
+    return np.array([square, 0, 0]) * 2 * weights[0] / square**2 - (
+        2 * weights[0] ** 2 * weights / square**2
+    )
+
+
+def twice(force, carry=True, decay=Fraction(1, 4)):
+    calls = iter([t for t in range(STEPS) for _ in range(2)])
+    settings = Fraction(1, 3), decay, Fraction(1, 2), STEPS, carry
+    return descend_twice(lambda w, c: force(next(calls), w, c), START, *settings)
+
+
+def along_gap(kind, carry=True):
+    theta, phi, scalars = twice(forced(kind), carry)
+    triples = zip(theta, phi, scalars, strict=True)
+    return max(abs(c * y - x).max() / abs(x).max() for x, y, c in triples)
+
+
+KINDS = ["epsilon", "threshold", "degree 4", "degree 1"]
+
+
+@pytest.mark.claim(ALONG, by="exact")
+@pytest.mark.parametrize("kind", [*KINDS, "degree 0"])
+def test_carried_along_the_runs_agree_exactly(kind):
+    assert along_gap(kind) == 0
+
+
+@pytest.mark.control(ALONG, drops="^carried")
+@pytest.mark.parametrize("kind", KINDS)
+def test_control_left_as_it_is_the_runs_part(kind):
+    assert along_gap(kind, carry=False) > MARGIN
+
+
+def test_a_penalty_of_degree_zero_needs_nothing():
+    assert along_gap("degree 0", carry=False) == 0
+
+
+@pytest.mark.control(ALONG, drops="scale-invariant-loss")
+def test_control_a_loss_that_sees_the_length_parts_them_whatever_is_carried():
+    theta, phi, scalars = twice(lambda t, w, c: plain_slope(t, w))
+    assert abs(scalars[-1] * phi[-1] - theta[-1]).max() > MARGIN * abs(theta[-1]).max()
+
+
+@pytest.mark.control(ALONG, drops="iterates-never-zero")
+def test_control_at_zero_there_is_nothing_to_carry():
+    with pytest.raises(ZeroDivisionError):
+        ratio_slope(0, 0 * START)
+
+
+@pytest.mark.control(ALONG, drops="^positive-scalar")
+def test_control_a_negative_scalar_turns_thresholds_around():
+    assert carried_threshold(Fraction(1, 2), Fraction(-1, 3)) < 0
+
+
+def test_the_scalars_are_those_of_the_scalar_run():
+    _, _, scalars = twice(forced("degree 0"))
+    ones = [1] * STEPS
+    third, quarter, half = Fraction(1, 3), Fraction(1, 4), Fraction(1, 2)
+    expected, _ = scalar_run([third * x for x in ones], [quarter] * STEPS, [half] * STEPS)
+    assert scalars == expected
+    assert scalars[-1] < 0.7
+
+
+@pytest.mark.claim(ALONG, by="exact")
+def test_averages_agree_if_their_shares_are_carried():
+    theta, phi, scalars = twice(forced("degree 0"))
+    shares = [Fraction(t + 1, 21) for t in range(STEPS + 1)]
+    carried = [carried_share(s, c) for s, c in zip(shares, scalars, strict=True)]
+    assert (average(phi, carried) == average(theta, shares)).all()
+
+
+@pytest.mark.claim(ALONG, by="exact")
+def test_a_moving_average_agrees_if_what_comes_in_is_carried():
+    theta, phi, scalars = twice(forced("degree 0"))
+    mean, other, keep = START, START, Fraction(9, 10)
+    for x, y, c in zip(theta, phi, scalars, strict=True):
+        mean = keep * mean + (1 - keep) * x
+        other = keep * other + carried_share(1 - keep, c) * y
+    assert (mean == other).all()
+
+
+@pytest.mark.control(ALONG, drops="^averages")
+def test_control_averages_of_the_growing_weights_point_elsewhere():
+    theta, phi, _ = twice(forced("degree 0"))
+    shares = [Fraction(1, STEPS + 1)] * (STEPS + 1)
+    mean, other = average(theta, shares), average(phi, shares)
+    assert abs(mean[0] * other - other[0] * mean).max() > MARGIN * abs(mean[0] * other).max()
+
+
+@pytest.mark.claim(ALONG, by="exact")
+def test_gradients_of_the_twin_are_longer_by_the_scalar():
+    theta, phi, scalars = twice(forced("degree 0"))
+    for t in range(STEPS):
+        assert (ratio_slope(t, phi[t]) == scalars[t] * ratio_slope(t, theta[t])).all()
+
+
+@pytest.mark.claim(ALONG, by="float64")
+@pytest.mark.parametrize("carry", [True, False])
+def test_clipping_by_the_norm_is_carried_by_the_threshold(carry):
+    a = torch.tensor([[2.0, 1.0, 0.0], [1.0, -1.0, 0.5], [0.0, 0.5, 3.0]], dtype=torch.float64)
+
+    def force(weights, c):
+        slope = torch.func.grad(lambda w: w @ a @ w / (w @ w))(weights)
+        return clip(slope, carried_threshold(0.5, c))
+
+    start = torch.tensor([0.5, 1.0, 0.2], dtype=torch.float64)
+    theta, phi, scalars = descend_twice(force, start, 0.2, 0.1, 0.5, 30, carry)
+    gap = max((c * y - x).norm() / x.norm() for x, y, c in zip(theta, phi, scalars, strict=True))
+    assert gap < 1e-12 if carry else gap > 1e-2  # thirty steps, each rounded at 1e-16
+
+
+def test_clipping_shortens_and_does_not_turn():
+    vector = torch.tensor([3.0, -4.0])
+    assert clip(vector, 10.0).equal(vector)
+    assert clip(vector, 5.0).equal(vector)
+    assert (clip(vector, 2.5) - vector / 2).norm() < 1e-6
+
+
+@pytest.mark.claim(ALONG, by="certificate")
+def test_each_rule_multiplies_the_force_by_the_scalar_for_all_values():
+    c, mu, k, size, g = sympy.symbols("c mu k C g", positive=True)
+    shorter = sympy.Min(1, carried_threshold(size, c) / (c * g)) * c * g  # a gradient of length cg
+    assert sympy.simplify(shorter - c * sympy.Min(1, size / g) * g) == 0
+    # ∇ψ is of degree k − 1, so at θ/c it is c^(1−k) times what it is at θ
+    assert sympy.simplify(carried_strength(mu, k, c) * c ** (1 - k) * g - c * mu * g) == 0
+    x, y, epsilon = sympy.symbols("x y epsilon", positive=True)
+    loss = (x + 2 * y) / sympy.sqrt(x**2 + y**2 + epsilon)
+    slope = sympy.diff(loss, x)
+    twin = slope.subs({x: x / c, y: y / c, epsilon: carried_epsilon(epsilon, c)}, simultaneous=True)
+    assert sympy.simplify(twin - c * slope) == 0
