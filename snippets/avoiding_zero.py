@@ -4,11 +4,11 @@ SGD with momentum, bₜ = γ bₜ₋₁ + ∇L(θₜ) + λθₜ and θₜ₊₁ 
 
     ∇L(θₜ) = θₜ/η − γ bₜ₋₁ − λθₜ.
 
-The gradient of a scale-invariant loss is orthogonal to θₜ, so this needs
-(1 − ηλ)‖θₜ‖² = ηγ⟨bₜ₋₁, θₜ⟩, a buffer that points far along the weights. From a zero buffer that cannot happen as long as the
-scalar run c (the same without a loss, from c₀ = 1) is positive, for then ‖θₜ‖ ≥ cₜ‖θ₀‖. With a
-decay that is strong enough to take c below zero it can, and L = (P(x² − y²) + 2Qxy)/(x² + y²) with
-P = −43/96 and Q = 1/4 is an example: from (1, 0), η = 1/2, λ = 1 and γ = 5/6 make θ₂ = 0.
+The gradient of a scale-invariant loss is orthogonal to θₜ, so this needs a buffer that points far
+along the weights, (1 − ηλ)‖θₜ‖² = ηγ⟨bₜ₋₁, θₜ⟩. From a zero buffer that cannot happen as long as
+the scalar run c (the same without a loss, from c₀ = 1) is positive, for then ‖θₜ‖ ≥ cₜ‖θ₀‖. With
+a decay that is strong enough to take c below zero it can. With P = −43/96 and Q = 1/4 the loss
+(P(x² − y²) + 2Qxy)/(x² + y²) is an example: η = 1/2, λ = 1 and γ = 5/6 take (1, 0) to θ₂ = 0.
 
 Is it a coincidence that almost no start runs into? If the starts that come within δ of zero become
 rare like δᵈ, then those that meet zero are isolated points. If their share levelled off as δ → 0,
@@ -105,5 +105,5 @@ if __name__ == "__main__":
         shares = [share_within(torch.cat(ratios), delta) for delta in (0.1, 0.03, 0.01)]
         power = torch.tensor(shares[0] / shares[1]).log() / torch.tensor(0.1 / 0.03).log()
         print("{:3d} {:14.6f} {:15.6f} {:15.6f}         δ^{:.2f}".format(size, *shares, power))
-    mild = closest_approach(random_slope(2, 0), starts[:2], 0.1, 0.02, 0.9, 200)
+    mild = closest_approach(random_slope(2, 0), starts[:2, :5000], 0.1, 0.02, 0.9, 200)
     print(f"mild decay, 0.02 at rate 0.1: no step leaves less than {mild.min():.3f}")

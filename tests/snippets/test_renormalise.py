@@ -354,9 +354,7 @@ def test_a_layer_norm_has_an_eps_and_no_statistics():
 
 
 def refusal(optimizer, *arguments, match):
-    groups = deepcopy(
-        [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
-    )
+    groups = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
     weights = [p.detach().clone() for g in optimizer.param_groups for p in g["params"]]
     with pytest.raises(ValueError, match=match):
         renormalise(optimizer, *arguments)
