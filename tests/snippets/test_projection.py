@@ -1,0 +1,96 @@
+"""Is normalising after every step a rate that follows the length, and a decay that holds it?"""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from snippets.projection import kept_share, projected_step, unprojected_step
+
+CLAIM = "projection-fixes-the-effective-rate"
+MATRIX = [[2.0, 1.0, 0.0], [1.0, -1.0, 0.5], [0.0, 0.5, 3.0]]
+START = torch.tensor([0.5, 1.0, 0.2], dtype=torch.float64)
+STEPS = 40
+ROUNDING = 1e-12  # forty steps, each rounded at 1e-16
+
+
+def slope(t, power):
+    """∇L of L(x) = ± xᵀAx / (xᵀx)^power, which is scale invariant for the power 1 only."""
+    a = torch.tensor(MATRIX, dtype=torch.float64) * (-1) ** (t // 5)
+    return torch.func.grad(lambda w: w @ a @ w / (w @ w) ** power)
+
+
+def rate_of(t):
+    return 0.1 + 0.05 * (t % 3)
+
+
+def gaps(power=1, length=2.5, step=unprojected_step):
+    psi, phi = START / START.norm(), length * START / START.norm()
+    held, worst = psi, [0.0, 0.0, 0.0]
+    for t in range(STEPS):
+        g, rate = slope(t, power), rate_of(t)
+        a = kept_share(g(psi).norm().item(), rate)
+        growth, before = 1 / a, phi.norm()
+        held = a * held - a * rate * g(held)
+        psi, phi = projected_step(psi, g, rate), step(phi, g, rate)
+        found = (
+            (psi - phi / phi.norm()).norm(),
+            (psi - held).norm(),
+            phi.norm() / before / growth - 1,
+        )
+        worst = [max(w, abs(x).item()) for w, x in zip(worst, found, strict=True)]
+    return worst
+
+
+@pytest.mark.claim(CLAIM, by="float64")
+@pytest.mark.parametrize("length", [1.0, 0.3, 2.5])
+def test_the_three_runs_have_the_same_direction_and_the_length_grows_as_stated(length):
+    assert max(gaps(length=length)) < ROUNDING
+
+
+@pytest.mark.control(CLAIM, drops="scale-invariant-loss")
+def test_control_a_loss_that_sees_the_length_parts_them():
+    directions, held, growth = gaps(power=0.5)
+    assert directions > 1e-2
+    assert held > 1e-3
+    assert growth > 1e-3
+
+
+@pytest.mark.control(CLAIM, drops="^rate")
+@pytest.mark.parametrize("power", [0, 1, 3])
+def test_control_at_a_rate_with_another_power_of_the_length_the_directions_part(power):
+    def step(weights, slope, rate):
+        return weights - rate * weights.norm() ** power * slope(weights)
+
+    assert gaps(step=step)[0] > 1e-2
+
+
+@pytest.mark.claim(CLAIM, by="certificate")
+def test_one_step_is_the_same_for_all_values():
+    n, rate, g = sympy.symbols("N eta g", positive=True)
+    # weights ψ = (1, 0), the gradient (0, g) at ψ and (0, g/N) at Nψ
+    (x, y) = unprojected_step(np.array([n, 0]), lambda _: np.array([0, g / n]), rate)
+    length = sympy.sqrt(x**2 + y**2)
+    assert sympy.simplify(y / x + rate * g) == 0  # the tangent of the angle
+    assert sympy.simplify(length**2 - n**2 * (1 + rate**2 * g**2)) == 0
+    a = kept_share(g, rate)
+    assert sympy.simplify(a * length / n - 1) == 0
+    held = a * np.array([1, 0]) - a * rate * np.array([0, g])
+    for claimed, found in zip(np.array([x, y]) / length, held, strict=True):
+        assert sympy.simplify(claimed - found) == 0
+
+
+@pytest.mark.claim(CLAIM, by="exact")
+def test_with_a_rational_gradient_the_step_is_exact():
+    weights = np.array([Fraction(3), Fraction(4)])
+    after = unprojected_step(weights, lambda w: np.array([-w[1], w[0]]) / 25, Fraction(3, 4))
+    assert (after == np.array([Fraction(6), Fraction(7, 4)])).all()
+    assert after @ after == 25 * (1 + Fraction(3, 4) ** 2)
+
+
+def test_a_projected_step_ends_on_the_sphere():
+    psi = START / START.norm()
+    assert abs(projected_step(psi, slope(0, 1), 0.7).norm() - 1) < 1e-15
+    assert (projected_step(psi, slope(0, 1), 0.7) - psi).norm() > 0.1
