@@ -25,7 +25,6 @@ Units. η is in [θ]², λ and d in [θ]⁻², b in [θ]⁻¹, v in [θ]; γ, w,
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,10 +75,12 @@ def averaged_twin(
     push: Number = 0,
 ) -> Twin:
     """Return c, rates and momenta of the averaged run without decay; the weights stay."""
+    _check_lengths(rates, decays, momenta, weights)
     scalars, buffer = [1], push
-    for rate, decay, momentum, weight in zip(rates, decays, momenta, weights, strict=True):
-        c, buffer = averaged_step(scalars[-1], buffer, 0, rate, decay, momentum, weight)
-        scalars.append(_positive(c, len(scalars)))
+    for t, rate in enumerate(rates):
+        settings = rate, decays[t], momenta[t], weights[t]
+        c, buffer = averaged_step(scalars[t], buffer, 0, *settings)
+        scalars.append(_positive(c, t + 1))
     return scalars, _divided(rates, scalars), list(momenta)
 
 
@@ -87,25 +88,27 @@ def classical_twin(
     rates: Sequence[Number], decays: Sequence[Number], momenta: Sequence[Number], push: Number = 0
 ) -> Twin:
     """Return c, rates and momenta of the classical run without decay."""
+    _check_lengths(rates, decays, momenta)
     scalars, velocity = [1], push
-    for rate, decay, momentum in zip(rates, decays, momenta, strict=True):
-        c, velocity = classical_step(scalars[-1], velocity, 0, rate, decay, momentum)
-        scalars.append(_positive(c, len(scalars)))
+    for t, rate in enumerate(rates):
+        c, velocity = classical_step(scalars[t], velocity, 0, rate, decays[t], momenta[t])
+        scalars.append(_positive(c, t + 1))
     before = [_positive(1 + push, -1), *scalars]
-    shares = [c / after for c, after in zip(before, scalars[1:], strict=False)]
-    return scalars, _divided(rates, scalars), [g * s for g, s in zip(momenta, shares, strict=True)]
+    twin_momenta = [gamma * before[t] / scalars[t + 1] for t, gamma in enumerate(momenta)]
+    return scalars, _divided(rates, scalars), twin_momenta
 
 
 def decoupled_twin(
     rates: Sequence[Number], decays: Sequence[Number], momenta: Sequence[Number]
 ) -> Twin:
     """Return c, rates and momenta of the run without decay; the first momentum is as it was."""
+    _check_lengths(rates, decays, momenta)
     scalars = [1]
-    for rate, decay, _ in zip(rates, decays, momenta, strict=True):
-        c, _ = decoupled_step(scalars[-1], 0, 0, rate, decay, 0)
-        scalars.append(_positive(c, len(scalars)))
-    shares = [1, *(after / c for c, after in pairwise(scalars))]
-    return scalars, _divided(rates, scalars), [g * s for g, s in zip(momenta, shares, strict=False)]
+    for t, rate in enumerate(rates):
+        scalars.append(_positive(scalars[t] * (1 - rate * decays[t]), t + 1))
+    before = [1, *scalars]
+    twin_momenta = [gamma * scalars[t] / before[t] for t, gamma in enumerate(momenta)]
+    return scalars, _divided(rates, scalars), twin_momenta
 
 
 def decoupled_from_coupled(
@@ -139,8 +142,13 @@ def _positive(scalar: Number, step: int) -> Number:
 
 
 def _divided(rates: Sequence[Number], scalars: Sequence[Number]) -> list[Number]:
-    pairs = zip(rates, pairwise(scalars), strict=True)
-    return [rate / (c * after) for rate, (c, after) in pairs]
+    return [rate / (scalars[t] * scalars[t + 1]) for t, rate in enumerate(rates)]
+
+
+def _check_lengths(*settings: Sequence[Number]) -> None:
+    lengths = [len(values) for values in settings]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"lists of the lengths {lengths}: each step needs one of each setting")
 
 
 if __name__ == "__main__":

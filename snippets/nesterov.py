@@ -92,7 +92,8 @@ def forced_ratios(first: Number, kept: Number, momentum: Number, count: int) -> 
 
 def single_momentum_defects(ratios: list[Number]) -> list[Number]:
     """Return rₜ₋₁ − rₜ² rₜ₊₁: with a single momentum the gradients' terms force it to be 0."""
-    return [a - b**2 * c for a, b, c in zip(ratios, ratios[1:], ratios[2:], strict=False)]
+    inner = range(1, len(ratios) - 1)
+    return [ratios[t - 1] - ratios[t] ** 2 * ratios[t + 1] for t in inner]
 
 
 if __name__ == "__main__":

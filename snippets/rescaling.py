@@ -82,7 +82,7 @@ def descend_twice(
     The run with decay takes its force at c = 1, the other at cₜ, or at 1 too if it is not to carry.
     """
     theta, phi, scalars = [start], [start], [1]
-    b, b_twin, d = 0 * start, 0 * start, 0
+    b, b_twin, d = 0, 0, 0
     for t in range(steps):
         c = scalars[t]
         b = momentum * b + force(theta[t], 1) + decay * theta[t]

@@ -91,6 +91,21 @@ def test_control_a_loss_that_sees_the_length_can_be_at_zero_in_one_step():
     assert min(scalar_path(half, Fraction(1), half, 1)) > 0
 
 
+@pytest.mark.control(NEVER, drops="differentiable-away-from-zero")
+def test_control_partial_derivatives_that_are_no_gradient_may_point_at_zero():
+    def loss(x, y, z):  # scale invariant and continuous, and not differentiable at (1, 1, 1)
+        p = (2 * x - y - z) * (2 * y - z - x) * (2 * z - x - y)
+        q = (x - y) ** 2 + (y - z) ** 2 + (z - x) ** 2
+        return p / (q * (x * x + y * y + z * z) ** 0.5) if q else 0.0
+
+    start, h = np.ones(3), 1e-6
+    slope = np.array(
+        [(loss(*(start + h * e)) - loss(*(start - h * e))) / (2 * h) for e in np.eye(3)]
+    )
+    after, _ = sgd_step(start, 0 * start, slope, 3**0.5, 0, 0.9)
+    assert np.linalg.norm(after) < 1e-5
+
+
 P, Q = Fraction(-43, 96), Fraction(1, 4)
 ETA, LAMBDA, GAMMA = Fraction(1, 2), Fraction(1), Fraction(5, 6)
 

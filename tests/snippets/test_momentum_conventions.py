@@ -230,6 +230,32 @@ def test_control_a_buffer_that_leads_to_zero_ends_both_runs(kind):
             run(step, START, buffer, *lists)
 
 
+def kinked_slope(t, weights):
+    """The gradient of a constant loss, then of |x₀|/‖x‖ on its kink, of a side chosen by length."""
+    assert weights[0] == weights[1] == 0
+    side = 1 if weights[2] < Fraction(19, 10) else -1
+    return np.array([Fraction(side * t), 0, 0]) / weights[2]
+
+
+@pytest.mark.control(CLASSICAL, drops="differentiable-away-from-zero")
+@pytest.mark.control(AVERAGED, drops="differentiable-away-from-zero")
+@pytest.mark.control(DECOUPLED, drops="differentiable-away-from-zero")
+def test_control_a_gradient_that_picks_its_side_of_a_kink_by_the_length_parts_them():
+    start = np.array([Fraction(0), Fraction(0), Fraction(2)])
+    lists = [[Fraction(1, 2)] * 2, [Fraction(1, 5)] * 2, [Fraction(1, 2)] * 2, [Fraction(1)] * 2]
+    for step, twin, count in [
+        (classical_step, classical_twin, 3),
+        (averaged_step, averaged_twin, 4),
+        (decoupled_step, decoupled_twin, 3),
+    ]:
+        scalars, rates, momenta = twin(*lists[:count])
+        theta, _ = run(step, start, 0 * start, *lists[:count], slope=kinked_slope)
+        settings = rates, [0, 0], momenta, *lists[3:count]
+        phi, _ = run(step, start, 0 * start, *settings, slope=kinked_slope)
+        assert (scalars[1] * phi[1] == theta[1]).all()
+        assert scalars[2] * phi[2][0] == -theta[2][0] != 0
+
+
 def odd_slope(t, weights):
     """The gradient of x₀/‖x‖, which is even in x; that of an even loss is odd."""
     direction = weights / math.sqrt(weights @ weights)
@@ -272,13 +298,13 @@ def test_a_scalar_that_is_not_positive_is_refused_at_its_step():
             twin([ok, far], [ok, far], [ok, ok], *extra)
         with pytest.raises(ValueError, match="c_1 = 0 is not positive"):
             twin([1, ok], [1, ok], [0, 0], *extra)
-        with pytest.raises(ValueError, match="zip"):
+        with pytest.raises(ValueError, match=r"lengths \[2, 1, 2.*each step needs one of each"):
             twin([ok, ok], [ok], [ok, ok], *extra)
-        with pytest.raises(ValueError, match="zip"):
+        with pytest.raises(ValueError, match=r"lengths \[2, 2, 1"):
             twin([ok, ok], [ok, ok], [ok], *extra)
     with pytest.raises(ValueError, match=r"c_-1 = 0 is not positive"):
         classical_twin([ok], [0], [0], -1)
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match=r"lengths \[1, 1, 1, 0\]"):
         averaged_twin([ok], [ok], [ok], [])
 
 
@@ -408,6 +434,7 @@ def test_the_larger_root_is_that_of_the_quadratic(momentum, share):
     ("good", "bad"),
     [
         ((0.0026, 0.9), (0.0027, 0.9)),
+        ((0.25, 0.25), (0.25 + 1e-9, 0.25)),  # the double root
         ((0.1, 0.0), (0.1, -0.1)),
         ((0.0, 0.99), (0.0, 1.0)),
         ((0.0, 0.9), (-1e-6, 0.9)),

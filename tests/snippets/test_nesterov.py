@@ -155,6 +155,25 @@ def test_control_a_buffer_that_leads_to_zero_ends_both_runs():
             descend(*run)
 
 
+@pytest.mark.control(TWO, drops="differentiable-away-from-zero")
+def test_control_a_gradient_that_picks_its_side_of_a_kink_by_the_length_parts_them():
+    def slope(t, weights):  # of a constant loss, then of |x₀|/‖x‖
+        assert weights[0] == 0
+        side = 1 if abs(weights[1]) < abs(cut) else -1
+        return np.array([Fraction(side * t), 0]) / weights[1]
+
+    alpha, start = ROOTS[0], np.array([Fraction(0), Fraction(2)])
+    seed = nesterov_seed(start, 0 * start, ETA, KEPT, GAMMA, alpha)
+    rates = [nesterov_rate(ETA, KEPT, alpha, t) for t in range(2)]
+    cut = start[1]  # for the first step it does not matter
+    theta = descend(start, 0 * start, [ETA], LAMBDA, GAMMA, GAMMA, slope)
+    cut = theta[1][1] * Fraction(11, 10)  # between θ₁ and φ₁ = θ₁/α
+    theta = descend(start, 0 * start, [ETA] * 2, LAMBDA, GAMMA, GAMMA, slope)
+    phi = descend(start, seed, rates, 0, *two_momenta(KEPT, GAMMA, alpha), slope)
+    assert (alpha * phi[1] == theta[1]).all()
+    assert alpha**2 * phi[2][0] == -theta[2][0] != 0
+
+
 def test_the_step_is_that_of_torch():
     start = torch.tensor([3.0, -1.0, 2.0], dtype=torch.float64)
     parameter = torch.nn.Parameter(start.clone())
@@ -183,6 +202,8 @@ def test_the_roots_lie_between_the_momentum_and_what_decay_keeps(momentum, share
     ("good", "bad"),
     [
         ((1.0, 0.0027, 0.9), (1.0, 0.0028, 0.9)),
+        # the double root, of numbers whose rounding meets it exactly
+        ((1.0, 0.9436597936048119, 0.014496375906023495), (1.0, 0.94366, 0.0144963759)),
         ((1.0, 0.1, 0.1), (1.0, 0.1, 0.0)),
         ((1.0, 0.0, 0.99), (1.0, 0.0, 1.0)),
         ((1.0, 0.0, 0.5), (1.0, -0.1, 0.5)),

@@ -67,6 +67,15 @@ def test_control_at_a_rate_with_another_power_of_the_length_the_directions_part(
     assert gaps(step=step)[0] > 1e-2
 
 
+@pytest.mark.control(CLAIM, drops="differentiable-away-from-zero")
+def test_control_partial_derivatives_along_the_weights_change_the_length_otherwise():
+    phi = np.ones(3)
+    slope = phi / 3**0.5  # the partial derivatives at (1, 1, 1) of a continuous invariant loss
+    after = unprojected_step(phi, lambda _: slope, 0.1)
+    growth = 1 + 0.1**2 * (slope @ slope) * (phi @ phi)  # as ∇L(ψ) = ‖φ‖∇L(φ)
+    assert (after @ after) / (phi @ phi) < growth - 0.1
+
+
 @pytest.mark.claim(CLAIM, by="certificate")
 def test_one_step_is_the_same_for_all_values():
     n, rate, g = sympy.symbols("N eta g", positive=True)

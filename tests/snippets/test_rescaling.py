@@ -121,6 +121,32 @@ def test_control_a_loss_that_sees_the_length_has_not_this_symmetry(factor):
     assert symmetry_gap(factor, slope=plain_slope) > MARGIN
 
 
+@pytest.mark.control(SYMMETRY, drops="differentiable-away-from-zero")
+@pytest.mark.control(ALONG, drops="differentiable-away-from-zero")
+def test_control_a_gradient_that_picks_its_side_of_a_kink_by_the_length_is_not_rescaled():
+    def slope(weights):  # of |x₀|/‖x‖, on its kink
+        return np.array([Fraction(1 if abs(weights[1]) < 3 else -1), 0]) / weights[1]
+
+    start, nothing = np.array([Fraction(0), Fraction(2)]), np.array([Fraction(0)] * 2)
+    weights, _ = plain(start, nothing, slope(start), Fraction(1, 3), Fraction(1, 4), 0)
+    other, buffer, rate, decay = rescaled(start, nothing, Fraction(1, 3), Fraction(1, 4), 2)
+    other, _ = plain(other, buffer, slope(other), rate, decay, 0)
+    assert other[1] == 2 * weights[1]
+    assert other[0] == -2 * weights[0] != 0
+
+
+@pytest.mark.control(SYMMETRY, drops="iterates-never-zero")
+def test_control_at_zero_both_runs_end_at_the_same_step():
+    rate, decay = Fraction(1, 3), Fraction(1, 5)
+    aimed = START / rate - ratio_slope(0, START) - decay * START  # for the momentum 1
+    for factor in (1, *FACTORS):
+        weights, buffer, *settings = rescaled(START, aimed, rate, decay, factor)
+        weights, buffer = plain(weights, buffer, ratio_slope(0, weights), *settings, 1)
+        assert not weights.any()
+        with pytest.raises(ZeroDivisionError):
+            ratio_slope(1, weights)
+
+
 @pytest.mark.control(SYMMETRY, drops="^all-four")
 @each_factor
 def test_control_each_of_the_four_has_to_go_along(factor):
@@ -229,6 +255,26 @@ def test_control_at_zero_there_is_nothing_to_carry():
 @pytest.mark.control(ALONG, drops="^positive-scalar")
 def test_control_a_negative_scalar_turns_thresholds_around():
     assert carried_threshold(Fraction(1, 2), Fraction(-1, 3)) < 0
+
+
+def test_left_as_it_is_means_taken_at_a_scalar_of_one_and_to_carry_is_the_default():
+    force = forced("degree 4")
+    settings = START, Fraction(1, 3), Fraction(1, 4), Fraction(1, 2), 2
+    _, phi, c = descend_twice(lambda w, scalar: force(0, w, scalar), *settings, False)
+    weights, buffer = START, 0 * START
+    for t in range(2):
+        rate = Fraction(1, 3) / (c[t] * c[t + 1])
+        weights, buffer = sgd_step(weights, buffer, force(0, weights, 1), rate, 0, Fraction(1, 2))
+        assert (weights == phi[t + 1]).all()
+    carried = descend_twice(lambda w, scalar: force(0, w, scalar), *settings)
+    assert (carried[0][2] == c[2] * carried[1][2]).all()
+
+
+def test_an_average_needs_a_share_for_each_of_the_weights():
+    assert (average([START, 2 * START], [1, 3]) == 7 * START).all()
+    for shares in ([1], [1, 2, 3]):
+        with pytest.raises(ValueError, match="zip"):
+            average([START, START], shares)
 
 
 def test_the_scalars_are_those_of_the_scalar_run():
