@@ -33,7 +33,6 @@ def steps_until_overflow(rate: float, root: float, largest: float) -> int:
     return max(0, math.floor((math.log(largest / rate) / -math.log(root) - 1) / 2) + 1)
 
 
-@torch.no_grad()
 def renormalise(
     optimizer: Optimizer,
     normalisers: Sequence[Sequence[nn.Module]] = (),
@@ -74,8 +73,9 @@ def renormalise(
         scaled += [(getattr(module, "running_mean", None), -k) for module in modules]
         scaled += [(getattr(module, "running_var", None), -2 * k) for module in modules]
         changes += [(x, _times(x, power, number)) for x, power in scaled if x is not None]
-    for old, new in changes:
-        old.copy_(new)
+    with torch.no_grad():
+        for old, new in changes:
+            old.copy_(new)
     for group, modules, k in zip(groups, normalisers, exponents, strict=True):
         group["lr"] *= 4.0**-k
         group["weight_decay"] *= 4.0**k
@@ -94,7 +94,7 @@ def _exponent(group: dict[str, Any]) -> int:
 
 def _times(tensor: Tensor, power: int, number: int) -> Tensor:
     """Return 2^power times the tensor; ValueError if that is not exact."""
-    scaled = tensor * 2.0**power
+    scaled = tensor.detach() * 2.0**power
     if not (scaled.isfinite().all() and (scaled * 2.0**-power).equal(tensor)):
         raise ValueError(f"group {number}: a number times 2^{power} leaves the range of its floats")
     return scaled
