@@ -198,6 +198,12 @@ def test_the_roots_lie_between_the_momentum_and_what_decay_keeps(momentum, share
     assert math.isclose(root, s) == (share == 0)
 
 
+@pytest.mark.parametrize("momentum", [0.5, 0.9])
+def test_to_first_order_the_weights_shrink_as_with_plain_momentum(momentum):
+    e = 1e-7 * (1 - momentum) ** 2
+    assert (1 - nesterov_root(1.0, e, momentum)) / e == pytest.approx(1 / (1 - momentum), rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("good", "bad"),
     [

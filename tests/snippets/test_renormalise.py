@@ -110,11 +110,16 @@ def by_factors(factors, eps=True, statistics=True, buffers=True):
 
 
 @pytest.mark.claim(BITS, by="experiment")
-@pytest.mark.parametrize("exponents", [(1, 1), (5, -7), (-3, 12)], ids=str)
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"nesterov": True}, {"dampening": 0.5, "maximize": True}, {"momentum": 0}],
-    ids=["plain", "nesterov", "dampened", "no momentum"],
+    ("exponents", "options"),
+    [
+        ((1, 1), {}),
+        ((5, -7), {}),
+        ((-3, 12), {"nesterov": True}),
+        ((5, -7), {"dampening": 0.5, "maximize": True}),
+        ((-3, 12), {"momentum": 0}),
+    ],
+    ids=str,
 )
 def test_a_network_divided_by_powers_of_two_trains_on_bit_for_bit(exponents, options):
     (plain, divided), models = two_runs(by_powers(*exponents), growth=1.02, **options)
@@ -175,7 +180,7 @@ def test_control_where_squares_underflow_the_run_is_another():
 # ---------------------------------------------------------------------------------------------
 # For ever.
 
-GROWTH = 1.5  # per step: from 0.1, float32 ends after 225 of them
+GROWTH = 4.0  # per step: from 0.1, float32 ends after 65 of them
 
 
 @pytest.mark.claim(FOREVER, by="experiment")
@@ -184,19 +189,16 @@ def test_a_renormalised_run_goes_on_where_the_plain_one_ends():
     options = {"momentum": 0.0, "weight_decay": 0.0}
     optimizer, other = optimizer_for(plain, **options), optimizer_for(model, **options)
     total = np.zeros(2, dtype=int)
-    largest = torch.finfo(torch.float32).max
-    for start in range(0, 600, 10):
-        if start < 150:  # before anything in the plain run overflows, its squares included
-            expected = train(plain, optimizer, 10, start, GROWTH)
-            assert train(model, other, 10, start, GROWTH) == expected
-        else:
-            assert np.isfinite(train(model, other, 10, start, GROWTH)).all()
+    for start in range(0, 200, 5):
+        losses = train(model, other, 5, start, GROWTH)
+        if start < 30:  # before anything in the plain run overflows, its squares included
+            assert losses == train(plain, optimizer, 5, start, GROWTH)
+        assert np.isfinite(losses).all()
         total += renormalise(other, [[n] for n in model.norms])
         for group in other.param_groups:
             assert 1 <= max(p.abs().max() for p in group["params"]) < 2
             assert 1e-4 < group["lr"] < 1e5
-    assert (total > 130).all()  # in float32 the weights themselves would have overflowed
-    assert largest < 0.1 * GROWTH**600
+    assert (total > 150).all()  # in float32 the weights themselves would have overflowed
 
 
 @pytest.mark.control(FOREVER, drops="^renormalised")
@@ -204,14 +206,14 @@ def test_control_the_plain_run_ends():
     model = Net()
     optimizer = optimizer_for(model, momentum=0.0, weight_decay=0.0)
     with pytest.raises(RuntimeError, match="overflow"):
-        train(model, optimizer, 230, 0, GROWTH)
+        train(model, optimizer, 70, 0, GROWTH)
 
 
 @pytest.mark.control(FOREVER, drops="^bounds")
 def test_control_without_gradients_the_weights_stay_and_the_rate_overflows():
     weights = nn.Parameter(torch.ones(2))
     optimizer = SGD([weights], lr=0.1)
-    for _ in range(600):
+    for _ in range(70):
         weights.grad = torch.zeros(2)
         optimizer.param_groups[0]["lr"] *= GROWTH
         assert renormalise(optimizer) == [0]
@@ -225,7 +227,7 @@ def slope(weights):
     return 2 * (matrix @ weights - weights @ matrix @ weights / square * weights) / square
 
 
-def bounded(slope, sign, steps=2000):
+def bounded(slope, sign, steps=1000):
     """Whether the renormalised twin keeps within what the claim computes from the other run."""
     rate, decay, momentum = 0.1, 0.02, 0.9
     root = growth_root(rate, decay, momentum)
@@ -245,7 +247,7 @@ def bounded(slope, sign, steps=2000):
         psi, now = psi - now * v, now / root**2
     low, high, top = min(norms), max(norms), max(buffers)
     weights, stored, rates = np.array(rows).T
-    slack = 1 + 1e-6  # rounding in two thousand steps
+    slack = 1 + 1e-6  # rounding in a thousand steps
     return (
         (weights >= 1).all()
         and (weights < 2).all()
