@@ -1,0 +1,123 @@
+"""Running statistics lag behind growing weights by a fixed factor; collecting them afresh cures it.
+
+Batch norm keeps a running average of the variances that it sees, r ← (1 − m) r + m v. Let one run
+see v₀, v₁, … and another Bᵗ vₜ in place of vₜ, where B > 1 − m: a run with weight decay, and its
+twin without, whose squared weights gain a factor B = α⁻² in every step (exponential_lr.py). If the
+first run's variances stay at σ², and both averages start from r₀, then after t steps
+
+    r = σ² + (1 − m)ᵗ (r₀ − σ²),        r̃ = σ² Bᵗ⁻¹ (F + qᵗ (B r₀/σ² − F)),
+
+    F = m / (1 − (1 − m)/B),            q = (1 − m)/B.
+
+So r̃ / (Bᵗ⁻¹ r) → F: beside the newest variance, Bᵗ⁻¹σ², the twin's average is too small by F, once
+the start is forgotten. In evaluation after the step the weights have already grown once more, to
+the variance Bᵗσ², and the average is too small by F/B = m / (B − 1 + m). The running mean is of
+degree one: there α⁻¹ takes the place of B. That torch averages n/(n − 1) times the variance changes
+nothing, for it multiplies both averages.
+
+Units. v and r are in [z]², z being what is normalised; m, B, F and q are pure numbers.
+
+Source. Derived here. The update of the average is that of torch.nn.BatchNorm2d, m its `momentum`.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Number = Any  # a float; a Fraction or a symbol, where it is to be exact
+
+
+def running_average(values: Sequence[Number], start: Number, share: Number) -> Number:
+    """Return r after r ← (1 − m) r + m v for each of the values, from r₀ = start."""
+    average = start
+    for value in values:
+        average = (1 - share) * average + share * value
+    return average
+
+
+def lag_factor(share: Number, growth: Number) -> Number:
+    """Return F = m / (1 − (1 − m)/B), for a share m in (0, 1] and a growth B > 1 − m per step.
+
+    Raises ValueError outside, where the average never forgets its start.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"share = {float(share):g} is not in (0, 1]")
+    if not growth > 1 - share:
+        raise ValueError(
+            f"growth = {float(growth):g} must exceed 1 − share = {float(1 - share):g}: variances "
+            "that shrink faster than the average forgets never come to dominate it"
+        )
+    return share / (1 - (1 - share) / growth)
+
+
+def lagging_average(
+    variance: Number, start: Number, share: Number, growth: Number, steps: int
+) -> Number:
+    """Return r̃ after t steps, σ² Bᵗ⁻¹ (F + qᵗ (B r₀/σ² − F)), from r₀ = start."""
+    factor, ratio = lag_factor(share, growth), (1 - share) / growth
+    return (
+        variance
+        * growth ** (steps - 1)
+        * (factor + ratio**steps * (growth * start / variance - factor))
+    )
+
+
+@torch.no_grad()
+def recollect(model: nn.Module, batches: Iterable[Tensor]) -> int:
+    """Replace batch norm's running statistics by plain averages over batches, the weights at rest.
+
+    Returns the number of batches. It is torch.optim.swa_utils.update_bn, except that only the batch
+    norms are put into training mode while it runs (dropout stays as it is), that every module gets
+    back the mode that it had, a frozen one too, and that nothing changes if it fails. As there,
+    all batches count alike, and the variance is the average of those within the batches.
+
+    Raises ValueError if the model keeps no running statistics, or there is no batch.
+    """
+    kind = nn.modules.batchnorm._BatchNorm
+    layers = [x for x in model.modules() if isinstance(x, kind) and x.track_running_stats]
+    if not layers:
+        raise ValueError("the model has no batch norm that keeps running statistics")
+    before = [(layer.training, layer.momentum) for layer in layers]
+    statistics = [{name: b.clone() for name, b in layer.named_buffers()} for layer in layers]
+    count = 0
+    try:
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.training, layer.momentum = True, None  # None: a plain average
+        for batch in batches:
+            model(batch)
+            count += 1
+        if not count:
+            raise ValueError("there is no batch to collect statistics from")
+    except BaseException:
+        for layer, buffers in zip(layers, statistics, strict=True):
+            for name, value in buffers.items():
+                getattr(layer, name).copy_(value)
+        raise
+    finally:
+        for layer, (training, momentum) in zip(layers, before, strict=True):
+            layer.training, layer.momentum = training, momentum
+    return count
+
+
+if __name__ == "__main__":
+    generator = torch.Generator().manual_seed(0)
+    batches = torch.randn(400, 256, 4, generator=generator, dtype=torch.float64)
+    print("running variance of the twin / (B^(t−1) · that of the run with decay)")
+    print("   m      B        F     t = 1       10      100      400   recollected")
+    for share, growth in [(0.1, 1.001), (0.1, 1.01), (0.1, 1.05), (0.01, 1.01)]:
+        norms = [nn.BatchNorm1d(4, momentum=share, affine=False).double() for _ in range(2)]
+        row = []
+        for t in range(1, 401):
+            norms[0](batches[t - 1])
+            norms[1](growth ** ((t - 1) / 2) * batches[t - 1])
+            if t in (1, 10, 100, 400):
+                lag = norms[1].running_var / norms[0].running_var / growth ** (t - 1)
+                row.append(lag.mean().item())
+        recollect(norms[0], batches[-20:])
+        recollect(norms[1], growth ** (399 / 2) * batches[-20:])
+        row.append((norms[1].running_var / norms[0].running_var / growth**399).mean().item())
+        print(f"{share:5.2f} {growth:6.3f} {lag_factor(share, growth):8.4f}", end=" ")
+        print("{:9.4f} {:8.4f} {:8.4f} {:8.4f} {:13.4f}".format(*row))

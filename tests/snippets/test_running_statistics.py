@@ -1,0 +1,246 @@
+"""Does a running variance lag by the stated factor, and do fresh statistics catch up?"""
+
+from copy import deepcopy
+from fractions import Fraction
+
+import pytest
+import sympy
+import torch
+from torch import nn
+from torch.optim.swa_utils import update_bn
+
+from snippets.running_statistics import lag_factor, lagging_average, recollect, running_average
+
+CLAIM = "running-variance-lags-by-a-fixed-factor"
+SHARE, GROWTH, VARIANCE, BEGIN = Fraction(1, 10), Fraction(9, 8), Fraction(7, 3), Fraction(1)
+
+
+def averages(variances, growths, share=SHARE):
+    """Both running averages: of the variances, and of those times the growth."""
+    grown = [growth * variance for growth, variance in zip(growths, variances, strict=True)]
+    return running_average(variances, BEGIN, share), running_average(grown, BEGIN, share)
+
+
+def powers(steps, growth=GROWTH):
+    return [growth**t for t in range(steps)]
+
+
+@pytest.mark.claim(CLAIM, by="exact")
+@pytest.mark.parametrize("growth", [GROWTH, Fraction(1), Fraction(19, 20)], ids=str)
+@pytest.mark.parametrize("share", [SHARE, Fraction(1, 2), Fraction(1)], ids=str)
+def test_at_every_step_both_averages_are_what_the_formula_says(growth, share):
+    for steps in range(8):
+        plain, grown = averages([VARIANCE] * steps, powers(steps, growth), share)
+        assert plain == VARIANCE + (1 - share) ** steps * (BEGIN - VARIANCE)
+        assert grown == lagging_average(VARIANCE, BEGIN, share, growth, steps)
+
+
+@pytest.mark.claim(CLAIM, by="certificate")
+def test_one_step_keeps_the_formula_for_all_values():
+    m, growth, variance, begin, power, share_power = sympy.symbols("m B v r P Q", positive=True)
+    # P = B^(t−1) and Q = qᵗ, so that the next are BP and qQ
+    factor, q = m / (1 - (1 - m) / growth), (1 - m) / growth
+
+    def formula(power, share_power):
+        return variance * power * (factor + share_power * (growth * begin / variance - factor))
+
+    step = (1 - m) * formula(power, share_power) + m * variance * power * growth
+    assert sympy.simplify(step - formula(power * growth, share_power * q)) == 0
+    assert sympy.simplify(formula(1 / growth, 1) - begin) == 0
+
+
+def ratio(plain, grown, steps):
+    return grown / plain / GROWTH ** (steps - 1)
+
+
+@pytest.mark.claim(CLAIM, by="exact")
+def test_past_the_transient_the_ratio_is_the_factor_and_in_evaluation_that_over_the_growth():
+    steps = 300
+    plain, grown = averages([VARIANCE] * steps, powers(steps))
+    factor = lag_factor(SHARE, GROWTH)
+    assert factor == Fraction(1, 2)  # 1/10 over 1 − (9/10)(8/9)
+    assert ratio(plain, grown, steps) == pytest.approx(float(factor), rel=1e-12)
+    later = grown / plain / GROWTH**steps
+    assert later == pytest.approx(float(SHARE / (GROWTH - (1 - SHARE))), rel=1e-12)
+
+
+@pytest.mark.control(CLAIM, drops="^past-the-transient")
+def test_control_within_the_transient_the_ratio_is_another():
+    plain, grown = averages([VARIANCE] * 5, powers(5))
+    assert ratio(plain, grown, 5) > 1.3 * lag_factor(SHARE, GROWTH)
+
+
+@pytest.mark.control(CLAIM, drops="^stationary")
+@pytest.mark.parametrize("drift", [Fraction(19, 20), Fraction(21, 20)], ids=str)
+def test_control_where_the_variances_drift_the_ratio_is_that_of_two_factors(drift):
+    steps = 400
+    variances = [VARIANCE * drift**t for t in range(steps)]
+    plain, grown = averages(variances, powers(steps))
+    found, factor = ratio(plain, grown, steps), lag_factor(SHARE, GROWTH)
+    assert abs(found / factor - 1) > Fraction(1, 20)
+    both = lag_factor(SHARE, drift * GROWTH) / lag_factor(SHARE, drift)
+    assert found == pytest.approx(float(both), rel=1e-6)
+
+
+@pytest.mark.control(CLAIM, drops="^constant-growth")
+def test_control_after_a_growth_that_slowed_down_the_ratio_is_another():
+    steps, slower = 300, Fraction(129, 128)
+    growths = powers(steps)
+    growths[-10:] = [growths[-11] * slower ** (k + 1) for k in range(10)]
+    plain, grown = averages([VARIANCE] * steps, growths)
+    found = grown / plain / growths[-1]
+    assert lag_factor(SHARE, GROWTH) * Fraction(11, 10) < found
+    assert found < lag_factor(SHARE, slower) * Fraction(9, 10)
+
+
+@pytest.mark.control(CLAIM, drops="^constant-growth")
+def test_control_variances_that_shrink_faster_than_the_average_forgets_have_no_factor():
+    growth, steps = Fraction(4, 5), 200  # below 1 − m
+    plain, grown = averages([VARIANCE] * steps, powers(steps, growth))
+    assert grown / plain / growth ** (steps - 1) > 10**6
+    with pytest.raises(ValueError, match=r"growth = 0\.8 must exceed 1 − share = 0\.9"):
+        lag_factor(SHARE, growth)
+
+
+@pytest.mark.claim(CLAIM, by="exact")
+def test_random_variances_have_averages_with_the_expectations_of_the_formula():
+    # All sequences of two equally likely variances, so that the mean is exact.
+    steps, values = 6, (VARIANCE / 2, 3 * VARIANCE / 2)
+    sequences = [[values[n >> t & 1] for t in range(steps)] for n in range(2**steps)]
+    pairs = [averages(sequence, powers(steps)) for sequence in sequences]
+    plain, grown = (sum(side) / len(pairs) for side in zip(*pairs, strict=True))
+    assert plain == running_average([VARIANCE] * steps, BEGIN, SHARE)
+    assert grown == lagging_average(VARIANCE, BEGIN, SHARE, GROWTH, steps)
+
+
+@pytest.mark.claim(CLAIM, by="float64")
+def test_torch_s_batch_norm_lags_by_the_factor_and_its_running_mean_by_that_of_the_root():
+    batch = torch.randn(16, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 2
+    plain, grown = (nn.BatchNorm1d(3, momentum=0.25, affine=False).double() for _ in range(2))
+    growth, steps = 1.1, 200
+    for t in range(steps):
+        plain(batch)
+        grown(growth ** (t / 2) * batch)  # the same batch: a variance that stays as it is
+    found = grown.running_var / plain.running_var / growth ** (steps - 1)
+    assert found == pytest.approx(lag_factor(0.25, growth), rel=1e-12)
+    # the average is that of the unbiased variance, n/(n − 1) times the other
+    assert (plain.running_var - batch.var(dim=0)).abs().max() < 1e-13
+    found = grown.running_mean / plain.running_mean / growth ** ((steps - 1) / 2)
+    assert found == pytest.approx(lag_factor(0.25, growth**0.5), rel=1e-12)
+
+
+# The functions themselves.
+
+
+def test_a_running_average_moves_by_its_share():
+    assert running_average([], Fraction(1), SHARE) == 1
+    assert running_average([2, 4], Fraction(1), Fraction(1, 4)) == Fraction(31, 16)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "refused", "complaint"),
+    [
+        ((1, Fraction(1, 9)), (0, 1.1), r"share = 0 is not in \(0, 1\]"),
+        ((1.0, 1.0), (1.1, 1.0), r"share = 1\.1 is not in \(0, 1\]"),
+        ((0.5, 0.51), (0.5, 0.5), r"growth = 0\.5 must exceed 1 − share = 0\.5"),
+    ],
+)
+def test_what_has_no_factor_is_refused(accepted, refused, complaint):
+    assert lag_factor(*accepted) > 0
+    with pytest.raises(ValueError, match=complaint):
+        lag_factor(*refused)
+
+
+# Collecting afresh.
+
+BATCHES = list(torch.randn(3, 8, 4, generator=torch.Generator().manual_seed(1)))
+
+
+def network(*others):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), *others, nn.Linear(3, 2))
+    net.append(nn.BatchNorm1d(2, momentum=0.3))
+    for batch in BATCHES:
+        net(5 * batch)
+    return net
+
+
+def statistics(net):
+    return [b.clone() for b in net.buffers()]
+
+
+def test_without_dropout_or_frozen_layers_it_is_update_bn_of_torch():
+    for training in (True, False):
+        ours, theirs = network().train(training), network().train(training)
+        assert recollect(ours, BATCHES) == 3
+        update_bn(BATCHES, theirs)
+        for one, other in zip(statistics(ours), statistics(theirs), strict=True):
+            assert one.equal(other)
+        assert ours.training == ours[1].training == ours[2].training == training
+        assert ours[1].momentum == 0.1
+        assert ours[3].momentum == 0.3
+
+
+def test_it_is_the_plain_average_over_the_batches():
+    net = network()
+    recollect(net, BATCHES)
+    values = [net[0](batch) for batch in BATCHES]
+    means = torch.stack([value.mean(dim=0) for value in values]).mean(dim=0)
+    variances = torch.stack([value.var(dim=0) for value in values]).mean(dim=0)
+    assert (net[1].running_mean - means).abs().max() < 1e-6
+    assert (net[1].running_var - variances).abs().max() < 1e-6
+    assert net[1].num_batches_tracked == 3
+    assert not net[1].running_mean.requires_grad
+
+
+def test_dropout_stays_off_and_every_module_gets_its_own_mode_back():
+    net, plain = network(nn.Dropout(0.5)).eval(), network().eval()
+    net[1].train()
+    recollect(net, iter(BATCHES))
+    assert [module.training for module in net] == [False, True, False, False, False]
+    recollect(plain, BATCHES)
+    for one, other in zip(statistics(net), statistics(plain), strict=True):
+        assert one.equal(other)
+
+
+def test_weights_stay_at_rest():
+    net = network()
+    before = [p.clone() for p in net.parameters()]
+    recollect(net, BATCHES)
+    for one, other in zip(net.parameters(), before, strict=True):
+        assert one.equal(other)
+        assert one.grad is None
+
+
+def test_a_failure_changes_nothing():
+    net = network().eval()
+    before = statistics(net)
+    with pytest.raises(ValueError, match="there is no batch to collect statistics from"):
+        recollect(net, [])
+    with pytest.raises(RuntimeError):
+        recollect(net, [BATCHES[0], torch.ones(2, 9)])
+    for one, other in zip(statistics(net), before, strict=True):
+        assert one.equal(other)
+    assert not net[1].training
+    assert net[3].momentum == 0.3
+
+
+def test_a_model_without_running_statistics_is_refused():
+    for net in (nn.Linear(2, 2), nn.BatchNorm1d(2, track_running_stats=False)):
+        with pytest.raises(ValueError, match="no batch norm that keeps running statistics"):
+            recollect(net, BATCHES)
+    mixed = nn.Sequential(nn.BatchNorm1d(4, track_running_stats=False), nn.BatchNorm1d(4))
+    assert recollect(deepcopy(mixed), BATCHES) == 3
+
+
+def test_after_growing_weights_fresh_statistics_make_evaluation_the_same_function():
+    plain, grown = network().eval(), network().eval()
+    with torch.no_grad():
+        grown[0].weight *= 8
+        grown[0].bias *= 8
+    for net in (plain, grown):
+        net[1].eps = net[3].eps = 1e-30
+    assert (plain(BATCHES[0]) - grown(BATCHES[0])).abs().max() > 0.1
+    for net in (plain, grown):
+        recollect(net, BATCHES)
+    assert (plain(BATCHES[0]) - grown(BATCHES[0])).abs().max() < 1e-5

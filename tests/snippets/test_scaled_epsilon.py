@@ -1,0 +1,206 @@
+"""Does an epsilon that is scaled like a variance leave the twins exact, and a fixed one not?"""
+
+from fractions import Fraction
+from random import Random
+
+import numpy as np
+import pytest
+import sympy
+import torch
+from torch import nn
+
+from snippets.exponential_lr import sgd_step
+from snippets.scalar_run import scalar_run
+from snippets.scaled_epsilon import (
+    excess_at_fixed_epsilon,
+    normalise,
+    scaled_epsilon,
+    set_epsilon,
+)
+
+CLAIM = "epsilon-scales-with-the-variance"
+
+# ---------------------------------------------------------------------------------------------
+# Exactly, on L(x; ε) = xᵀAx / (xᵀx + ε), for which L(cx; c²ε) = L(x; ε).
+
+STEPS = 5
+EPSILON = Fraction(3, 2)
+START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
+RUNNING = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
+RATES = [Fraction(1, n) for n in (3, 4, 2, 5, 3)]
+DECAYS = [Fraction(n, 10) for n in (2, 1, 0, 3, 1)]
+MOMENTA = [Fraction(1, n) for n in (2, 3, 2, 4, 5)]
+
+
+def matrix(t):
+    random = Random(t)
+    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
+    return half + half.T
+
+
+MATRICES = [matrix(t) for t in range(STEPS)]
+
+
+def slope(t, weights, epsilon):
+    square = weights @ weights + epsilon
+    loss = weights @ MATRICES[t] @ weights / square
+    return 2 * (MATRICES[t] @ weights - loss * weights) / square
+
+
+def biased_slope(t, weights, epsilon):
+    """∇L of the loss with a bias of fixed length before the normaliser."""
+    return slope(t, weights + 1, epsilon)
+
+
+def run(rates, decays, epsilons, slope):
+    weights, buffer, path = START, RUNNING, [START]
+    for t in range(STEPS):
+        given = slope(t, weights, epsilons[t]), rates[t], decays[t], MOMENTA[t]
+        weights, buffer = sgd_step(weights, buffer, *given)
+        path.append(weights)
+    return path
+
+
+def exact_gap(epsilon_of=scaled_epsilon, slope=slope):
+    scalars, free = scalar_run(RATES, DECAYS, MOMENTA)
+    decayed = run(RATES, DECAYS, [EPSILON] * STEPS, slope)
+    epsilons = [epsilon_of(EPSILON, scalar) for scalar in scalars[:-1]]
+    twin = run(free, [0] * STEPS, epsilons, slope)
+    triples = zip(scalars, twin, decayed, strict=True)
+    return max(abs(c * phi - theta).max() / abs(theta).max() for c, phi, theta in triples)
+
+
+@pytest.mark.claim(CLAIM, by="exact")
+def test_with_epsilon_over_c_squared_the_runs_agree_exactly():
+    assert exact_gap() == 0
+
+
+@pytest.mark.control(CLAIM, drops="^scaled-epsilon")
+@pytest.mark.parametrize(
+    "epsilon",
+    [lambda e, c: e, lambda e, c: e / c, lambda e, c: e * c**2, lambda e, c: 0],
+    ids=["fixed", "over c", "times c squared", "zero"],
+)
+def test_control_with_another_epsilon_they_part(epsilon):
+    assert exact_gap(epsilon) > Fraction(1, 1000)
+
+
+@pytest.mark.control(CLAIM, drops="^joint-invariance")
+def test_control_with_a_bias_of_fixed_length_they_part():
+    assert exact_gap(slope=biased_slope) > Fraction(1, 1000)
+
+
+@pytest.mark.claim(CLAIM, by="certificate")
+def test_one_normaliser_returns_the_same_at_this_epsilon_and_at_no_other():
+    c, epsilon, other, variance = sympy.symbols("c epsilon e v", positive=True)
+    centred = sympy.Symbol("z", real=True, nonzero=True)
+
+    def output(values, variance, epsilon):
+        return values / sympy.sqrt(variance + epsilon)
+
+    plain = output(centred, variance, epsilon)
+    longer = output(c * centred, c**2 * variance, scaled_epsilon(epsilon, 1 / c))
+    assert sympy.simplify(longer - plain) == 0
+    # the squares agree only there
+    squares = output(c * centred, c**2 * variance, other) ** 2 - plain**2
+    assert sympy.solve(squares, other) == [c**2 * epsilon]
+
+
+@pytest.mark.claim(CLAIM, by="certificate")
+def test_at_a_fixed_epsilon_the_output_is_too_large_by_the_stated_factor():
+    c, epsilon, variance = sympy.symbols("c epsilon v", positive=True)
+    # values z/c in the twin and z in the run with decay
+    squares = (1 / (variance / c**2 + epsilon) / c**2) / (1 / (variance + epsilon))
+    assert sympy.simplify(squares - excess_at_fixed_epsilon(variance, epsilon, c)) == 0
+    assert excess_at_fixed_epsilon(variance, epsilon, 1) == 1
+
+
+@pytest.mark.claim(CLAIM, by="float64")
+def test_normalise_is_torch_s_batch_norm_and_sees_weights_and_epsilon_together():
+    values = torch.randn(16, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    layer = nn.BatchNorm1d(3, eps=0.5, affine=False).double()
+    assert (normalise(values, 0.5) - layer(values)).abs().max() < 1e-14
+    longer = normalise(4 * values, scaled_epsilon(0.5, 1 / 4))
+    assert (longer - normalise(values, 0.5)).abs().max() < 1e-14
+    assert (normalise(4 * values, 0.5) - normalise(values, 0.5)).abs().max() > 0.1
+
+
+# ---------------------------------------------------------------------------------------------
+# In floats, on a network with batch norm and with torch's own SGD.
+
+inputs = torch.randn(32, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+labels = (inputs[:, 0] * inputs[:, 1] > 0).long()
+
+
+def logits(rates, decay, epsilons):
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Linear(6, 12, bias=False),
+        nn.BatchNorm1d(12, affine=False),
+        nn.Tanh(),
+        nn.Linear(12, 2, bias=False),
+        nn.BatchNorm1d(2, affine=False),
+    ).double()
+    optimizer = torch.optim.SGD(net.parameters(), momentum=0.9, weight_decay=decay)
+    rows = []
+    for rate, epsilon in zip(rates, epsilons, strict=True):
+        assert set_epsilon(net, epsilon) == 2
+        optimizer.param_groups[0]["lr"] = rate
+        rows.append(net(inputs))
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(rows[-1], labels).backward()
+        optimizer.step()
+    return torch.stack(rows).detach()
+
+
+def net_gap(epsilon_of):
+    steps = 60
+    scalars, free = scalar_run([0.04] * steps, [0.05] * steps, [0.9] * steps)
+    decayed = logits([0.04] * steps, 0.05, [0.01] * steps)
+    twin = logits(free, 0.0, [epsilon_of(0.01, c) for c in scalars[:-1]])
+    return (decayed - twin).abs().max().item()
+
+
+@pytest.mark.claim(CLAIM, by="float64")
+def test_in_a_network_with_a_large_epsilon_the_twins_agree_to_rounding():
+    assert net_gap(scaled_epsilon) < 1e-12  # 60 steps, each rounded at 1e-16, little amplified
+
+
+@pytest.mark.control(CLAIM, drops="^scaled-epsilon")
+def test_control_with_the_epsilon_left_alone_the_logits_part():
+    assert net_gap(lambda epsilon, scalar: epsilon) > 0.01
+
+
+# The functions themselves.
+
+
+def test_all_kinds_of_normalisers_get_their_epsilon():
+    net = nn.Sequential(
+        nn.Sequential(nn.BatchNorm2d(4), nn.InstanceNorm1d(4)),
+        nn.LayerNorm(4),
+        nn.GroupNorm(2, 4),
+        nn.RMSNorm(4),
+        nn.Linear(4, 4),
+    )
+    assert set_epsilon(net, 0.25) == 5
+    layers = [*net[0], net[1], net[2], net[3]]
+    assert [layer.eps for layer in layers] == [0.25] * 5
+    assert not hasattr(net[4], "eps")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "refused", "complaint"),
+    [
+        ((nn.LayerNorm(2), 1e-30), (nn.LayerNorm(2), 0.0), "eps = 0 must be positive"),
+        ((nn.LayerNorm(2), 1.0), (nn.Linear(2, 2), 1.0), "no normalisation layer"),
+    ],
+)
+def test_what_cannot_be_set_is_refused(accepted, refused, complaint):
+    set_epsilon(*accepted)
+    with pytest.raises(ValueError, match=complaint):
+        set_epsilon(*refused)
+
+
+def test_in_numbers():
+    assert scaled_epsilon(Fraction(1, 2), Fraction(1, 3)) == Fraction(9, 2)
+    assert excess_at_fixed_epsilon(3, 1, Fraction(1, 2)) == Fraction(16, 13)

@@ -1,0 +1,216 @@
+"""Is TEXP without its correction the exact rate times a known factor, and how far is that off 1?"""
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+from random import Random
+
+import numpy as np
+import pytest
+import sympy
+
+from snippets.exponential_lr import growth_root, sgd_step
+from snippets.texp import decay_share
+from snippets.texp_correction import (
+    larger_root,
+    leading_order,
+    rate_factor,
+    uncorrected_drop,
+    uncorrected_share,
+)
+
+CLAIM = "texp-correction-is-small"
+MOMENTUM, DECAY = Fraction(1, 2), Fraction(2, 15)
+BEFORE, ROOT = Fraction(9, 10), Fraction(19, 20)  # larger roots of two phases
+STEPS = 5
+START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
+RUNNING = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
+
+
+def rate_of(root, decay=DECAY, momentum=MOMENTUM):
+    return (1 - root) * (root - momentum) / root / decay
+
+
+def matrix(t):
+    random = Random(t)
+    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
+    return half + half.T
+
+
+MATRICES = [matrix(t) for t in range(STEPS)]
+
+
+def ratio_slope(t, weights):
+    """∇L of L(x) = xᵀAₜx / xᵀx."""
+    square = weights @ weights
+    loss = weights @ MATRICES[t] @ weights / square
+    return 2 * (MATRICES[t] @ weights - loss * weights) / square
+
+
+def plain_slope(t, weights):
+    return MATRICES[t] @ weights / 10
+
+
+def run(rates, decay, buffer, slope):
+    weights, path = START, [START]
+    for t, rate in enumerate(rates):
+        weights, buffer = sgd_step(weights, buffer, slope(t, weights), rate, decay, MOMENTUM)
+        path.append(weights)
+    return path
+
+
+SHARES_BEFORE = {  # κ̄: of the phase before, where a seed was left out, and any other
+    "drop": decay_share(DECAY, MOMENTUM, BEFORE),
+    "seed": Fraction(0),
+    "other": Fraction(-3, 7),
+}
+every_share = pytest.mark.parametrize("before", SHARES_BEFORE.values(), ids=SHARES_BEFORE)
+
+
+def exact_gap(before, factor=rate_factor, slope=ratio_slope):
+    """How far the run that starts from κ̄, at η α^(−2s−1) / factor, is off the direction of θ."""
+    rate, share = rate_of(ROOT), decay_share(DECAY, MOMENTUM, ROOT)
+    missing = uncorrected_share(rate, before, share, MOMENTUM, ROOT)
+    rates = [rate / ROOT ** (2 * s + 1) / factor(missing, MOMENTUM, ROOT, s) for s in range(STEPS)]
+    decayed = run([rate] * STEPS, DECAY, RUNNING, slope)
+    twin = run(rates, 0, RUNNING - before * START, slope)
+    return max(
+        abs(np.cross(one, other)).max() / abs(one).max() / abs(other).max()
+        for one, other in zip(decayed, twin, strict=True)
+    )
+
+
+@pytest.mark.claim(CLAIM, by="exact")
+@every_share
+def test_divided_by_the_factor_the_rates_are_exact_in_rational_numbers(before):
+    assert exact_gap(before) == 0
+
+
+@pytest.mark.control(CLAIM, drops="^factor")
+@every_share
+@pytest.mark.parametrize(
+    "factor",
+    [
+        lambda share, *_: 1,
+        lambda share, *_: (1 - share) ** 2,
+        lambda share, momentum, root, s: rate_factor(-share, momentum, root, s),
+    ],
+    ids=["none", "its limit", "of the other sign"],
+)
+def test_control_with_another_factor_the_directions_part(before, factor):
+    assert exact_gap(before, factor) > Fraction(1, 10**5)
+
+
+@pytest.mark.control(CLAIM, drops="scale-invariant-loss")
+@every_share
+def test_control_on_a_loss_that_sees_the_length_the_directions_part(before):
+    assert exact_gap(before, slope=plain_slope) > Fraction(1, 1000)
+
+
+@pytest.mark.control(CLAIM, drops="iterates-never-zero")
+def test_control_a_start_buffer_that_leads_to_zero_ends_both_runs():
+    rate = rate_of(ROOT)
+    aimed = (START / rate - ratio_slope(0, START) - DECAY * START) / MOMENTUM
+    with pytest.raises(ZeroDivisionError):  # there is no gradient at 0
+        run([rate] * 2, DECAY, aimed, ratio_slope)
+    share = decay_share(DECAY, MOMENTUM, ROOT)
+    with pytest.raises(ZeroDivisionError):
+        run([rate / ROOT, rate / ROOT**3], 0, aimed - share * START, ratio_slope)
+
+
+@pytest.mark.control(CLAIM, drops="^distinct-roots")
+def test_control_at_a_double_root_the_share_is_infinite_and_the_scalar_linear():
+    momentum, root, decay = Fraction(1, 4), Fraction(1, 2), Fraction(1, 5)
+    rate = rate_of(root, decay, momentum)
+    assert rate * decay == (1 - root) ** 2  # (1 − √γ)²
+    share = decay_share(decay, momentum, root)
+    with pytest.raises(ZeroDivisionError):
+        uncorrected_share(rate, 0 * share, share, momentum, root)
+    scalars, buffer = [Fraction(1)], 0 * share
+    for _ in range(6):
+        buffer = momentum * buffer + decay * scalars[-1]
+        scalars.append(scalars[-1] - rate * buffer)
+    relative = [scalar / root**s for s, scalar in enumerate(scalars)]
+    slopes = {after - now for now, after in pairwise(relative)}
+    assert len(slopes) == 1
+    assert slopes.pop() > 0
+
+
+@pytest.mark.claim(CLAIM, by="certificate")
+def test_the_closed_form_for_a_change_of_the_rate_holds_for_all_roots():
+    gamma, alpha, before, decay = sympy.symbols("gamma alpha beta lambda", positive=True)
+    rate = (1 - alpha) * (alpha - gamma) / alpha / decay
+    shares = [decay_share(decay, gamma, root) for root in (before, alpha)]
+    general = uncorrected_share(rate, *shares, gamma, alpha)
+    assert sympy.simplify(general - uncorrected_drop(before, alpha, gamma)) == 0
+    # without the seed
+    unseeded = uncorrected_share(rate, 0, shares[1], gamma, alpha)
+    assert sympy.simplify(unseeded + gamma * (1 - alpha) / (alpha**2 - gamma)) == 0
+
+
+@pytest.mark.claim(CLAIM, by="certificate")
+def test_to_leading_order_the_closed_form_is_the_product_over_the_fourth_power():
+    gamma, alpha, before = sympy.symbols("gamma alpha beta", positive=True)
+    products = [rate_of(root, 1, gamma) for root in (before, alpha)]  # η_before λ and ηλ
+    share = uncorrected_drop(before, alpha, gamma) / leading_order(*products, gamma)
+    # both roots go to 1 with the products, and the quotient is continuous there
+    quotient = sympy.cancel(share)
+    assert quotient.subs({alpha: 1, before: 1}).equals(1)
+
+
+@pytest.mark.control(CLAIM, drops="^same-decay")
+def test_control_where_the_decay_is_divided_the_share_is_of_first_order():
+    # the rate stays, and the decay falls tenfold, so that the roots are those of a tenfold drop
+    for product in (1e-4, 1e-5):
+        roots = [larger_root(product, 0.9), larger_root(product / 10, 0.9)]
+        shares = [decay_share(lam, 0.9, root) for lam, root in zip((1, 0.1), roots, strict=True)]
+        share = uncorrected_share(product, *shares, 0.9, roots[1])
+        assert share == pytest.approx(0.9 * 0.9 * product / 0.1**2, rel=0.02)
+        assert share > 100 * uncorrected_drop(*roots, 0.9)
+
+
+@pytest.mark.claim(CLAIM, by="float64")
+@pytest.mark.parametrize("momentum", [0.01, 0.25, 0.5, 0.9, 0.99])
+def test_after_a_drop_the_share_lies_between_zero_and_a_half(momentum):
+    bound = (1 - math.sqrt(momentum)) ** 2
+    products = [bound * (1 - 10.0**-k) for k in range(1, 12)]
+    products += [bound * 10.0**-k for k in range(1, 8)]
+    roots = {product: larger_root(product, momentum) for product in sorted(products)}
+    for product, root in roots.items():
+        befores = [r for p, r in roots.items() if p > product] + [math.sqrt(momentum)]
+        shares = [uncorrected_drop(before, root, momentum) for before in befores]
+        assert min(shares) > 0
+        assert max(shares) < 0.5
+    # near the double root the bound is all but reached
+    assert max(shares) > 0.45
+
+
+@pytest.mark.claim(CLAIM, by="exact")
+def test_the_factor_falls_from_its_first_value_to_the_square():
+    share = uncorrected_drop(BEFORE, ROOT, MOMENTUM)
+    ratio = MOMENTUM / ROOT**2
+    factors = [rate_factor(share, MOMENTUM, ROOT, s) for s in range(12)]
+    assert factors[0] == 1 - share * (1 - ratio)
+    assert all(late < early for early, late in pairwise(factors))
+    assert 0 < factors[-1] - (1 - share) ** 2 < 3 * share * ratio**11
+
+
+def test_a_share_in_numbers():
+    # γ = 1/2 and roots 9/10, 19/20: B = γ(1 − α)(α − ᾱ)/((ᾱ − γ)(α² − γ))
+    assert uncorrected_drop(BEFORE, ROOT, MOMENTUM) == Fraction(5, 644)
+    assert leading_order(Fraction(1, 5), Fraction(1, 10), MOMENTUM) == Fraction(2, 25)
+
+
+def test_the_larger_root_is_that_of_the_other_snippet():
+    for product, momentum in [(5e-5, 0.9), (0.2, 0.25), (0.0, 0.5), (0.3, 0.0)]:
+        assert larger_root(product, momentum) == growth_root(product, 1.0, momentum)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "refused"),
+    [((0.24, 0.25), (0.25, 0.25)), ((0.0, 0.9), (-1e-9, 0.9)), ((0.9, 0.0), (1.0, 0.0))],
+)
+def test_a_product_without_two_distinct_roots_is_refused(accepted, refused):
+    larger_root(*accepted)
+    with pytest.raises(ValueError, match=f"ηλ = {refused[0]:g} is not from 0 to below"):
+        larger_root(*refused)
