@@ -26,6 +26,7 @@ the factor at the boundary and the correction of the buffer are derived here.
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -85,7 +86,7 @@ class TEXP(LRScheduler):
         if type(optimizer) is not SGD:
             raise ValueError(f"{type(optimizer).__name__} is not torch.optim.SGD itself")
         self.starts = [0, *milestones]
-        if any(late <= early for early, late in zip(self.starts, self.starts[1:], strict=False)):
+        if any(late <= early for early, late in pairwise(self.starts)):
             raise ValueError(f"milestones {list(milestones)} must increase, from 1 or more")
         if not factor > 0:
             raise ValueError(f"factor = {factor:g} must be positive")
@@ -97,25 +98,27 @@ class TEXP(LRScheduler):
         self.rates: list[list[float]] = []  # by group and phase, like the next two
         self.roots: list[list[float]] = []
         self.shares: list[list[float]] = []
-        for number, (group, decay) in enumerate(zip(groups, decays, strict=True)):
-            gamma, phases = group["momentum"], range(len(self.starts))
-            rates = [float(group["lr"]) * (factor**i if drop_rate else 1) for i in phases]
-            decays_ = [decay * (1 if drop_rate else factor**i) for i in phases]
+        for number, decay in enumerate(decays):
+            group, phases = groups[number], range(len(self.starts))
+            rate, gamma = float(group["lr"]), group["momentum"]
+            rates = [rate * factor**i if drop_rate else rate for i in phases]
+            lambdas = [decay if drop_rate else decay * factor**i for i in phases]
             try:
                 _check(group, decay)
-                roots = [_larger_root(r * d, gamma) for r, d in zip(rates, decays_, strict=True)]
+                roots = [_larger_root(rates[i] * lambdas[i], gamma) for i in phases]
             except ValueError as error:
                 raise ValueError(f"parameter group {number}: {error}") from None
-            shares = [decay_share(d, gamma, a) for d, a in zip(decays_, roots, strict=True)]
             self.rates.append(rates)
             self.roots.append(roots)
-            self.shares.append(shares)
+            self.shares.append([decay_share(lambdas[i], gamma, roots[i]) for i in phases])
         super().__init__(optimizer)  # makes the first step, to the rates and the seed of step 0
 
     def get_lr(self) -> list[float]:
         """Return the rate of the present step for each group."""
-        pairs = zip(self.rates, self.roots, strict=True)
-        return [texp_rate(self.last_epoch, self.starts, *pair) for pair in pairs]
+        return [
+            texp_rate(self.last_epoch, self.starts, self.rates[number], self.roots[number])
+            for number in range(len(self.rates))
+        ]
 
     @torch.no_grad()
     def step(self, epoch: None = None) -> None:
@@ -124,11 +127,10 @@ class TEXP(LRScheduler):
         if self.last_epoch not in self.starts:
             return
         phase = self.starts.index(self.last_epoch)
-        for group, roots, shares in zip(
-            self.optimizer.param_groups, self.roots, self.shares, strict=True
-        ):
-            change = (shares[phase - 1] if phase else 0.0) - shares[phase]
-            change *= scale(self.last_epoch, self.starts, roots) ** 2
+        for number, group in enumerate(self.optimizer.param_groups):
+            shares = [0.0, *self.shares[number]]  # none before the first phase
+            change = shares[phase] - shares[phase + 1]
+            change *= scale(self.last_epoch, self.starts, self.roots[number]) ** 2
             if not group["momentum"] or not change:
                 continue
             for parameter in group["params"]:

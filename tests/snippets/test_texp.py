@@ -530,6 +530,15 @@ def test_the_rate_is_the_present_one_whatever_a_scheduler_left_behind():
     assert optimizer.param_groups[0]["lr"] == pytest.approx(0.1 / root, rel=1e-15)
 
 
+def test_the_rate_may_be_a_tensor_and_is_neither_rounded_further_nor_shared():
+    rate = torch.tensor(0.25, dtype=torch.float64)
+    optimizer = SGD([nn.Parameter(torch.ones(2))], lr=rate, momentum=0.5, foreach=False)
+    scheduler = TEXP(optimizer, 0.1, [1])
+    assert scheduler.rates == [[0.25, 0.025]]
+    root = growth_root(0.25, 0.1, 0.5)
+    assert float(optimizer.param_groups[0]["lr"]) == pytest.approx(0.25 / root, rel=1e-15)
+
+
 def test_a_run_resumes_from_its_state_dicts_across_a_milestone():
     net, resumed = network(), network()
     optimizer, other = optimizer_for(net), optimizer_for(resumed)
@@ -543,8 +552,12 @@ def test_a_run_resumes_from_its_state_dicts_across_a_milestone():
     assert train(resumed, other, its_scheduler, 5).equal(expected)
 
 
-def sgd(**others):
-    return SGD([torch.ones(1)], **{"lr": 0.1, "momentum": 0.9, **others})
+def sgd(kind=SGD, **others):
+    return lambda: kind([torch.ones(1)], **{"lr": 0.1, "momentum": 0.9, **others})
+
+
+def adam():
+    return Adam([torch.ones(1)])
 
 
 class Signed(SGD):
@@ -556,12 +569,12 @@ class Signed(SGD):
     [
         (
             (sgd(), 0.01, []),
-            (Signed([torch.ones(1)], lr=0.1), 0.01, []),
+            (sgd(Signed), 0.01, []),
             r"Signed is not torch\.optim\.SGD itself",
         ),
         (
             (sgd(), 0.01, []),
-            (Adam([torch.ones(1)]), 0.01, []),
+            (adam, 0.01, []),
             r"Adam is not torch\.optim\.SGD itself",
         ),
         (
@@ -613,9 +626,11 @@ class Signed(SGD):
     ],
 )
 def test_what_has_no_exact_equivalent_is_refused_with_the_reason(accepted, refused, complaint):
-    TEXP(*accepted)
+    optimizer, *settings = accepted
+    TEXP(optimizer(), *settings)
+    optimizer, *settings = refused
     with pytest.raises(ValueError, match=complaint):
-        TEXP(*refused)
+        TEXP(optimizer(), *settings)
 
 
 def test_the_group_at_fault_is_named():

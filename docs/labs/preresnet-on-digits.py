@@ -1,0 +1,405 @@
+# ---
+# title: The paper's architecture, with decay and with a growing rate
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The paper's architecture, with decay and with a growing rate
+#
+# Li and Arora ran their experiments on PreResNet-32 and CIFAR-10. Skip connections carry values
+# past two normalisations at a time there, and it is not obvious that thirty layers of them still
+# cannot see the length of their weights. This lab builds that network, makes it scale invariant,
+# and trains it twice side by side: with weight decay at a constant rate, and without at a growing
+# one, as [the theorem](../../claims/decay-is-growing-rate-with-momentum/) has it.
+#
+# On this page it is the paper's depth at a quarter of its width, for some dozens of steps, on
+# real digits enlarged to the size of CIFAR's images: as much as one processor core does in some
+# seconds. The whole thing is the same file with other arguments:
+#
+#     python preresnet-on-digits.py --device cuda --epochs 80 --cifar FOLDER --record run.json
+#
+# `FOLDER` is `cifar-10-batches-py`, as the archive of CIFAR-10's "python version" unpacks. That
+# takes the paper's width, batches of 128, ordinary decay, crops and flips, and writes what it
+# measures to `run.json`. No such run is shown here: nothing on this page was measured elsewhere.
+
+# %%
+import argparse
+import json
+import math
+import pickle
+import sys
+import warnings
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import torch
+from sklearn.datasets import load_digits
+from torch import nn
+from torch.nn.functional import cross_entropy, interpolate, pad
+
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#007a5e", "0.35"
+plt.rcParams.update({"figure.figsize": (6, 3.6), "figure.dpi": 110, "font.size": 11})
+plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
+torch.set_num_threads(1)  # small tensors: more threads only wait for each other
+
+
+def given_arguments():
+    """Return the arguments; the defaults unless this file was started as a script."""
+    parser = argparse.ArgumentParser(description="Weight decay against a growing rate.")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, mps")
+    parser.add_argument("--cifar", metavar="FOLDER", help="CIFAR-10, python version, unpacked")
+    parser.add_argument("--epochs", type=float, help="default: so many that it takes 40 steps")
+    parser.add_argument("--width", type=int, help="channels of the first stage: 4, with CIFAR 16")
+    parser.add_argument("--batch", type=int, help="images in a batch: 16, with CIFAR 128")
+    parser.add_argument("--decay", type=float, help="weight decay: 0.02, with CIFAR 0.0005")
+    parser.add_argument("--single", action="store_true", help="single precision, and faster")
+    parser.add_argument("--record", metavar="FILE", help="write what was measured, as JSON")
+    # In a notebook sys.argv belongs to the kernel, and there is no file.
+    script = __name__ == "__main__" and "__file__" in globals()
+    given = parser.parse_args(sys.argv[1:] if script else [])
+    for name, small, large in [("width", 4, 16), ("batch", 16, 128), ("decay", 0.02, 5e-4)]:
+        if getattr(given, name) is None:
+            setattr(given, name, large if given.cifar else small)
+    return given
+
+
+# %% [markdown]
+# ## The images
+#
+# The digits come with scikit-learn, eight pixels wide. CIFAR-10 is read from five files of
+# training images and one of test images. They are pickles, a format that can run any code when it
+# is opened; so this opens them with nothing but NumPy's arrays allowed.
+
+
+# %%
+class ArraysOnly(pickle.Unpickler):
+    """An unpickler that refuses whatever is not a NumPy array."""
+
+    def find_class(self, module, name):
+        """Return what a pickle asks for, if arrays need it."""
+        if module.startswith("numpy") and name in ("_reconstruct", "ndarray", "dtype"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # NumPy's old module names
+                return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name} is no part of CIFAR-10")
+
+
+def read_cifar(folder):
+    """Return images (n, 3, 32, 32) and labels, for training and held out."""
+    parts = []
+    for names in [[f"data_batch_{n}" for n in range(1, 6)], ["test_batch"]]:
+        images, labels = [], []
+        for name in names:
+            path = Path(folder) / name
+            if not path.is_file():
+                raise SystemExit(
+                    f"{path} is not there. --cifar needs the folder cifar-10-batches-py with "
+                    "data_batch_1 to data_batch_5 and test_batch: unpack cifar-10-python.tar.gz, "
+                    "the python version, and name the folder that comes out"
+                )
+            with path.open("rb") as file:
+                try:
+                    batch = ArraysOnly(file, encoding="bytes").load()
+                    images.append(torch.tensor(batch[b"data"]).reshape(-1, 3, 32, 32))
+                    labels.append(torch.tensor(batch[b"labels"]))
+                except (pickle.UnpicklingError, EOFError, KeyError, RuntimeError) as error:
+                    raise SystemExit(f"{path} is not a batch of CIFAR-10: {error}") from None
+        parts += [torch.cat(images) / 255 - 0.5, torch.cat(labels)]
+    return parts
+
+
+def read_digits():
+    """Return images (n, 1, 32, 32) of digits, enlarged, and labels, for training and held out."""
+    digits = load_digits()
+    small = torch.tensor(digits.images / 16 - 0.5).unsqueeze(1)
+    large = interpolate(small, size=(32, 32), mode="bilinear", align_corners=False)
+    labels = torch.tensor(digits.target)
+    order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))
+    train, test = order[:1500], order[1500:]
+    return [large[train], labels[train], large[test], labels[test]]
+
+
+ARGUMENTS = given_arguments()
+DTYPE = torch.float32 if ARGUMENTS.single else torch.float64
+EPS = 1e-30 if ARGUMENTS.single else 1e-100
+images, labels, test_images, test_labels = (
+    part.to(ARGUMENTS.device, DTYPE if part.is_floating_point() else None)
+    for part in (read_cifar(ARGUMENTS.cifar) if ARGUMENTS.cifar else read_digits())
+)
+PER_EPOCH = len(images) // ARGUMENTS.batch
+STEPS = 40 if ARGUMENTS.epochs is None else max(1, round(ARGUMENTS.epochs * PER_EPOCH))
+print(f"{len(images)} images to train on, {len(test_images)} held out, {STEPS} steps")
+
+# %% [markdown]
+# ## A residual network of degree zero
+#
+# Count degrees, as [batch norm's note](../../ideas/batch-norm/) does: a value has degree $k$ if
+# multiplying all trained weights by $c$ multiplies it by $c^k$. A convolution adds one to the
+# degree, a normalisation without trained scale sets it to zero, and a skip connection may only
+# add values of equal degree.
+#
+# The stem, a bare convolution, has degree 1. A block normalises its input (0), convolves it (1),
+# normalises (0) and convolves again (1), and adds that to its input: 1 and 1. So it goes through
+# all fifteen blocks, and it is a lucky property of *pre*-activation that it does. The last
+# normalisation makes it 0, and the classifier behind it stays as it was drawn.
+#
+# Where a stage gets wider, the skip connection drops every other pixel and fills the new channels
+# with zeros. A convolution in its place would be an error here: the skip has degree 1 already,
+# and would come out with 2. (It would have to stand behind the block's first normalisation.)
+
+
+# %%
+def norm(channels, eps):
+    """Return batch norm without trained scale and shift."""
+    return nn.BatchNorm2d(channels, eps=eps, affine=False)
+
+
+class Block(nn.Module):
+    """Two convolutions, each behind a normalisation, and a way past them."""
+
+    def __init__(self, channels, wider, stride, eps):
+        super().__init__()
+        self.stride, self.more = stride, wider - channels
+        self.body = nn.Sequential(
+            norm(channels, eps),
+            nn.ReLU(),
+            nn.Conv2d(channels, wider, 3, stride, padding=1, bias=False),
+            norm(wider, eps),
+            nn.ReLU(),
+            nn.Conv2d(wider, wider, 3, padding=1, bias=False),
+        )
+
+    def forward(self, x):
+        """Return the input, made smaller and deeper if need be, plus what the body makes of it."""
+        skipped = x[:, :, :: self.stride, :: self.stride]
+        return self.body(x) + pad(skipped, (0, 0, 0, 0, 0, self.more))
+
+
+def preresnet32(eps=EPS, train_last=False):
+    """Return the network: three stages of five blocks; the same weights at every call."""
+    torch.manual_seed(0)
+    channels = ARGUMENTS.width
+    layers = [nn.Conv2d(images.shape[1], channels, 3, padding=1, bias=False)]
+    for stage in range(3):
+        for block in range(5):
+            wider = ARGUMENTS.width * 2**stage
+            stride = 2 if stage > 0 and block == 0 else 1
+            layers.append(Block(channels, wider, stride, eps))
+            channels = wider
+    layers += [norm(channels, eps), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    layers.append(nn.Linear(channels, 10).requires_grad_(train_last))
+    net = nn.Sequential(*layers)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):  # as is usual for residual networks
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return net.to(ARGUMENTS.device, DTYPE)
+
+
+net = preresnet32()
+weights = [p for p in net.parameters() if p.requires_grad]
+convolutions = sum(isinstance(module, nn.Conv2d) for module in net.modules())
+print(f"{convolutions} convolutions, {sum(w.numel() for w in weights)} trained weights")
+with torch.no_grad():
+    before = net(images[:16])
+    for weight in weights:
+        weight.mul_(1000)
+    change = ((net(images[:16]) - before).abs().max() / before.abs().max()).item()
+print(f"all weights times 1000: the logits change by {change:.0e} of their size")
+
+# %% [markdown]
+# The output does not see the length of all weights together. That is all the theorem asks for.
+#
+# ## The two runs, side by side
+
+
+# %%
+def growth_root(rate, decay, momentum):
+    """Return the larger root of z² − (1 + γ − ηλ)z + γ."""
+    mean = (1 + momentum - rate * decay) / 2
+    return mean + math.sqrt(mean**2 - momentum)
+
+
+RATE, DECAY, MOMENTUM = 0.1, ARGUMENTS.decay, 0.9
+ALPHA = growth_root(RATE, DECAY, MOMENTUM)
+
+
+def optimizer_for(net, growing):
+    """Return SGD with decay, or SGD with the seeded buffer that replaces it."""
+    trained = [p for p in net.parameters() if p.requires_grad]
+    decay = 0.0 if growing else DECAY
+    optimizer = torch.optim.SGD(trained, lr=RATE, momentum=MOMENTUM, weight_decay=decay)
+    if growing:
+        for weight in trained:
+            seed = -DECAY / (ALPHA - MOMENTUM) * weight.detach()
+            optimizer.state[weight]["momentum_buffer"] = seed
+    return optimizer
+
+
+def batches_of(steps):
+    """Yield images and labels of each step: every epoch in a new order, CIFAR cropped, flipped."""
+    generator = torch.Generator().manual_seed(1)
+    for t in range(steps):
+        if t % PER_EPOCH == 0:
+            order = torch.randperm(len(images), generator=generator).split(ARGUMENTS.batch)
+        chosen = order[t % PER_EPOCH].to(images.device)
+        batch = images[chosen]
+        if ARGUMENTS.cifar:
+            dice = torch.randint(9, (2, len(chosen)), generator=generator).to(images.device)
+            places = dice[:, :, None] + torch.arange(32, device=images.device)
+            rows, columns = places[0][:, None, :, None], places[1][:, None, None, :]
+            each = torch.arange(len(chosen), device=images.device)[:, None, None, None]
+            channels = torch.arange(3, device=images.device)[None, :, None, None]
+            batch = pad(batch, (4, 4, 4, 4))[each, channels, rows, columns]
+            flip = torch.rand(len(chosen), generator=generator).to(images.device) < 0.5
+            batch = torch.where(flip[:, None, None, None], batch.flip(3), batch)
+        yield batch, labels[chosen]
+
+
+def pair(steps, **changes):
+    """Train both networks on the same batches, and return them and what they were like."""
+    nets = [preresnet32(**changes) for _ in range(2)]
+    optimizers = [optimizer_for(net, growing) for net, growing in zip(nets, (0, 1), strict=True)]
+    rows = {"gap": [], "losses": [[], []], "norms": [[], []], "rates": []}
+    for t, (batch, answers) in enumerate(batches_of(steps)):
+        rows["rates"].append(RATE * ALPHA ** (-2 * t - 1))
+        optimizers[1].param_groups[0]["lr"] = rows["rates"][-1]
+        outputs = [net(batch) for net in nets]
+        rows["gap"].append((outputs[0] - outputs[1]).abs().max().item())
+        for run in range(2):
+            loss = cross_entropy(outputs[run], answers)
+            rows["losses"][run].append(loss.item())
+            # of the convolution that the paper's authors plot: the first of the second stage
+            rows["norms"][run].append(nets[run][6].body[2].weight.norm().item())
+            optimizers[run].zero_grad()
+            loss.backward()
+            optimizers[run].step()
+    return nets, rows
+
+
+nets, exact = pair(STEPS)
+growth = exact["rates"][-1] / exact["rates"][0]
+print(f"rate times {ALPHA**-2:.5f} a step, {growth:.3g} in all; seed {DECAY / (ALPHA - MOMENTUM):.4f}")
+print("step   loss with decay   without   largest gap of the logits so far")
+for t in sorted({0, STEPS // 8, STEPS // 4, STEPS // 2, STEPS - 1}):
+    one, other = (losses[t] for losses in exact["losses"])
+    print(f"{t:4d} {one:17.8f} {other:9.8f} {max(exact['gap'][: t + 1]):20.0e}")
+
+# %% [markdown]
+# **Left: the loss of both runs.** The wide line is the run with decay, the dashes on it the run
+# with the growing rate. **Right: what differs.** For the first convolution of the second stage,
+# the length of its weights in both runs, and the growing rate.
+
+# %%
+_, (left, right) = plt.subplots(1, 2, figsize=(8.4, 3.5), layout="constrained")
+left.plot(exact["losses"][0], color=ORANGE, lw=4, alpha=0.45, label="decay")
+left.plot(exact["losses"][1], color=BLUE, lw=0.9, ls=(0, (4, 2)), label="growing rate")
+left.set(xlabel="step", ylabel="training loss")
+left.legend(frameon=False)
+right.semilogy(exact["norms"][0], color=ORANGE, lw=1.8, label="norm, with decay")
+right.semilogy(exact["norms"][1], color=BLUE, lw=1.8, label="norm, growing rate")
+right.semilogy(exact["rates"], color=BLUE, lw=1.4, ls="--", label="rate of the latter")
+right.set(xlabel="step")
+right.legend(frameon=False, fontsize=9)
+plt.show()
+
+# %% [markdown]
+# The authors' post plots the squared norm of such a convolution over the growing rate, and finds
+# it constant in the long run. Why it should be: up to the factor $\alpha$ it is the squared norm
+# in the run with decay over that run's constant rate, whatever the step. So it is constant exactly
+# where decay and gradients balance, and here, after a few dozens of steps, one can watch it on its
+# way.
+
+# %%
+print("step   ‖φ‖²/rate, growing   ‖θ‖²/rate, with decay   ratio − α")
+for t in sorted({0, STEPS // 4, STEPS // 2, STEPS - 1}):
+    one = exact["norms"][1][t] ** 2 / exact["rates"][t]
+    other = exact["norms"][0][t] ** 2 / RATE
+    print(f"{t:4d} {one:20.5f} {other:23.5f} {one / other - ALPHA:11.0e}")
+
+# %% [markdown]
+# ## Two ways to lose it
+#
+# An ordinary network of this kind differs from the one above in two respects. Its normalisations
+# have an $\varepsilon$ that is not negligible, and its classifier is trained, with decay. Either
+# makes the loss see lengths.
+
+# %%
+SHORT = min(STEPS, 10)
+_, default_eps = pair(SHORT, eps=1e-5)
+_, trained_last = pair(SHORT, train_last=True)
+print("largest gap of the logits so far")
+print("step   as above   default eps   trained classifier")
+for t in sorted({0, min(1, SHORT - 1), SHORT // 2, SHORT - 1}):
+    row = (max(rows["gap"][: t + 1]) for rows in (exact, default_eps, trained_last))
+    print("{:4d} {:10.0e} {:13.0e} {:20.0e}".format(t, *row))
+
+# %% [markdown]
+# ## On images that neither has seen
+#
+# In evaluation mode the networks use running statistics, which [lag behind growing
+# weights](../../claims/running-variance-lags-by-a-fixed-factor/). Collected afresh, with the
+# weights at rest, they make the two one function again.
+
+
+# %%
+@torch.no_grad()
+def evaluate(net):
+    """Return the logits of the held-out images in evaluation mode."""
+    net.eval()
+    return torch.cat([net(part) for part in test_images.split(256)])
+
+
+@torch.no_grad()
+def collect_afresh(net):
+    """Replace the running averages by plain averages over training batches."""
+    for layer in (layer for layer in net.modules() if isinstance(layer, nn.BatchNorm2d)):
+        layer.reset_running_stats()
+        layer.train().momentum = None
+    for part in images.split(128)[: None if ARGUMENTS.cifar else 2]:
+        net(part)
+
+
+def compare(name):
+    """Print and return how far the two are apart on held-out images, and how many are right."""
+    outputs = [evaluate(net) for net in nets]
+    right = [(o.argmax(dim=1) == test_labels).double().mean().item() for o in outputs]
+    apart = (outputs[0] - outputs[1]).abs().max().item()
+    print(f"{name:22s} {apart:11.0e} {right[0]:16.2%} {right[1]:8.2%}")
+    return {"apart": apart, "right": right}
+
+
+print("evaluation mode       gap of logits   right with decay, growing")
+stale = compare("running averages")
+for trained in nets:
+    collect_afresh(trained)
+fresh = compare("collected afresh")
+
+# %% [markdown]
+# ## What to take from it
+#
+# Depth and skip connections change nothing: the argument is one about degrees, and they add up. In
+# double precision with a negligible $\varepsilon$ the paper's network with decay and the one
+# with a growing rate are the same function, to rounding. In a long run rounding is amplified, and
+# sooner or later a ReLU falls on its other side in one of them; so for a run of many epochs the
+# question is not whether the logits stay equal to the last digit, but for how long.
+# [Where the equivalence breaks](../../ideas/where-the-equivalence-breaks/) has the list.
+
+# %%
+measured = {
+    "arguments": vars(ARGUMENTS),
+    "steps": STEPS,
+    "alpha": ALPHA,
+    "convolutions": convolutions,
+    "change_when_rescaled": change,
+    "exact": exact,
+    "default_eps": default_eps["gap"],
+    "trained_last": trained_last["gap"],
+    "stale": stale,
+    "fresh": fresh,
+}
+if ARGUMENTS.record:
+    Path(ARGUMENTS.record).write_text(json.dumps(measured, indent=1), "utf-8")

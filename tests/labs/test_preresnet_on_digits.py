@@ -1,0 +1,133 @@
+"""Is the paper's architecture the same function with decay and with a growing rate?"""
+
+import json
+import pickle
+import runpy
+import sys
+import warnings
+from pathlib import Path
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+LAB = Path(__file__).parents[2] / "docs/labs/preresnet-on-digits.py"
+THEOREM = "decay-is-growing-rate-with-momentum"
+INVARIANCE = "scale-invariant-loss"
+# Thirty layers amplify rounding by 1e7 in these steps; the logits are of size 1. The gap jumps to
+# that size only if a ReLU falls on another side in one run; so close together, that is one in 1e4.
+ROUNDING = 1e-5
+VISIBLE = 1e-2
+
+
+@pytest.fixture(scope="module")
+def lab(measured_by):
+    return measured_by("preresnet-on-digits")
+
+
+@pytest.mark.claim(THEOREM, by="experiment")
+def test_a_preresnet_computes_the_same_logits_with_decay_and_with_a_growing_rate(lab):
+    assert lab["steps"] == len(lab["exact"]["gap"]) >= 40
+    assert lab["convolutions"] == 31  # and one linear layer
+    assert max(lab["exact"]["gap"]) < ROUNDING
+    assert lab["exact"]["rates"][-1] > 8 * lab["exact"]["rates"][0]
+    one, other = lab["exact"]["losses"]
+    assert one == pytest.approx(other, abs=ROUNDING)
+    assert sum(one[-5:]) / 5 < sum(one[:5]) / 5 - 0.03  # it learns
+
+
+def test_it_does_not_see_the_length_of_its_weights(lab):
+    assert lab["change_when_rescaled"] < 1e-11
+
+
+def test_the_norms_are_the_stated_factor_apart(lab):
+    decayed, grown = lab["exact"]["norms"]
+    for t in (0, 1, 20, 39):
+        assert grown[t] * lab["alpha"] ** t == pytest.approx(decayed[t], rel=1e-6)
+
+
+@pytest.mark.control(THEOREM, drops=INVARIANCE)
+def test_control_with_the_default_eps_the_logits_part(lab):
+    assert max(lab["default_eps"]) > VISIBLE
+
+
+@pytest.mark.control(THEOREM, drops=INVARIANCE)
+def test_control_with_a_trained_classifier_the_logits_part(lab):
+    assert max(lab["trained_last"]) > VISIBLE
+
+
+def test_statistics_collected_afresh_make_evaluation_the_same_function(lab):
+    assert lab["stale"]["apart"] > VISIBLE
+    assert lab["fresh"]["apart"] < ROUNDING
+    assert lab["fresh"]["right"][0] == lab["fresh"]["right"][1] > 0.12
+
+
+# As a command.
+
+
+def command(monkeypatch, *arguments):
+    """Run the lab as a script with these arguments, and return its names."""
+    monkeypatch.setattr(sys, "argv", ["", *map(str, arguments)])
+    with matplotlib.rc_context({"backend": "agg"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*non-interactive.*")
+        try:
+            return runpy.run_path(str(LAB), run_name="__main__")
+        finally:
+            plt.close("all")
+
+
+@pytest.fixture
+def cifar(tmp_path):
+    """A folder in the format of CIFAR-10, with four images of noise in each file."""
+    random = np.random.default_rng(0)
+    for name in [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]:
+        data = random.integers(0, 256, (4, 3072), dtype=np.uint8)
+        batch = {b"data": data, b"labels": random.integers(0, 10, 4).tolist()}
+        (tmp_path / name).write_bytes(pickle.dumps(batch, protocol=4))
+    return tmp_path
+
+
+def test_the_command_reads_cifar_and_records_what_it_measured(monkeypatch, cifar, tmp_path, capsys):
+    record = tmp_path / "run.json"
+    names = command(
+        monkeypatch,
+        *("--cifar", cifar, "--epochs", 1, "--width", 2, "--batch", 8, "--record", record),
+    )
+    assert "20 images to train on, 4 held out, 2 steps" in capsys.readouterr().out
+    recorded = json.loads(record.read_text("utf-8"))
+    assert recorded == json.loads(json.dumps(names["measured"]))
+    assert recorded["arguments"]["decay"] == 5e-4
+    assert max(recorded["exact"]["gap"]) < ROUNDING
+    images, labels = names["images"], names["labels"]
+    assert images.shape == (20, 3, 32, 32)
+    assert images.dtype == torch.float64
+    with (cifar / "data_batch_2").open("rb") as file:
+        second = pickle.load(file, encoding="bytes")
+    assert labels[4:8].tolist() == second[b"labels"]
+    # channel by channel, row by row
+    pixel = second[b"data"][1, 2 * 1024 + 3 * 32 + 5] / 255 - 0.5
+    assert images[5, 2, 3, 5].item() == pytest.approx(pixel, abs=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda path: path.unlink(), "data_batch_3 is not there. --cifar needs the folder"),
+        (lambda path: path.write_bytes(b"no pickle"), "data_batch_3 is not a batch of CIFAR-10"),
+        (lambda path: path.write_bytes(pickle.dumps(print)), "print is no part of CIFAR-10"),
+        (lambda path: path.write_bytes(pickle.dumps({})), "data_batch_3 is not a batch of CIFAR"),
+    ],
+    ids=["missing", "no pickle", "code", "no data"],
+)
+def test_a_folder_that_is_not_cifar_is_refused(monkeypatch, cifar, spoil, complaint):
+    spoil(cifar / "data_batch_3")
+    with pytest.raises(SystemExit, match=complaint):
+        command(monkeypatch, "--cifar", cifar, "--width", 2)
+
+
+def test_an_unknown_argument_is_refused(monkeypatch, capsys):
+    with pytest.raises(SystemExit):
+        command(monkeypatch, "--cifra", "here")
+    assert "unrecognized arguments: --cifra" in capsys.readouterr().err
