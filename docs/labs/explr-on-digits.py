@@ -280,8 +280,8 @@ plt.show()
 #
 # With the default $\varepsilon$ the loss is not scale invariant. Equivalence is lost from the first
 # step on, in exact arithmetic as well: what is compared with $\varepsilon$ is another variance in
-# each run. (It could be had back with an $\varepsilon$ that grows like the squared length of the
-# weights.)
+# each run. It could be had back [with an $\varepsilon$ that is scaled like a
+# variance](../../claims/epsilon-scales-with-the-variance/).
 #
 # In float32 the theorem is as true as before, and what shows is a horizon. Rounding makes the runs
 # differ a little, which does no harm until some unit comes so close to zero that it falls on one
@@ -350,7 +350,8 @@ plt.show()
 # In evaluation mode it uses running averages that were collected along the way, and those do not
 # agree, however exact the training was. Each step mixes a share $m$ of the newest variance into
 # the average, $r \leftarrow (1 - m)\,r + m\,\sigma^2$. In the growing run the variances grow by a
-# factor $B = \alpha^{-2}$ a step, and so an average over the past is too small for the present.
+# factor $B = \alpha^{-2}$ a step, and so an average over the past is too small for the present, [by
+# a fixed factor](../../claims/running-variance-lags-by-a-fixed-factor/).
 #
 # Assume that the variances of the run with decay fluctuate around a constant during the time that
 # the average remembers, about $1/m$ steps, and that the start is forgotten. Then
@@ -421,10 +422,13 @@ fresh_gap = compare("collected afresh")
 # a loss that is scale invariant, the seed, and arithmetic fine enough for the horizon. In the usual
 # float32 with the usual $\varepsilon$ it predicts the behaviour of the runs and not the numbers in
 # them. And it is a statement about training: whatever averages over past steps, as running
-# statistics do, sees the lengths go by.
+# statistics do, sees the lengths go by. [Where the equivalence
+# breaks](../../ideas/where-the-equivalence-breaks/) goes through what else there is.
 #
 # The argument in full is in [the note on exponential learning
-# rates](../../papers/exponential-learning-rates/).
+# rates](../../papers/exponential-learning-rates/). The same for a schedule that drops is in [a lab
+# of its own](../texp-against-step-decay/), and for a residual network in
+# [another](../preresnet-on-digits/).
 
 # %% [markdown]
 # ## What the tests hold it to

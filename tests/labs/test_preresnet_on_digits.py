@@ -4,6 +4,7 @@ import json
 import pickle
 import runpy
 import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -109,6 +110,17 @@ def test_the_command_reads_cifar_and_records_what_it_measured(monkeypatch, cifar
     # channel by channel, row by row
     pixel = second[b"data"][1, 2 * 1024 + 3 * 32 + 5] / 255 - 0.5
     assert images[5, 2, 3, 5].item() == pytest.approx(pixel, abs=1e-7)
+
+
+def test_in_a_notebook_the_arguments_of_the_kernel_are_left_alone(monkeypatch, cifar):
+    names = command(monkeypatch, "--cifar", cifar, "--epochs", 1, "--width", 2, "--batch", 8)
+    assert names["ARGUMENTS"].cifar
+    kernel = {key: value for key, value in names.items() if key != "__file__"}
+    function = types.FunctionType(names["given_arguments"].__code__, kernel)
+    monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel.json"])
+    given = function()
+    assert (given.device, given.cifar, given.epochs, given.record) == ("cpu", None, None, None)
+    assert (given.width, given.batch, given.decay) == (4, 16, 0.02)
 
 
 @pytest.mark.parametrize(
