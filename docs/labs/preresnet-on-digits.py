@@ -342,7 +342,8 @@ for t in sorted({0, min(1, SHORT - 1), SHORT // 2, SHORT - 1}):
 #
 # In evaluation mode the networks use running statistics, which [lag behind growing
 # weights](../../claims/running-variance-lags-by-a-fixed-factor/). Collected afresh, with the
-# weights at rest, they make the two one function again.
+# weights at rest, they make the two one function again. (So short a run has only begun to learn.
+# What counts is not how many answers are right, but that they are the same ones.)
 
 
 # %%

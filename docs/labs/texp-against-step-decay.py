@@ -70,7 +70,7 @@ order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
 training, held_out = order[:1500], order[1500:]
 
 RATES, DECAY, MOMENTUM = [0.1, 0.01, 0.001], 5e-3, 0.9
-STARTS, STEPS = [0, 120, 240], 360
+STARTS, STEPS = [0, 100, 200], 300
 
 
 def phase_of(t):
@@ -97,8 +97,8 @@ for t in range(STEPS):
     SCALES.append(SCALES[-1] * ROOTS[phase_of(t)])
 
 
-def train(rate, decay=lambda t: 0.0, shares=None, corrected=True):
-    """Run SGD, and return the logits, losses and rates at every step, and the network.
+def train(rate, decay=lambda t: 0.0, shares=None, corrected=True, steps=STEPS):
+    """Run SGD, and return the logits, losses, rates and lengths of the weights at every step.
 
     With shares κ, one for each phase, the buffer is seeded, and corrected at the drops.
     """
@@ -107,7 +107,7 @@ def train(rate, decay=lambda t: 0.0, shares=None, corrected=True):
     optimizer = torch.optim.SGD(weights, lr=0.0, momentum=MOMENTUM)
     shuffle = torch.Generator().manual_seed(1)
     logits, losses, rates, norms = [], [], [], []
-    for t in range(STEPS):
+    for t in range(steps):
         if shares and t in STARTS and (t == 0 or corrected):
             change = -shares[0] if t == 0 else shares[phase_of(t) - 1] - shares[phase_of(t)]
             for weight in weights:
@@ -131,8 +131,9 @@ def train(rate, decay=lambda t: 0.0, shares=None, corrected=True):
 
 
 def gap(one, other):
-    """Return the largest difference of the logits at each step."""
-    return (one["logits"] - other["logits"]).abs().amax(dim=(1, 2))
+    """Return the largest difference of the logits at each step that both have taken."""
+    steps = min(len(one["logits"]), len(other["logits"]))
+    return (one["logits"][:steps] - other["logits"][:steps]).abs().amax(dim=(1, 2))
 
 
 def texp_rate(t):
@@ -160,7 +161,7 @@ gaps = {
 }
 print("largest gap of the logits from step decay so far")
 print("step", *(f"{name:>13s}" for name in gaps))
-for t in (1, 119, 121, 150, 241, 359):
+for t in (1, 99, 101, 130, 201, 299):
     print(f"{t:4d}", *(f"{g[: t + 1].max():13.0e}" for g in gaps.values()))
 
 # %% [markdown]
@@ -221,7 +222,8 @@ def compensated(t):
     return texp_rate(t) / (factor(B[0], ROOTS[1], t - STARTS[1]) if phase_of(t) == 1 else 1)
 
 
-undone = gap(step_decay, train(compensated, shares=SHARES, corrected=False))[: STARTS[2]]
+put_right = train(compensated, shares=SHARES, corrected=False, steps=STARTS[2])
+undone = gap(step_decay, put_right)
 print(f"uncorrected, second phase:            gap {gaps['uncorrected'][STARTS[1] : STARTS[2]].max():.0e}")
 print(f"uncorrected, its rates put right:     gap {undone[STARTS[1] :].max():.0e}")
 
@@ -245,7 +247,7 @@ def undropped_rate(t):
 
 divided = train(lambda t: RATES[0], decay=lambda t: DIVIDED[phase_of(t)])
 undropped = train(undropped_rate, shares=ITS_SHARES)
-wrong = train(undropped_rate, shares=SHARES)
+wrong = train(undropped_rate, shares=SHARES, steps=STARTS[2])
 no_drop = gap(divided, undropped)
 print(f"without drops, against the divided decay: gap {no_drop.max():.0e}")
 print(f"with the corrections of step decay:       gap {gap(divided, wrong).max():.0e}")

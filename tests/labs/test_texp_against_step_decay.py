@@ -78,7 +78,7 @@ def test_a_drop_lowers_the_effective_rate_at_once_and_a_divided_decay_slowly(lab
     dropped, divided = lab["effective"]["rate divided"], lab["effective"]["decay divided"]
     assert dropped[first_drop] < dropped[first_drop - 1] / 9
     assert divided[first_drop] > divided[first_drop - 1] / 1.1
-    assert divided[-1] < divided[first_drop - 1] / 1.5
+    assert divided[-1] < divided[first_drop - 1] / 1.3
 
 
 def test_the_lab_has_the_schedule_of_the_snippets(lab):
@@ -89,7 +89,7 @@ def test_the_lab_has_the_schedule_of_the_snippets(lab):
     )
     drops = [uncorrected_drop(*pair, MOMENTUM) for pair in pairwise(roots)]
     assert lab["B"] == pytest.approx(drops, rel=1e-9)
-    for t in (0, 1, 119, 120, 121, 240, 359):
+    for t in (0, 1, 99, 100, 101, 200, 299):
         rate = texp_rate(t, lab["starts"], RATES, roots)
         assert lab["rates"]["texp"][t] == pytest.approx(rate, rel=1e-12)
         rate = texp_rate(t, lab["starts"], [0.1] * 3, roots)

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import update_bn
 from snippets.running_statistics import lag_factor, lagging_average, recollect, running_average
 
 CLAIM = "running-variance-lags-by-a-fixed-factor"
-SHARE, GROWTH, VARIANCE, BEGIN = Fraction(1, 10), Fraction(9, 8), Fraction(7, 3), Fraction(1)
+SHARE, GROWTH, VARIANCE, BEGIN = Fraction(1, 10), Fraction(9, 8), Fraction(7, 3), Fraction(5, 4)
 
 
 def averages(variances, growths, share=SHARE):
