@@ -16,15 +16,17 @@
 # and trains it twice side by side: with weight decay at a constant rate, and without at a growing
 # one, as [the theorem](../../claims/decay-is-growing-rate-with-momentum/) has it.
 #
-# On this page it is the paper's depth at a quarter of its width, for some dozens of steps, on
+# On this page it is the paper's depth at a quarter of the usual width, for some dozens of steps, on
 # real digits enlarged to the size of CIFAR's images: as much as one processor core does in some
 # seconds. The whole thing is the same file with other arguments:
 #
-#     python preresnet-on-digits.py --device cuda --epochs 80 --cifar FOLDER --record run.json
+#     python docs/labs/preresnet-on-digits.py --device cuda --epochs 80 --cifar FOLDER \
+#         --record run.json
 #
 # `FOLDER` is `cifar-10-batches-py`, as the archive of CIFAR-10's "python version" unpacks. That
-# takes the paper's width, batches of 128, ordinary decay, crops and flips, and writes what it
-# measures to `run.json`. No such run is shown here: nothing on this page was measured elsewhere.
+# takes sixteen channels, batches of 128, ordinary decay, crops and flips, and writes what it
+# measures to `run.json`; `--single` gives up half the digits for speed. No such run is shown here:
+# nothing on this page was measured elsewhere.
 
 # %%
 import argparse
