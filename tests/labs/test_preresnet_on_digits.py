@@ -25,7 +25,7 @@ VISIBLE = 1e-2
 
 @pytest.fixture(scope="module")
 def lab(measured_by):
-    return measured_by("preresnet-on-digits")
+    return measured_by("docs/labs/preresnet-on-digits.py")
 
 
 @pytest.mark.claim(THEOREM, by="experiment")

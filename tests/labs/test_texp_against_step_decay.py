@@ -18,7 +18,7 @@ RATES, DECAY, MOMENTUM = [0.1, 0.01, 0.001], 5e-3, 0.9
 
 @pytest.fixture(scope="module")
 def lab(measured_by):
-    return measured_by("texp-against-step-decay")
+    return measured_by("docs/labs/texp-against-step-decay.py")
 
 
 @pytest.fixture(scope="module")

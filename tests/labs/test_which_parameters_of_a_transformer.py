@@ -16,7 +16,7 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def lab(measured_by):
-    return measured_by("which-parameters-of-a-transformer")
+    return measured_by("docs/labs/which-parameters-of-a-transformer.py")
 
 
 @pytest.mark.claim("residual-writers-are-one-block", by="experiment")
