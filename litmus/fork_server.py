@@ -38,6 +38,7 @@ def main() -> None:
     """Answer requests until the input ends."""
     os.environ["MPLBACKEND"] = "agg"
     os.environ["MPLCONFIGDIR"] = tempfile.mkdtemp()
+    os.environ["OMP_NUM_THREADS"] = "1"  # on small tensors threads only wait for each other
     import matplotlib.pyplot
     import torch  # noqa: F401
 

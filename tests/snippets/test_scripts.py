@@ -1,61 +1,51 @@
 """Does every snippet run alone, anywhere, and print a table of numbers without writing a file?"""
 
-import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-SNIPPETS = sorted((Path(__file__).parents[2] / "snippets").glob("*.py"))
-# Each file in a namespace of its own; one process for all, since torch takes seconds to import.
-# -I leaves out the working directory and the environment, so nothing of ours can be imported.
-RUN_ALL = """
-import contextlib, io, json, runpy, sys
-printed = {}
-for path in sys.argv[1:]:
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-        runpy.run_path(path, run_name="__main__")
-    printed[path] = out.getvalue()
-print(json.dumps(printed))
-"""
+from litmus.runs import RunError, Runner
+
+ROOT = Path(__file__).parents[2]
+SNIPPETS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("snippets/*.py"))
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory):
-    """What each snippet prints, run from copies in an empty folder."""
-    home, folder = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("empty")
-    copies = [home / path.name for path in SNIPPETS]
-    for path, copy in zip(SNIPPETS, copies, strict=True):
-        copy.write_bytes(path.read_bytes())
-    caches = {"MPLBACKEND": "agg", "MPLCONFIGDIR": str(home), "HOME": str(home)}
-    run = subprocess.run(
-        [sys.executable, "-I", "-W", "error", "-c", RUN_ALL, *copies],
-        cwd=folder,
-        env={**os.environ, **caches},
-        capture_output=True,
-        text=True,
-    )
-    assert run.returncode == 0, run.stderr
-    assert run.stderr == ""
-    assert not list(folder.iterdir())
-    return {Path(path).name: text for path, text in json.loads(run.stdout).items()}
+def runner():
+    """Runs files in empty folders, out of which they may not write; the site shows the same run."""
+    runner = Runner(ROOT)
+    yield runner
+    runner.close()
 
 
-each = pytest.mark.parametrize("path", SNIPPETS, ids=lambda path: path.name)
+each = pytest.mark.parametrize("snippet", SNIPPETS)
 
 
 @each
-def test_a_snippet_copied_into_an_empty_folder_runs_and_prints_a_small_table(path, printed):
-    lines = printed[path.name].splitlines()
+def test_a_snippet_runs_in_an_empty_folder_and_prints_a_small_table(snippet, runner):
+    printed = runner.run(snippet).printed
+    assert "Warning" not in printed
+    lines = printed.splitlines()
     assert 4 <= len(lines) <= 12
     assert max(map(len, lines)) <= 80
-    assert len(set(re.findall(r"\d+\.\d+", printed[path.name]))) >= 5
+    assert len(set(re.findall(r"\d+\.\d+", printed))) >= 5
+
+
+def test_control_what_a_snippet_warns_of_is_seen_and_what_it_writes_is_refused(runner, tmp_path):
+    warns, writes = tmp_path / "warns.py", tmp_path / "writes.py"
+    warns.write_text("import warnings\nwarnings.warn('careful')\n", encoding="utf-8")
+    writes.write_text(f"open({str(tmp_path / 'file')!r}, 'w')\n", encoding="utf-8")
+    elsewhere = Runner(tmp_path)
+    elsewhere._ask = runner._ask  # in the process that has torch already
+    assert "Warning: careful" in elsewhere.run("warns.py").printed
+    with pytest.raises(RunError, match="writes outside"):
+        elsewhere.run("writes.py")
 
 
 @each
-def test_a_snippet_imports_nothing_of_ours(path):
-    imported = set(re.findall(r"^\s*(?:from|import) (\w+)", path.read_text("utf-8"), re.MULTILINE))
+def test_a_snippet_imports_nothing_of_ours(snippet):
+    words = (ROOT / snippet).read_text(encoding="utf-8")
+    imported = set(re.findall(r"^\s*(?:from|import) (\w+)", words, re.MULTILINE))
     assert imported <= {"torch", "numpy", "jaxtyping", "matplotlib", *sys.stdlib_module_names}
