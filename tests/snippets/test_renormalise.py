@@ -72,14 +72,14 @@ def evaluated(model):
 
 
 def two_runs(change, growth=1.0, **options):
-    """Train twice, and change one of the two after 10 of 40 steps; return losses and models."""
+    """Train twice, and change one of the two after 8 of 24 steps; return losses and models."""
     models = Net(), Net()
     optimizers = [optimizer_for(model, **options) for model in models]
     for model, optimizer in zip(models, optimizers, strict=True):
-        train(model, optimizer, 10, growth=growth)
+        train(model, optimizer, 8, growth=growth)
     change(models[1], optimizers[1])
     pairs = zip(models, optimizers, strict=True)
-    return [train(*pair, 30, 10, growth) for pair in pairs], models
+    return [train(*pair, 16, 8, growth) for pair in pairs], models
 
 
 def by_powers(*exponents):
