@@ -147,4 +147,10 @@ if __name__ == "__main__":
         if step in (0, 100, 500, 1000, 1500, 1800, 2000, 3000):
             pairs = zip(*rows, strict=True)
             print(f"{step:4d}" + "".join(" {:11.4g} {:8.4g}".format(*pair) for pair in pairs))
-    print(f"weights divided by 2^{shift} in all")
+    rate, decay, momentum, largest = 0.1, 5e-4, 0.9, torch.finfo(torch.float32).max
+    middle = (1 + momentum - rate * decay) / 2
+    root = middle + math.sqrt(middle**2 - momentum)  # of z² − (1 + γ − ηλ)z + γ
+    last = steps_until_overflow(rate, root, largest)
+    print(
+        f"weights divided by 2^{shift}; η = {rate}, λ = {decay}, γ = {momentum} last {last} steps"
+    )
