@@ -12,6 +12,9 @@ with Lₜ(cθ) = Lₜ(θ) for every c > 0, and if no θₜ is zero, the run with
 makes φₜ = α⁻ᵗ θₜ, where α is a root of z² − (1 + γ)sz + γs = 0, real and positive, and
 κ = (s − α)/(ηγs). The roots are real and positive when ηλ ≤ ((1 − γ)/(1 + γ))².
 
+For settings that change at every step nesterov_twin has rates and momenta, from the same scalar
+run without a loss as in scalar_run.py, and the buffer starts as it is.
+
 With one momentum in both places there is no such run, whatever its rates, momenta (they may change
 at every step) and start. Matching the coefficients of θₜ, θₜ₋₁ and of the gradients forces
 the ratios rₜ of successive lengths to obey
@@ -24,6 +27,7 @@ Units. η is in [θ]², λ in [θ]⁻², b and κθ in [θ]⁻¹; γ, s, α and 
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -80,6 +84,34 @@ def nesterov_seed(
 ) -> Vector:
     """Return (α/s) b₋₁ − κθ₀, the buffer with which the run without decay starts."""
     return root / kept * buffer - (kept - root) / (rate * momentum * kept) * start
+
+
+def nesterov_twin(
+    rates: Sequence[Number], decays: Sequence[Number], momenta: Sequence[Number]
+) -> tuple[list[Number], list[Number], list[Number], list[Number]]:
+    """Return c₀ … c_T, the rates and the inner and outer momenta of the run without decay.
+
+    Raises ValueError if the lengths differ, for a negative setting, and where c is not positive.
+    """
+    if not len(rates) == len(decays) == len(momenta):
+        raise ValueError("each step needs one rate, one decay and one momentum")
+    scalars, twin_rates, inner, outer = [1], [], [], []
+    buffer, share_before = 0, 1
+    for t, (rate, decay, momentum) in enumerate(zip(rates, decays, momenta, strict=True)):
+        if min(rate, decay, momentum) < 0:
+            raise ValueError(f"step {t} has a negative rate, decay or momentum")
+        c, kept = scalars[t], 1 - rate * decay
+        buffer = momentum * buffer + decay * c
+        after = c - rate * (decay * c + momentum * buffer)
+        if not after > 0:
+            raise ValueError(f"c_{t + 1} = {float(after):g} is not positive: there is no twin")
+        share = kept + rate * buffer / c
+        scalars.append(after)
+        twin_rates.append(rate / (kept * c**2))
+        inner.append(momentum * kept * share_before / share)
+        outer.append(momentum * share * c / after)
+        share_before = share
+    return scalars, twin_rates, inner, outer
 
 
 def forced_ratios(first: Number, kept: Number, momentum: Number, count: int) -> list[Number]:

@@ -16,11 +16,13 @@ from snippets.nesterov import (
     nesterov_root,
     nesterov_seed,
     nesterov_step,
+    nesterov_twin,
     single_momentum_defects,
     two_momenta,
 )
 
 TWO, NONE = "nesterov-twin-has-two-momenta", "nesterov-has-no-single-momentum-twin"
+ANY = "any-nesterov-schedule-has-a-twin"
 
 STEPS = 5
 START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
@@ -222,6 +224,115 @@ def test_a_root_that_is_not_positive_is_refused(good, bad):
     complaint = rf"no positive root at γ = {bad[2]:g}, ηλ = {bad[0] * bad[1]:g}: γ must"
     with pytest.raises(ValueError, match=complaint):
         nesterov_root(*bad)
+
+
+# ---------------------------------------------------------------------------------------------
+# Any schedule, without a seed.
+
+
+@pytest.fixture(params=range(3), ids="seed={}".format)
+def schedule(request):
+    random = Random(request.param)
+    return (
+        [Fraction(random.randint(1, 9), 30) for _ in range(STEPS)],
+        [Fraction(random.randint(0, 6), 30) for _ in range(STEPS)],
+        [Fraction(random.randint(1, 9), 10) for _ in range(STEPS)],
+    )
+
+
+def scheduled(start, buffer, rates, decays, inner, outer, slope=ratio_slope):
+    path = [start]
+    for t, settings in enumerate(zip(rates, decays, inner, outer, strict=True)):
+        new, buffer = nesterov_step(path[t], buffer, slope(t, path[t]), *settings)
+        path.append(new)
+    return path
+
+
+def scheduled_gap(schedule, slope=ratio_slope, change=lambda *twin: twin, buffer=RUNNING):
+    theta = scheduled(START, RUNNING, *schedule, schedule[2], slope=slope)
+    scalars, rates, inner, outer = change(*nesterov_twin(*schedule))
+    phi = scheduled(START, buffer, rates, [0] * STEPS, inner, outer, slope)
+    triples = zip(scalars, theta, phi, strict=True)
+    return max(abs(c * y - x).max() / abs(x).max() for c, x, y in triples)
+
+
+@pytest.mark.claim(ANY, by="exact")
+def test_any_schedule_has_a_twin_with_two_momenta_and_the_same_buffer(schedule):
+    assert scheduled_gap(schedule) == 0
+
+
+@pytest.mark.control(ANY, drops="scale-invariant-loss")
+def test_control_a_loss_that_sees_the_length_parts_the_scheduled_runs(schedule):
+    assert scheduled_gap(schedule, plain_slope) > MARGIN
+
+
+@pytest.mark.control(ANY, drops="^settings")
+def test_control_other_rates_momenta_or_buffers_part_the_scheduled_runs(schedule):
+    def of_plain_momentum(c, rates, inner, outer):
+        return (
+            c,
+            [r / (a * b) for r, a, b in zip(schedule[0], c, c[1:], strict=False)],
+            inner,
+            outer,
+        )
+
+    for change in [
+        of_plain_momentum,
+        lambda c, rates, inner, outer: (c, rates, outer, outer),
+        lambda c, rates, inner, outer: (c, rates, inner, inner),
+        lambda c, rates, inner, outer: (c, rates, schedule[2], schedule[2]),
+    ]:
+        assert scheduled_gap(schedule, change=change) > MARGIN / 10
+    assert scheduled_gap(schedule, buffer=0 * RUNNING) > MARGIN
+
+
+@pytest.mark.control(ANY, drops="^positive-scalar")
+def test_control_where_the_scalar_is_not_positive_a_settled_step_has_no_rate():
+    half = Fraction(1, 2)
+    with pytest.raises(ValueError, match="c_1 = 0 is not positive"):
+        nesterov_twin([half], [2], [0])
+    with pytest.raises(ValueError, match=r"c_2 = -.* is not positive"):
+        nesterov_twin([half, half], [half, Fraction(3)], [half, half])
+    # the step forgets its weights, and what it turns to depends on the gradient alone
+    ahead, behind = (
+        nesterov_step(weights, 0 * START, ratio_slope(0, weights), half, 2, 0, 0)[0]
+        for weights in (START, 2 * START)
+    )
+    assert (ahead == 2 * behind).all()
+    assert ahead.any()
+
+
+@pytest.mark.control(ANY, drops="iterates-never-zero")
+def test_control_a_buffer_that_leads_to_zero_ends_both_scheduled_runs():
+    lists = [[Fraction(1, 3)] * 2, [Fraction(1, 5)] * 2, [Fraction(1, 2)] * 2]
+    slope = ratio_slope(0, START) + lists[1][0] * START
+    aimed = ((3 * START - slope) * 2 - slope) * 2  # makes g₀ + γb₀ = θ₀/η
+    _, rates, inner, outer = nesterov_twin(*lists)
+    for run in [(*lists, lists[2]), (rates, [0, 0], inner, outer)]:
+        assert not scheduled(START, aimed, *(part[:1] for part in run))[-1].any()
+        with pytest.raises(ZeroDivisionError):
+            scheduled(START, aimed, *run)
+
+
+def test_constant_settings_become_those_of_the_root():
+    _, rates, inner, outer = nesterov_twin([0.2] * 60, [0.2] * 60, [1 / 3] * 60)
+    root, kept = nesterov_root(0.2, 0.2, 1 / 3), 1 - 0.2 * 0.2
+    gammas = two_momenta(kept, 1 / 3, root)
+    assert (inner[-1], outer[-1]) == pytest.approx(gammas, rel=1e-9)
+    assert rates[-1] / rates[-2] == pytest.approx(root**-2, rel=1e-9)
+
+
+def test_schedules_that_make_no_sense_are_refused():
+    one = Fraction(1, 9)
+    for lists in [([one], [one], []), ([one], [], [one]), ([], [one], [one])]:
+        with pytest.raises(ValueError, match="each step needs one rate"):
+            nesterov_twin(*lists)
+    for lists in [([one, -one], [one] * 2, [one] * 2), ([one] * 2, [one, -one], [one] * 2)]:
+        with pytest.raises(ValueError, match="step 1 has a negative rate, decay or momentum"):
+            nesterov_twin(*lists)
+    with pytest.raises(ValueError, match="step 0 has a negative"):
+        nesterov_twin([one], [one], [-one])
+    assert nesterov_twin([0], [0], [0]) == ([1, 1], [0], [0], [0])
 
 
 # ---------------------------------------------------------------------------------------------
