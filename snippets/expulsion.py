@@ -1,0 +1,114 @@
+"""Weight decay next to normalisation: how narrow a cone cannot hold a run, and when it is left.
+
+Gradient descent with decay on losses with Lₜ(cθ) = Lₜ(θ) for every c > 0,
+
+    θₜ₊₁ = aθₜ − η∇Lₜ(θₜ),        a = 1 − ηλ,        0 < ηλ < 1,
+
+turns θₜ by the angle τₜ with tan τₜ = η‖gₜ‖/(a‖θₜ‖²), where gₜ = ‖θₜ‖∇Lₜ(θₜ) is the gradient at the
+direction of θₜ, and makes it a/cos τₜ times as long. In a cone of half-angle ε every turn is at
+most 2ε. So if cos 2ε > a the norm falls geometrically for as long as the run stays in the cone,
+while a gradient of at least σ turns a vector of norm r by at least arctan(ησ/(ar²)). Both can hold
+only for t ≤ x, where
+
+    x = ln(a r₀² tan 2ε / (ησ)) / (2 ln(cos 2ε / a)),
+
+so the run is outside at one of the steps 1 … ⌊x⌋ + 2 (at step 1 if x < 0).
+
+Where the gradient vanishes, at a minimum, there is no floor σ. A minimum with an invertible Hessian
+on the sphere lets go all the same. One of order four need not: see what (1 − cos)² does below.
+
+Units. η is in [θ]², λ in [θ]⁻², g and σ are pure numbers.
+
+Source. Li and Arora, "An Exponential Learning Rate Schedule for Deep Learning", ICLR 2020,
+arXiv:1910.07454, for the phenomenon; x²/(x² + y²) is from their post "Mismatches between
+Traditional Optimization Analyses and Modern Deep Learning". The bounds are derived here.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
+Vector = Shaped[np.ndarray, " d *runs"]  # one run, or many side by side
+Gradient = Callable[[Vector], Vector]
+
+
+def decayed_step(weights: Vector, slope: Vector, rate: Number, decay: Number) -> Vector:
+    """Return (1 − ηλ)θ − η∇L(θ)."""
+    return (1 - rate * decay) * weights - rate * slope
+
+
+def descend(
+    gradient: Gradient, weights: Vector, rate: Number, decay: Number, steps: int
+) -> Shaped[np.ndarray, "{steps}+1 d *runs"]:
+    """Return θ₀ … θ_steps of gradient descent at a constant rate and decay."""
+    path = [weights]
+    for _ in range(steps):
+        path.append(decayed_step(path[-1], gradient(path[-1]), rate, decay))
+    return np.array(path)
+
+
+def widest_expelling_angle(rate: float, decay: float) -> float:
+    """Return arccos(1 − ηλ)/2 in radians: a narrower cone cannot hold a run, this one can."""
+    if not 0 < rate * decay < 1:
+        raise ValueError(f"ηλ = {rate * decay:g} is not between 0 and 1: take a smaller rate")
+    return math.acos(1 - rate * decay) / 2
+
+
+def last_exit(norm: float, floor: float, half_angle: float, rate: float, decay: float) -> int:
+    """Return ⌊x⌋ + 2: at one of the steps 1 … ⌊x⌋ + 2 the run is outside the cone.
+
+    The run starts in the cone with norm ‖θ₀‖, and every ‖gₜ‖ is at least the floor. Raises
+    ValueError for a floor or a norm that is not positive, and for a cone wide enough to hold a run.
+    """
+    if not (floor > 0 and norm > 0):
+        raise ValueError(f"norm {norm:g} and floor {floor:g} must be positive")
+    widest, kept = widest_expelling_angle(rate, decay), 1 - rate * decay
+    if not 0 < half_angle < widest:
+        raise ValueError(
+            f"a cone of half-angle {half_angle:g} can hold a run for ever, or is none; "
+            f"take one between 0 and {widest:g}"
+        )
+    room = kept * norm**2 * math.tan(2 * half_angle) / (rate * floor)
+    steps = math.log(room) / (2 * math.log(math.cos(2 * half_angle) / kept))
+    return max(math.floor(steps) + 2, 1)
+
+
+def sine_squared_slope(weights: Vector) -> Vector:
+    """Return ∇L of L(x, y) = x²/(x² + y²): a sharp minimum at x = 0."""
+    x, y = weights
+    return 2 * x * y / (x * x + y * y) ** 2 * np.array([y, -x])
+
+
+def flat_slope(weights: Vector) -> Vector:
+    """Return ∇L of L(x, y) = (1 − y/√(x² + y²))²: a minimum of order four at x = 0 < y."""
+    x, y = weights
+    norm = np.sqrt(x * x + y * y)
+    # 1 − cos, without cancellation where it is small
+    away = np.where(y > 0, x * x / (norm * (norm + abs(y))), 1 - y / norm)
+    return 2 * away * x / norm**3 * np.array([y, -x])
+
+
+if __name__ == "__main__":
+    rate, decay = 0.1, 0.1
+    start = np.array([0.6, 0.8])
+    cone = 0.9 * widest_expelling_angle(rate, decay)
+    bound = last_exit(1.0, 0.1, cone, rate, decay)
+    print(
+        f"ηλ = {rate * decay:.2f}: a cone narrower than {math.degrees(cone / 0.9):.3f}° cannot hold"
+    )
+    print(f"a run; {math.degrees(cone):.3f}°, with a gradient of 0.1 or more, ends by step {bound}")
+    print("10 000 steps of gradient descent   decay   exits   log10 of angle: least   last")
+    for name, slope, weight_decay in [
+        ("sharp, x²/(x² + y²)", sine_squared_slope, 0.0),
+        ("sharp, x²/(x² + y²)", sine_squared_slope, decay),
+        ("flat, (1 − cos)²", flat_slope, decay),
+    ]:
+        path = descend(slope, start, rate, weight_decay, 10_000)
+        angles = np.abs(np.arctan2(path[:, 0], path[:, 1]))
+        exits = np.count_nonzero((angles[:-1] < cone) & (angles[1:] >= cone))
+        least, last = np.log10(angles.min()), np.log10(angles[-1])
+        print(f"{name:33s} {weight_decay:6.2f} {exits:7d} {least:23.2f} {last:6.2f}")

@@ -1,0 +1,83 @@
+"""Take the decay out of any optimizer without memory, by the degree of its update alone.
+
+Let pₜ(cθ) = c^(−ν) pₜ(θ) for every c > 0, and
+
+    θₜ₊₁ = aₜθₜ − ηₜpₜ(θₜ),        aₜ = 1 − ηₜλₜ > 0.
+
+With c₀ = 1 and cₜ₊₁ = aₜcₜ, the same optimizer without decay, from the same start, at the rates
+
+    ηₜ / (cₜ^ν cₜ₊₁),        growing by (ηₜ₊₁/ηₜ) / (aₜ^ν aₜ₊₁) from step to step,
+
+makes φₜ = θₜ/cₜ. For a gradient of a scale-invariant loss ν = 1, for its sign or its direction
+ν = 0, for a direction times ‖θ‖, as in LARS, ν = −1: then a constant rate has a constant twin.
+
+Units. ηₜ is in [θ]/[p] and λₜ in [p]/[θ], so that ηₜλₜ, aₜ and cₜ are pure numbers.
+
+Source. Amin, Chang and Khanna, arXiv:2609.09116, have the exponent 1 + ν in their schedule law; the
+twin is derived here, in two lines.
+"""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped
+
+Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
+Vector = Shaped[np.ndarray, " d"]
+Update = Callable[[int, Vector], Vector]  # (t, θ) ↦ pₜ(θ)
+
+
+def twin_rates(
+    rates: Sequence[Number], decays: Sequence[Number], degree: Number
+) -> tuple[list[Number], list[Number]]:
+    """Return c₀ … c_T and the T rates ηₜ/(cₜ^ν cₜ₊₁), for updates of degree −ν.
+
+    Raises ValueError if the lengths differ, and where 1 − ηₜλₜ is not positive, naming the step.
+    """
+    scalars: list[Number] = [Fraction(1)]  # an int to the power −ν would be a float
+    twins: list[Number] = []
+    for t, (rate, decay) in enumerate(zip(rates, decays, strict=True)):
+        kept = 1 - rate * decay
+        if not kept > 0:
+            raise ValueError(f"step {t} keeps {kept} of the weights; take ηλ below 1")
+        scalars.append(kept * scalars[t])
+        twins.append(rate / (scalars[t] ** degree * scalars[t + 1]))
+    return scalars, twins
+
+
+def run(
+    update: Update, weights: Vector, rates: Sequence[Number], decays: Sequence[Number]
+) -> list[Vector]:
+    """Return θ₀ … θ_T of an optimizer without memory and with decoupled decay."""
+    path = [weights]
+    for t, (rate, decay) in enumerate(zip(rates, decays, strict=True)):
+        path.append((1 - rate * decay) * path[-1] - rate * update(t, path[-1]))
+    return path
+
+
+if __name__ == "__main__":
+
+    def slope(weights: Vector) -> Vector:
+        """Return the gradient of x²/(x² + y²), which is scale invariant."""
+        x, y = weights
+        return 2 * x * y / (x * x + y * y) ** 2 * np.array([y, -x])
+
+    norm = np.linalg.norm
+    updates = {
+        "gradient": (1, slope),
+        "direction": (0, lambda w: slope(w) / norm(slope(w))),
+        "sign": (0, lambda w: np.sign(slope(w))),
+        "LARS": (-1, lambda w: norm(w) * slope(w) / norm(slope(w))),
+    }
+    rates, decays = [0.1] * 200, [0.05] * 200
+    print("update       ν   growth a step   rate at last   ‖θ/c − φ‖/‖φ‖")
+    for name, (degree, update) in updates.items():
+        scalars, twins = twin_rates(rates, decays, degree)
+        start = np.array([0.6, 0.8])
+        theta = run(lambda t, w, p=update: p(w), start, rates, decays)
+        phi = run(lambda t, w, p=update: p(w), start, twins, [0.0] * 200)
+        apart = norm(theta[-1] / scalars[-1] - phi[-1]) / norm(phi[-1])
+        print(f"{name:10s} {degree:3d} {twins[1] / twins[0]:15.6f} {twins[-1]:14.5f}", end="")
+        print(f" {apart:15.6f}")

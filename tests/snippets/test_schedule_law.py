@@ -1,0 +1,181 @@
+"""Does the effective step move as the law says, and is there a schedule that undoes decay?"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy
+
+from snippets.expulsion import decayed_step, sine_squared_slope
+from snippets.memoryless_twin import twin_rates
+from snippets.schedule_law import (
+    balance_angle,
+    effective_step,
+    next_effective_step,
+    schedule_growth,
+    unit_growth_rates,
+)
+
+LAW, NO_OP = "effective-step-obeys-the-schedule-law", "unit-growth-makes-decay-a-no-op"
+F = Fraction
+RATES = [F(1, 3), F(1, 5), F(2, 3), F(1, 7), F(1, 2)]
+DECAYS = [F(1, 2), F(-1, 4), F(1), F(0), F(2, 3)]
+START = np.array([F(2), F(-3)])
+
+
+def plain_slope(weights):
+    """∇L of ‖θ − (1, 1)‖²/2, which is not scale invariant."""
+    return weights - np.array([F(1), F(1)])
+
+
+def errors_of_the_law(slope, rates=RATES, decays=DECAYS, momentum=0):
+    """How far Φ and the direction are from the law, at each step after the first."""
+    weights, buffer, wrong = START, 0 * START, []
+    for t in range(len(rates) - 1):
+        square = weights @ weights
+        buffer = momentum * buffer + slope(weights)
+        after = decayed_step(weights, buffer, rates[t], decays[t])
+        step = effective_step(rates[t], decays[t], square)
+        growth = schedule_growth(rates[t], decays[t], rates[t + 1], decays[t + 1])
+        scaled = slope(weights) @ slope(weights) * square  # ‖g‖² at the direction
+        said = next_effective_step(step, growth, scaled)
+        wrong.append(said - effective_step(rates[t + 1], decays[t + 1], after @ after))
+        # u − Φg times ‖θ‖ has to be a positive multiple of the next weights
+        aim = weights - step * square * slope(weights)
+        wrong.append(aim[0] * after[1] - aim[1] * after[0])
+        wrong.append(min(aim @ after, 0))
+        weights = after
+    return wrong
+
+
+@pytest.mark.claim(LAW, by="certificate")
+def test_the_law_holds_for_every_function_of_the_ratios():
+    x, eta, later, kept, next_kept = sympy.symbols("x eta eta1 a a1", positive=True)
+    y, z = sympy.symbols("y z", real=True)
+    loss = sympy.Function("f")(y / x, z / x)
+    weights = np.array([x, y, z])
+    slope = np.array([sympy.diff(loss, coordinate) for coordinate in (x, y, z)])
+    decay, next_decay = (1 - kept) / eta, (1 - next_kept) / later
+    after = decayed_step(weights, slope, eta, decay)
+    square = weights @ weights
+    step = effective_step(eta, decay, square)
+    growth = schedule_growth(eta, decay, later, next_decay)
+    said = next_effective_step(step, growth, slope @ slope * square)
+    assert sympy.simplify(1 / said - 1 / effective_step(later, next_decay, after @ after)) == 0
+
+
+@pytest.mark.claim(LAW, by="exact")
+def test_the_law_has_no_error_for_rates_and_decays_that_change_at_every_step():
+    assert set(errors_of_the_law(sine_squared_slope)) == {0}
+
+
+@pytest.mark.claim(LAW, by="exact")
+def test_the_growth_is_that_of_the_twin_without_decay():
+    _, twins = twin_rates(RATES, DECAYS, 1)
+    for t in range(4):
+        growth = schedule_growth(RATES[t], DECAYS[t], RATES[t + 1], DECAYS[t + 1])
+        assert growth == twins[t + 1] / twins[t] != 1
+
+
+@pytest.mark.control(LAW, drops="scale-invariant-loss")
+def test_control_on_a_plain_loss_the_law_fails():
+    wrong = errors_of_the_law(plain_slope)
+    assert abs(wrong[0]) > F(1, 100)
+
+
+@pytest.mark.control(LAW, drops="^no-momentum")
+def test_control_with_momentum_the_law_fails():
+    wrong = errors_of_the_law(sine_squared_slope, momentum=F(1, 2))
+    assert wrong[:3] == [0, 0, 0]  # the first buffer is the gradient
+    assert abs(wrong[3]) > F(1, 10_000)  # of an effective step of a few hundredths
+
+
+@pytest.mark.control(LAW, drops="^positive")
+def test_control_where_decay_takes_more_than_everything_the_direction_turns_round():
+    wrong = errors_of_the_law(sine_squared_slope, decays=[F(6), *DECAYS[1:]])
+    assert wrong[:2] == [0, 0]
+    assert wrong[2] < -1
+
+
+@pytest.mark.claim(LAW, by="exact")
+def test_at_balance_a_step_leaves_the_effective_step_as_it_is():
+    for growth in (F(9, 4), F(25, 16)):
+        squared_slope = (growth - 1) / F(1, 9)
+        assert next_effective_step(F(1, 3), growth, squared_slope) == F(1, 3)
+        assert next_effective_step(F(1, 3), growth, squared_slope * 2) < F(1, 3)
+        assert next_effective_step(F(1, 3), growth, squared_slope / 2) > F(1, 3)
+    assert next_effective_step(F(1, 3), F(1), F(0)) == F(1, 3)
+
+
+def test_the_balance_angle_has_the_cosine_one_over_the_root_of_the_growth():
+    for kept in (0.2, 0.5, 0.99):
+        assert math.cos(balance_angle(kept**-2)) == pytest.approx(kept, rel=1e-14)
+    assert balance_angle(1.0) == 0
+    # exact where the cosine is 1 to rounding
+    assert balance_angle(1 + 2.0**-50) == pytest.approx(2.0**-25, rel=1e-12)
+    for growth in (0.999, -1.0, math.nan):
+        with pytest.raises(ValueError, match=f"growth of {growth:g} is below 1"):
+            balance_angle(growth)
+
+
+# The schedule that undoes decay.
+
+LAMBDAS = [F(1, 2), F(1, 3), F(0), F(2), F(1)]
+
+
+def run(slope, rates, decays):
+    path = [START]
+    for rate, decay in zip(rates, decays, strict=True):
+        path.append(decayed_step(path[-1], slope(path[-1]), rate, decay))
+    return path
+
+
+@pytest.mark.claim(NO_OP, by="exact")
+def test_with_unit_growth_the_run_is_one_at_a_constant_rate_without_decay():
+    rates = unit_growth_rates(F(1, 2), LAMBDAS)
+    assert len(rates) == len(LAMBDAS)
+    assert rates[0] == F(1, 2)
+    for t in range(4):
+        assert schedule_growth(rates[t], LAMBDAS[t], rates[t + 1], LAMBDAS[t + 1]) == 1
+    decayed = run(sine_squared_slope, rates, LAMBDAS)
+    free = run(sine_squared_slope, [F(1, 2) / F(3, 4)] * 5, [0] * 5)
+    kept = F(1)
+    for t, (one, other) in enumerate(zip(decayed, free, strict=True)):
+        assert one.tolist() == (kept * other).tolist()
+        if t < 5:
+            kept *= 1 - rates[t] * LAMBDAS[t]
+    assert kept < F(1, 2)
+
+
+@pytest.mark.claim(NO_OP, by="float64")
+@pytest.mark.parametrize(("rate", "decay"), [(0.1, 0.5), (0.9, 1.0), (1e-3, 2.0)])
+def test_for_constant_decay_the_rates_fall_like_one_over_two_lambda_t(rate, decay):
+    rates = unit_growth_rates(rate, [decay] * 100_001)
+    # the deviation is of the order (1/k + ln t)/t
+    assert rates[-1] * 2 * decay * 100_000 == pytest.approx(1, rel=0.01)
+
+
+def apart(rates, slope=sine_squared_slope):
+    """The cross product of the two directions after five steps, 0 where they are one."""
+    one = run(slope, rates, LAMBDAS)[-1]
+    other = run(slope, [F(1, 2) / F(3, 4)] * 5, [0] * 5)[-1]
+    cross = float(one[0] * other[1] - one[1] * other[0])
+    return abs(cross) / math.sqrt(one @ one * (other @ other))
+
+
+@pytest.mark.control(NO_OP, drops="^unit-growth")
+def test_control_at_a_constant_rate_decay_does_something():
+    assert apart(unit_growth_rates(F(1, 2), LAMBDAS)) == 0
+    assert apart([F(1, 4)] * 5) > 1e-2
+
+
+@pytest.mark.control(NO_OP, drops="scale-invariant-loss")
+def test_control_on_a_plain_loss_decay_does_something_under_any_schedule():
+    assert apart(unit_growth_rates(F(1, 2), LAMBDAS), plain_slope) > 1e-2
+
+
+@pytest.mark.parametrize(("rate", "decay"), [(0, 1), (-1, 1), (1, 1), (2, 1)])
+def test_no_such_schedule_from_a_rate_that_takes_nothing_or_everything(rate, decay):
+    with pytest.raises(ValueError, match=f"rate {rate} and decay {decay}: 0 < η₀ and η₀λ₀ < 1"):
+        unit_growth_rates(F(rate), [F(decay)] * 3)
