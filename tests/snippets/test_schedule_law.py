@@ -179,3 +179,25 @@ def test_control_on_a_plain_loss_decay_does_something_under_any_schedule():
 def test_no_such_schedule_from_a_rate_that_takes_nothing_or_everything(rate, decay):
     with pytest.raises(ValueError, match=f"rate {rate} and decay {decay}: 0 < η₀ and η₀λ₀ < 1"):
         unit_growth_rates(F(rate), [F(decay)] * 3)
+
+
+def test_only_the_first_decay_can_take_too_much():
+    assert unit_growth_rates(F(1), [F(0), F(9)]) == [1, F(1, 10)]
+    with pytest.raises(ValueError, match="rate 1 and decay 2"):
+        unit_growth_rates(F(1), [F(2), F(0)])
+
+
+def test_on_the_cosine_constant_decay_has_an_orbit_of_period_two_that_repels():
+    # The map of (φ, Φ) for L = −cos φ, followed by the reflection φ → −φ: a fixed point of it
+    a = sympy.Symbol("a", positive=True)
+    phi, step = sympy.symbols("phi Phi", positive=True)
+    turned = sympy.atan(step * sympy.sin(phi)) - phi
+    later = next_effective_step(step, a**-2, sympy.sin(phi) ** 2)
+    jacobian = sympy.Matrix([turned, later]).jacobian([phi, step])
+    for kept in (F(1, 3), F(7, 10), F(99, 100)):
+        angle, at = math.acos(math.sqrt((1 + kept) / 2)), math.sqrt(2 * (1 + kept)) / kept
+        here = {a: sympy.Float(kept.numerator / kept.denominator, 30), phi: angle, step: at}
+        assert float(turned.subs(here)) == pytest.approx(angle, rel=1e-12)
+        assert float(later.subs(here)) == pytest.approx(at, rel=1e-12)
+        determinant = float(jacobian.subs(here).det())
+        assert determinant == pytest.approx(float(1 + kept - kept**2), rel=1e-10)
