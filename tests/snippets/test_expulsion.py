@@ -120,7 +120,7 @@ def test_every_run_leaves_the_cap_of_the_proof_again_and_again(slope, decay):
 
 @pytest.mark.control(SHARP, drops="^constant")
 def test_control_without_decay_the_minimum_holds():
-    path = descend(cosine_slope, starts(60, longest=1.0), RATE, 0.0, 6000)
+    path = descend(cosine_slope, starts(60, longest=1.0), RATE, 0.0, 4000)
     near = angles(path)[:, np.linalg.norm(path[0], axis=0) < 2]
     assert near.shape[1] > 10
     assert near[-1].max() < 1e-3
@@ -167,7 +167,7 @@ def push(side):
 
 
 @pytest.mark.claim(CONE, by="float64")
-@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.9])
 @pytest.mark.parametrize(("rate", "decay"), [(0.1, 0.1), (1.0, 0.01), (0.5, 1.0), (0.02, 3.0)])
 @pytest.mark.parametrize("norm", [0.05, 1.0, 30.0])
 def test_noise_leaves_a_narrow_cone_no_later_than_the_bound(norm, rate, decay, share):
@@ -281,12 +281,12 @@ def test_normalisation_alone_goes_to_the_aim_from_every_start_off_the_axis():
     path_start = draw.uniform(0.01, 0.999, 300) * math.pi
     rate = 10 ** draw.uniform(-1, 5, 300)
     weights = np.array([np.sin(path_start), np.cos(path_start)])
-    for _ in range(3000):
+    for _ in range(2000):
         weights = decayed_step(weights, cosine_slope(weights), rate, 0.0)
     late = np.abs(np.arctan2(weights[0], weights[1]))
     # Φ falls only as 1/√t at a steady slope, so the runs that began violently are still on the way
     assert np.median(late) < 1e-6
-    for _ in range(3000):
+    for _ in range(2000):
         weights = decayed_step(weights, cosine_slope(weights), rate, 0.0)
     later = np.abs(np.arctan2(weights[0], weights[1]))
     assert ((later < late) | (later < 1e-6)).all()
@@ -378,7 +378,7 @@ def test_an_isolated_minimum_holds_a_region_of_starts():
 @pytest.mark.claim(CAUGHT, by="float64")
 @pytest.mark.parametrize("kept", [0.7072, 0.8, 0.95])
 def test_a_search_for_starts_that_the_flat_minimum_does_not_catch_finds_none(kept):
-    # Tried once with 20 times as many starts as well. None is known.
+    # Tried once, too, with 4000 starts from each of three seeds at seven decays. None is known.
     weights, decay = starts(400), (1 - kept) / RATE
     caught = np.zeros(400, dtype=bool)
     for _ in range(4000):
