@@ -1,0 +1,349 @@
+"""Is AdamW on a scale-invariant loss Adam without decay, in the settings that we state?"""
+
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from snippets.adamw_twin import (
+    adam_step,
+    corrections,
+    naive_step_share,
+    stock_settings,
+    twin_scalars,
+    twin_settings,
+    weight_sum,
+)
+
+THEOREM, STOCK = "adamw-twin", "adamw-twin-as-a-stock-adam"
+NAIVE = "naive-rule-misses-by-the-second-moment"
+ROUNDING = 1e-11  # a hundred steps, each rounded at 1e-16, of which training amplifies the early
+BETAS = (0.8, 0.95)
+
+c, a0, a, eta, v, eps, bias1, bias2, b2 = sympy.symbols("c a0 a eta v eps k l b2", positive=True)
+theta, m, g, other, b1 = sympy.symbols("theta m g other b1", real=True)
+
+
+def induction_step(slope=None, settings=twin_settings):
+    """Weights, first and second moment after a step: as claimed, minus as found."""
+    decay = (1 - a) / eta
+    after, moments = adam_step(
+        theta, (m, v), g, eta, decay, (b1, b2), (1 - b1, 1 - b2), (bias1, bias2), eps, sympy.sqrt
+    )
+    before = c / a0
+    rate, keep, small = settings(eta, (b1, b2), eps, (before, c, a * c))
+    found, twins = adam_step(
+        theta / c,
+        (before * m, before**2 * v),
+        c * g if slope is None else slope,
+        rate,
+        0,
+        keep,
+        (1 - b1, 1 - b2),
+        (bias1, bias2),
+        small,
+        sympy.sqrt,
+    )
+    pairs = [(after / (a * c), found), (c * moments[0], twins[0]), (c**2 * moments[1], twins[1])]
+    return [sympy.simplify(x - y) for x, y in pairs]
+
+
+@pytest.mark.claim(THEOREM, by="certificate")
+def test_one_step_keeps_weights_and_moments_together_for_all_values():
+    assert induction_step() == [0, 0, 0]
+
+
+@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+def test_control_with_a_gradient_that_does_not_scale_all_three_are_off():
+    assert all(left != 0 for left in induction_step(other))
+
+
+def changed(part):
+    def settings(rate, betas, eps, scalars):
+        right = twin_settings(rate, betas, eps, scalars)
+        before, now, after = scalars
+        wrong = {
+            "rate": (rate / (now * after), right[1], right[2]),
+            "betas": (right[0], betas, right[2]),
+            "square": (right[0], (right[1][0], betas[1] * now / before), right[2]),
+            "eps": (right[0], right[1], eps),
+        }
+        return wrong[part]
+
+    return settings
+
+
+@pytest.mark.control(THEOREM, drops="^rates")
+def test_control_the_exponent_two_of_gradient_descent_is_wrong():
+    assert induction_step(settings=changed("rate"))[0] != 0
+
+
+@pytest.mark.control(THEOREM, drops="^betas")
+@pytest.mark.parametrize("part", ["betas", "square"])
+def test_control_betas_that_stay_are_wrong(part):
+    assert induction_step(settings=changed(part))[2] != 0
+
+
+@pytest.mark.control(THEOREM, drops="^eps")
+def test_control_an_epsilon_that_stays_is_wrong():
+    left = induction_step(settings=changed("eps"))
+    assert left[0] != 0
+    assert left[1:] == [0, 0]
+
+
+def problem(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(4, 16, 6, generator=generator, dtype=torch.float64)
+    return inputs, inputs[..., 0].tanh(), inputs[0, 0].clone()
+
+
+def slope(data, t, weights, kind="ratio"):
+    inputs, targets, _ = data
+    weights = weights.detach().clone().requires_grad_()
+    direction = weights if kind == "plain" else weights / weights.norm()
+    outputs = inputs[t % 4] @ direction
+    loss = outputs.mean() if kind == "odd" else (outputs - targets[t % 4]).square().mean()
+    return torch.autograd.grad(loss, weights)[0]
+
+
+def torch_run(optimizer_of, data, steps, settings, kind="ratio", start=None):
+    weights = torch.nn.Parameter((data[2] if start is None else start).clone())
+    optimizer, path = optimizer_of([weights]), [weights.detach().clone()]
+    for t in range(steps):
+        optimizer.param_groups[0].update(settings(t))
+        weights.grad = slope(data, t, weights, kind)
+        optimizer.step()
+        path.append(weights.detach().clone())
+    return torch.stack(path)
+
+
+def rates_and_decays(steps):
+    return [0.05 * (1 + t % 3) for t in range(steps)], [0.2 if t % 5 else 0.0 for t in range(steps)]
+
+
+def own_twin(data, steps, kind="ratio", rates=None, decays=None):
+    """The twin's path times c, run with the snippet's own step."""
+    if rates is None:
+        rates, decays = rates_and_decays(steps)
+        scalars = twin_scalars(rates, decays)
+    else:  # followed through zero, as nobody should
+        scalars = [1.0]
+        for rate, decay in zip(rates, decays, strict=True):
+            scalars.append(scalars[-1] * (1 - rate * decay))
+    weights, moments = data[2], (0 * data[2], 0 * data[2])
+    path = [weights]
+    for t in range(steps):
+        three = (scalars[max(t - 1, 0)], scalars[t], scalars[t + 1])
+        rate, keep, small = twin_settings(rates[t], BETAS, 1e-3, three)
+        weights, moments = adam_step(
+            weights,
+            moments,
+            slope(data, t, weights, kind),
+            rate,
+            0,
+            keep,
+            (1 - BETAS[0], 1 - BETAS[1]),
+            corrections(BETAS, t + 1),
+            small,
+        )
+        path.append(scalars[t + 1] * weights)
+    return torch.stack(path)
+
+
+def adamw_of(rates, decays, eps=1e-3):
+    settings = lambda t: {"lr": rates[t], "weight_decay": decays[t]}  # noqa: E731
+    return (lambda p: torch.optim.AdamW(p, betas=BETAS, eps=eps)), settings
+
+
+def gap(one, other):
+    return ((one - other).norm(dim=1) / one.norm(dim=1)).max().item()
+
+
+@pytest.mark.claim(THEOREM, by="float64")
+@pytest.mark.parametrize("seed", range(3), ids="seed={}".format)
+def test_the_twin_follows_the_adamw_of_torch_on_a_changing_schedule(seed):
+    data = problem(seed)
+    make, settings = adamw_of(*rates_and_decays(60))
+    decayed = torch_run(make, data, 60, settings)
+    assert gap(decayed, own_twin(data, 60)) < ROUNDING
+    assert gap(decayed, decayed[0].expand_as(decayed)) > 0.1
+
+
+@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+def test_control_on_a_loss_that_sees_the_length_the_runs_part():
+    data = problem()
+    make, settings = adamw_of(*rates_and_decays(60))
+    assert gap(torch_run(make, data, 60, settings, "plain"), own_twin(data, 60, "plain")) > 1e-3
+
+
+@pytest.mark.control(THEOREM, drops="^positive-scalar")
+def test_control_beyond_a_negative_scalar_the_runs_part():
+    data, rates, decays = problem(), [0.1] * 4, [0.1, 11.0, 0.1, 0.1]
+    make, settings = adamw_of(rates, decays)
+    decayed = torch_run(make, data, 4, settings, "odd")
+    assert gap(decayed[:3], own_twin(data, 4, "odd", rates, decays)[:3]) < ROUNDING
+    assert gap(decayed, own_twin(data, 4, "odd", rates, decays)) > 1e-3
+    with pytest.raises(ValueError, match=r"step 1: lr · weight_decay = 1\.1 turns"):
+        twin_scalars(rates, decays)
+
+
+@pytest.mark.control(THEOREM, drops="differentiable-away-from-zero")
+def test_control_a_slope_at_a_kink_that_depends_on_the_length_parts_them():
+    def kink(weights):  # of |x|/‖θ‖ on the axis x = 0: one side when short, the other when long
+        return np.array([1.0 if weights[1] < 0.99 else -1.0, 0.0]) / abs(weights[1])
+
+    nothing = (np.zeros(2), np.zeros(2))
+    shares = (0, 0), (1, 1), (1, 1), 0.01  # no memory: a sign, nearly
+    long, short = np.array([0.0, 1.0]), np.array([0.0, 0.98])
+    ends = [adam_step(w, nothing, kink(w), 0.1, 0, *shares, np.sqrt)[0] for w in (long, short)]
+    assert ends[0][0] > 0.05
+    assert ends[1][0] < -0.05
+
+
+@pytest.mark.control(THEOREM, drops="iterates-never-zero")
+def test_control_moments_that_lead_to_zero_end_the_run():
+    data = problem()
+    start = data[2]
+    shares = (1, 1), (0, 0), (1, 1), 0.0
+    end, _ = adam_step(start, (start, torch.ones(6).double()), start, 1.0, 0.0, *shares)
+    assert not end.any()
+    assert slope(data, 0, end).isnan().all()
+
+
+def stock(part=None, rate=0.05, decay=0.3, eps=1e-3):
+    def settings(t):
+        lr, betas, small = stock_settings(t + 1, rate, decay, BETAS, eps)
+        wrong = {"rate": rate / (1 - rate * decay) ** (t + 1), "lr2": lr / (1 - rate * decay) ** t}
+        return {
+            "lr": wrong.get(part, lr),
+            "betas": BETAS if part == "betas" else betas,
+            "eps": eps if part == "eps" else small,
+        }
+
+    return settings
+
+
+def stock_gap(part=None, kind="ratio", seed=0, momentum=None, steps=80):
+    data = problem(seed)
+
+    def started(cls):
+        def make(p):
+            optimizer = cls(p)
+            if momentum:
+                state = {"step": torch.tensor(5.0), "exp_avg": 0.1 * p[0].detach().clone()}
+                state["exp_avg_sq"] = 0.1 * torch.ones_like(p[0].detach())
+                optimizer.state[p[0]].update(state)
+            return optimizer
+
+        return make
+
+    constant = lambda t: {"lr": 0.05, "weight_decay": 0.3, "betas": BETAS, "eps": 1e-3}  # noqa: E731
+    decayed = torch_run(started(torch.optim.AdamW), data, steps, constant, kind)
+    twin = torch_run(started(torch.optim.Adam), data, steps, stock(part), kind)
+    return gap(decayed, 0.985 ** torch.arange(steps + 1.0).double()[:, None] * twin)
+
+
+@pytest.mark.claim(STOCK, by="float64")
+@pytest.mark.parametrize("seed", range(3), ids="seed={}".format)
+def test_a_stock_adam_of_torch_follows_the_adamw_of_torch(seed):
+    assert stock_gap(seed=seed) < ROUNDING
+
+
+@pytest.mark.claim(STOCK, by="certificate")
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_the_rate_and_eps_undo_the_shares_and_corrections_of_adam_for_all_values(count):
+    rate, decay = sympy.symbols("eta lam", positive=True)
+    shrink = 1 - rate * decay
+    lr, (new1, new2), small = stock_settings(count, rate, decay, (b1, b2), eps)
+    lr, small = sympy.nsimplify(lr), sympy.nsimplify(small)  # a root for a power of 0.5
+    first = (1 - b1) / (1 - b1**count) * (1 - new1**count) / (1 - new1)
+    second = (1 - b2) / (1 - b2**count) * (1 - new2**count) / (1 - new2)
+    assert sympy.simplify((lr * shrink**count / rate) ** 2 * second - first**2) == 0
+    assert sympy.simplify((small / eps / shrink ** (count - 1)) ** 2 * second - 1) == 0
+    assert (new1, new2) == (b1 * shrink, b2 * shrink**2)
+
+
+@pytest.mark.control(STOCK, drops="scale-invariant-loss")
+def test_control_a_stock_adam_does_not_follow_on_a_loss_that_sees_the_length():
+    assert stock_gap(kind="plain") > 1e-3
+
+
+@pytest.mark.control(STOCK, drops="^fresh-moments")
+def test_control_running_moments_are_of_another_size():
+    assert stock_gap(momentum=True) > 1e-3
+
+
+@pytest.mark.control(STOCK, drops="^betas")
+def test_control_a_stock_adam_with_the_old_betas_parts():
+    assert stock_gap("betas") > 1e-3
+
+
+@pytest.mark.control(STOCK, drops="^rates")
+@pytest.mark.parametrize("part", ["rate", "lr2"])
+def test_control_a_stock_adam_at_other_rates_parts(part):
+    assert stock_gap(part) > 1e-3
+
+
+@pytest.mark.control(STOCK, drops="^eps")
+def test_control_a_stock_adam_with_the_old_eps_parts():
+    assert stock_gap("eps") > 1e-5
+
+
+def shares(count, shrink, betas, slopes):
+    """The naive update over the exact one, with ε = 0, both from the recursion."""
+    updates = []
+    for keep in [(betas[0], betas[1]), (betas[0] * shrink, betas[1] * shrink**2)]:
+        moments = (0.0, 0.0)
+        for s in range(count):
+            end, moments = adam_step(
+                0.0,
+                moments,
+                slopes[s] * shrink**s,
+                1.0,
+                0.0,
+                keep,
+                (1 - betas[0], 1 - betas[1]),
+                corrections(betas, count),
+                0.0,
+                np.sqrt,
+            )
+        updates.append(end)
+    return updates[0] / updates[1]
+
+
+@pytest.mark.claim(NAIVE, by="float64")
+@pytest.mark.parametrize("count", [1, 2, 10, 100])
+@pytest.mark.parametrize(("shrink", "betas"), [(0.99, (0.9, 0.999)), (0.95, BETAS), (1, BETAS)])
+def test_the_naive_step_has_the_stated_share_under_steady_gradients(count, shrink, betas):
+    share = naive_step_share(count, shrink, betas)
+    assert share == pytest.approx(shares(count, shrink, betas, [-0.7] * count), rel=1e-11)
+    assert (share < 1 - 1e-6) == (count > 1 and shrink < 1)
+
+
+@pytest.mark.claim(NAIVE, by="float64")
+def test_the_limits_are_as_stated():
+    def limit(x, b=(0.9, 0.999)):
+        return (1 - b[0]) / (1 - b[0] / (1 - x)) * ((1 - b[1] / (1 - x) ** 2) / (1 - b[1])) ** 0.5
+
+    assert naive_step_share(200000, 1 - 1e-4, (0.9, 0.999)) == pytest.approx(limit(1e-4), rel=1e-9)
+    assert (1 - limit(1e-7)) / 1e-7 == pytest.approx(999 - 9, rel=1e-3)
+    assert naive_step_share(20000, 0.999, (0.9, 0.999)) < 1e-3  # β₂ > a²
+
+
+@pytest.mark.control(NAIVE, drops="^steady")
+def test_control_gradients_that_are_not_steady_have_another_share():
+    slopes = [1.0 + 5 * (s % 7 == 0) for s in range(50)]
+    assert (
+        abs(shares(50, 0.98, (0.9, 0.999), slopes) / naive_step_share(50, 0.98, (0.9, 0.999)) - 1)
+        > 0.01
+    )
+
+
+def test_sums_of_weights():
+    assert weight_sum(1, 3) == 3
+    assert weight_sum(sympy.Rational(1, 2), 3) == sympy.Rational(7, 4)
+    assert twin_scalars([1, 1], [0.5, 0.5]) == [1, 0.5, 0.25]
+    with pytest.raises(ValueError, match="shorter"):
+        twin_scalars([1, 1], [0.5])
+    with pytest.raises(ValueError, match="step 0: lr · weight_decay = 1 turns"):
+        twin_scalars([1], [1])

@@ -1,0 +1,137 @@
+"""Does the stock Adam train the function that its AdamW would have trained?"""
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import SGD, Adam, AdamW
+
+from snippets.stock_adam import fresh_state, stock_adam, twin_settings
+
+NAME = "every-adamw-schedule-is-a-stock-adam"
+ROUNDING = 1e-11  # some sixty steps, each rounded at 1e-16
+DATA = torch.randn(4, 16, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def loss(weights, t, plain=False):
+    direction = weights if plain else weights / weights.norm()
+    return (DATA[t % 4] @ direction - DATA[t % 4, :, 0].tanh()).square().mean()
+
+
+def schedule(t):
+    return {"lr": 0.05 * (1 + t % 3), "weight_decay": 0.0 if t % 4 == 3 else 0.4}
+
+
+def run(twin_at=None, steps=60, plain=False, spoil=None, aim=False):
+    """Weights with decay at the end; from step twin_at on by the twin, times its scale."""
+    weights = nn.Parameter(DATA[0, 0].clone())
+    adamw = AdamW([weights], betas=(0.8, 0.9), eps=1e-2)
+    stepped, scale = adamw, 1.0
+    for t in range(steps):
+        adamw.param_groups[0].update(schedule(t))
+        if t == twin_at:
+            stepped = stock_adam(adamw)
+        (weights.grad,) = torch.autograd.grad(loss(weights, t, plain), weights)
+        if spoil and stepped is not adamw:
+            handle = stepped.register_step_pre_hook(lambda o, a, k: o.param_groups[0].update(spoil))
+            stepped.step()
+            handle.remove()
+        else:
+            stepped.step()
+    if stepped is not adamw:
+        scale = stepped.param_groups[0]["twin"]["scale"]
+    return scale * weights.detach(), scale
+
+
+def gap(**options):
+    twin_at = options.pop("twin_at", 0)
+    common = {key: value for key, value in options.items() if key != "spoil"}
+    right = run(**common)[0]
+    return ((run(twin_at, **options)[0] - right).norm() / right.norm()).item()
+
+
+@pytest.mark.claim(NAME, by="float64")
+@pytest.mark.parametrize("twin_at", [0, 1, 17])
+def test_the_twin_follows_any_schedule_from_any_step_on(twin_at):
+    assert gap(twin_at=twin_at) < ROUNDING
+    assert run(twin_at)[1] < 0.5
+
+
+@pytest.mark.control(NAME, drops="scale-invariant-loss")
+def test_control_a_loss_that_sees_the_length_parts_them():
+    assert gap(plain=True) > 1e-3
+
+
+@pytest.mark.control(NAME, drops="^betas")
+def test_control_the_old_betas_part_them():
+    assert gap(spoil={"betas": (0.8, 0.9)}) > 1e-3
+
+
+@pytest.mark.control(NAME, drops="^rates")
+@pytest.mark.parametrize("spoil", [{"lr": 0.1}, {"eps": 1e-1}])
+def test_control_other_rates_and_eps_part_them(spoil):
+    assert gap(spoil=spoil) > 1e-3
+
+
+def test_groups_have_scales_of_their_own_and_settings_carry_over():
+    one, two = (nn.Parameter(torch.ones(2)) for _ in range(2))
+    old = AdamW([{"params": [one]}, {"params": [two], "weight_decay": 0.0}], 0.1, maximize=True)
+    old.param_groups[0]["weight_decay"] = 2.0
+    twin = stock_adam(old)
+    assert type(twin) is Adam
+    assert [group["maximize"] for group in twin.param_groups] == [True, True]
+    assert [group["weight_decay"] for group in twin.param_groups] == [0, 0]
+    one.grad, two.grad = torch.ones(2), torch.ones(2)
+    twin.step()
+    assert [g["twin"]["scale"] for g in twin.param_groups] == [pytest.approx(0.8), 1.0]
+    assert [g["lr"] for g in twin.param_groups] == [pytest.approx(0.125), pytest.approx(0.1)]
+    assert old.param_groups[0]["weight_decay"] == 2.0
+
+
+def adamw(**options):
+    return AdamW([nn.Parameter(torch.ones(2))], 0.1, **options)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "complaint"),
+    [
+        (lambda: SGD([nn.Parameter(torch.ones(2))], 0.1), "SGD is not torch.optim.AdamW itself"),
+        (lambda: Adam([nn.Parameter(torch.ones(2))], weight_decay=0.1), "Adam is not torch"),
+        (lambda: adamw(amsgrad=True), "group 0: amsgrad's running maximum"),
+        (lambda: adamw(capturable=True), "group 0: capturable fixes the settings"),
+    ],
+)
+def test_what_has_no_twin_is_refused(optimizer, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        stock_adam(optimizer())
+
+
+def test_what_breaks_at_a_step_is_refused():
+    parameters = [nn.Parameter(torch.ones(2)) for _ in range(2)]
+    old = AdamW(parameters, 0.1, weight_decay=1.0)
+    twin = stock_adam(old)
+    parameters[0].grad = torch.ones(2)
+    with pytest.raises(ValueError, match="group 0: a parameter has no gradient"):
+        twin.step()
+    parameters[1].requires_grad_(False)
+    twin.step()
+    with pytest.raises(ValueError, match="closure is not followed"):
+        twin.step(lambda: 0.0)
+    for decay in (10.0, -1.0):
+        old.param_groups[0]["weight_decay"] = decay
+        with pytest.raises(ValueError, match=r"step 2: lr · weight_decay = -?[01.]+ is not in \[0"):
+            twin.step()
+    old.step()
+    parameters[1].requires_grad_(True)
+    old.state[parameters[0]]["step"] += 1
+    with pytest.raises(ValueError, match=r"have taken \[0, 2\] steps"):
+        stock_adam(old)
+
+
+def test_the_first_settings_are_those_of_adam_and_decay_enters_one_step_later():
+    group = {"lr": 0.1, "weight_decay": 2.0, "betas": (0.5, 0.75), "eps": 0.01}
+    settings, state = twin_settings(1, group, fresh_state())
+    assert settings == {"lr": pytest.approx(0.125), "betas": (0.5, 0.75), "eps": 0.01}
+    assert state == {"scale": 0.8, "first": 1.0, "second": 1.0, "shrink": 0.8}
+    settings, state = twin_settings(2, group, state)
+    assert state["first"] == pytest.approx(0.9)
+    assert state["second"] == pytest.approx(0.73)
