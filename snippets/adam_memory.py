@@ -6,8 +6,8 @@ without its part along θ, divided by the length of θ, fresh at every step,
     gₜ = (zₜ − ⟨zₜ, θₜ⟩θₜ/‖θₜ‖²) / ‖θₜ‖.
 
 Adam without decay and with ε = 0 moves θ by −ηuₜ, uₜ = m̂ₜ/√v̂ₜ. It is not tangent. Its newest part,
-which has gₜ in the numerator, has the mean ⟨·, θₜ⟩ = 0, since gₜ is as likely as −gₜ and v̂ₜ does not
-tell them apart. What is left is the memory, (u − newest part). The conjecture is that
+which has gₜ in the numerator, has the mean ⟨·, θₜ⟩ = 0, since gₜ is as likely as −gₜ and v̂ₜ is
+the same for both. What is left is the memory, (u − newest part). The conjecture is that
 
     E⟨uₜ, θₜ⟩ < 0    for every t ≥ 1, θ₀, η > 0 and 0 < β₁² < β₂ < 1,
 
