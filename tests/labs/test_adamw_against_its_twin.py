@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def measured(measured_by):
-    return measured_by("adamw-against-its-twin")
+    return measured_by("docs/labs/adamw-against-its-twin.py")
 
 
 @pytest.mark.claim("adamw-twin-as-a-stock-adam", by="experiment")

@@ -11,7 +11,7 @@ BOTH = {
 
 @pytest.fixture(scope="module")
 def measured(measured_by):
-    return measured_by("toy-non-convergence")
+    return measured_by("docs/labs/toy-non-convergence.py")
 
 
 @pytest.mark.claim("decay-expels-from-every-narrow-cone", by="experiment")
