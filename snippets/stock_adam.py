@@ -95,10 +95,8 @@ def stock_adam(optimizer: Optimizer) -> Adam:
             reason = f"its parameters have taken {sorted(steps)} steps; one count is needed"
         if reason:
             raise ValueError(f"parameter group {number}: {reason}")
-        copy = {**group, "params": list(group["params"]), "weight_decay": 0.0}
-        copy.pop("decoupled_weight_decay", None)
-        copy.update(lr=float(group["lr"]), twin=fresh_state())
-        groups.append(copy)
+        copy = {**group, "weight_decay": 0.0, "decoupled_weight_decay": False}
+        groups.append({**copy, "twin": fresh_state()})
         counts.append(steps.pop())
     twin = Adam(groups)
     for parameter, state in optimizer.state.items():
@@ -113,10 +111,9 @@ def stock_adam(optimizer: Optimizer) -> Adam:
                     f"parameter group {number}: a parameter has no gradient, and AdamW would leave "
                     "it out, decay and all; put it into a group of its own"
                 )
-        pairs = zip(optimizer.param_groups, twin.param_groups, strict=True)
         planned = [
-            twin_settings(count + 1, old, new["twin"])
-            for count, (old, new) in zip(counts, pairs, strict=True)
+            twin_settings(counts[number] + 1, optimizer.param_groups[number], group["twin"])
+            for number, group in enumerate(twin.param_groups)
         ]
         for number, (settings, state) in enumerate(planned):
             counts[number] += 1

@@ -80,6 +80,8 @@ def test_groups_have_scales_of_their_own_and_settings_carry_over():
     assert type(twin) is Adam
     assert [group["maximize"] for group in twin.param_groups] == [True, True]
     assert [group["weight_decay"] for group in twin.param_groups] == [0, 0]
+    assert not any(group["decoupled_weight_decay"] for group in twin.param_groups)
+    assert twin.param_groups[0]["params"] is not old.param_groups[0]["params"]
     one.grad, two.grad = torch.ones(2), torch.ones(2)
     twin.step()
     assert [g["twin"]["scale"] for g in twin.param_groups] == [pytest.approx(0.8), 1.0]
