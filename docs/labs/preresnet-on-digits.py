@@ -284,7 +284,8 @@ def pair(steps, **changes):
 
 nets, exact = pair(STEPS)
 growth = exact["rates"][-1] / exact["rates"][0]
-print(f"rate times {ALPHA**-2:.5f} a step, {growth:.3g} in all; seed {DECAY / (ALPHA - MOMENTUM):.4f}")
+seed = DECAY / (ALPHA - MOMENTUM)
+print(f"rate times {ALPHA**-2:.5f} a step, {growth:.3g} in all; seed {seed:.4f}")
 print("step   loss with decay   without   largest gap of the logits so far")
 for t in sorted({0, STEPS // 8, STEPS // 4, STEPS // 2, STEPS - 1}):
     one, other = (losses[t] for losses in exact["losses"])

@@ -80,8 +80,8 @@ def phase_of(t):
 # %% [markdown]
 # Each phase has a root $\alpha$ of $z^2 - (1 + \gamma - \eta\lambda) z + \gamma$. The rate of step
 # $t$ without decay is $\eta / (P_t P_{t+1})$, where $P_t$ is the product of the roots of all steps
-# before. The buffer is seeded with $-\kappa\theta$, $\kappa = \lambda/(\alpha - \gamma)$, and at each
-# drop the difference of two $\kappa$ is put right.
+# before. The buffer is seeded with $-\kappa\theta$, $\kappa = \lambda/(\alpha - \gamma)$, and at
+# each drop the difference of two $\kappa$ is put right.
 
 
 # %%
@@ -224,8 +224,9 @@ def compensated(t):
 
 put_right = train(compensated, shares=SHARES, corrected=False, steps=STARTS[2])
 undone = gap(step_decay, put_right)
-print(f"uncorrected, second phase:            gap {gaps['uncorrected'][STARTS[1] : STARTS[2]].max():.0e}")
-print(f"uncorrected, its rates put right:     gap {undone[STARTS[1] :].max():.0e}")
+second = slice(STARTS[1], STARTS[2])
+print(f"uncorrected, second phase:            gap {gaps['uncorrected'][second].max():.0e}")
+print(f"uncorrected, its rates put right:     gap {undone[second].max():.0e}")
 
 # %% [markdown]
 # ## What a drop does that slower growth does not
