@@ -1,5 +1,6 @@
 """Does every snippet run alone, anywhere, and print a table of numbers without writing a file?"""
 
+import ast
 import re
 import sys
 from pathlib import Path
@@ -46,6 +47,10 @@ def test_control_what_a_snippet_warns_of_is_seen_and_what_it_writes_is_refused(r
 
 @each
 def test_a_snippet_imports_nothing_of_ours(snippet):
-    words = (ROOT / snippet).read_text(encoding="utf-8")
-    imported = set(re.findall(r"^\s*(?:from|import) (\w+)", words, re.MULTILINE))
+    imported = set()
+    for node in ast.walk(ast.parse((ROOT / snippet).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add((node.module or "").partition(".")[0])
     assert imported <= {"torch", "numpy", "jaxtyping", "matplotlib", *sys.stdlib_module_names}
