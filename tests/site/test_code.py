@@ -36,7 +36,7 @@ def paste(runner):
 
 
 def blocks(page):
-    return [code.get_text() for code in page.article.select(".language-python code")]
+    return [code.text() for code in page.css("article .language-python code")]
 
 
 def test_every_block_outside_labs_runs_alone(pages, paste):

@@ -222,7 +222,7 @@ def differing(some, others):
     return [
         index
         for index, ((one, there), (other, here)) in enumerate(zip(some, others, strict=True))
-        if not (same(there, here) and near(one, other) and near(other, one))
+        if not (same(there, here) and (one == other or (near(one, other) and near(other, one))))
     ]
 
 

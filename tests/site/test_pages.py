@@ -5,15 +5,22 @@ import re
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
-from bs4 import BeautifulSoup
 
-from tests.html import left_raw, repeated_ids, unbalanced
+from tests.html import left_raw, parsed, repeated_ids, unbalanced
 
 
-def dead(pages, site, address):
+def ids(pages):
+    """The ids on each page."""
+    return {
+        address: {tag.attributes["id"] for tag in page.css("[id]")}
+        for address, page in pages.items()
+    }
+
+
+def dead(pages, parts, site, address):
     """The links of a page that lead to no file or to no part of a page."""
-    for tag in pages[address].select("[href], [src]"):
-        link = tag.get("href") or tag.get("src")
+    for tag in pages[address].css("[href], [src]"):
+        link = tag.attributes.get("href") or tag.attributes.get("src") or ""
         # Pages without an address of their own, such as 404, link from the root.
         to = urlsplit(urljoin(f"http://site/{address}", link))
         if to.netloc != "site" or to.scheme != "http":
@@ -21,24 +28,26 @@ def dead(pages, site, address):
         path = unquote(to.path).lstrip("/")
         fragment = unquote(to.fragment)
         if path in pages:
-            if fragment and not pages[path].find(id=fragment):
+            if fragment and fragment not in parts[path]:
                 yield link
         elif not (site / path).is_file():
             yield link
 
 
 def test_every_link_and_fragment_leads_somewhere(pages, site):
-    found = {address: list(dead(pages, site, address)) for address in pages}
+    parts = ids(pages)
+    found = {address: list(dead(pages, parts, site, address)) for address in pages}
     assert {address: links for address, links in found.items() if links} == {}
 
 
 def test_control_a_dead_link_is_noticed(site):
-    page = BeautifulSoup(
-        "<a href='nope/'>a</a><a href='#no'>b</a><img src='x.png'><a href='#yes' id='yes'>c</a>"
-        "<a href='https://example.org/nope'>d</a>",
-        "html.parser",
-    )
-    assert list(dead({"": page}, site, "")) == ["nope/", "#no", "x.png"]
+    pages = {
+        "": parsed(
+            "<a href='nope/'>a</a><a href='#no'>b</a><img src='x.png'><a href='#yes' id='yes'>c</a>"
+            "<a href='https://example.org/nope'>d</a>"
+        )
+    }
+    assert list(dead(pages, ids(pages), site, "")) == ["nope/", "#no", "x.png"]
 
 
 def test_html_is_balanced(site):
@@ -60,12 +69,12 @@ def test_ids_are_unique_on_every_page(pages):
 
 def test_every_page_has_one_article_and_one_first_heading(pages):
     for address, page in pages.items():
-        assert len(page.select("article.md-content__inner")) == 1, address
-        assert len(page.select("h1")) == 1, address
+        assert len(page.css("article.md-content__inner")) == 1, address
+        assert len(page.css("h1")) == 1, address
 
 
 def test_no_markup_of_the_vault_is_left_on_any_page(pages):
-    found = {address: left_raw(page.article) for address, page in pages.items()}
+    found = {address: left_raw(page.css_first("article").html) for address, page in pages.items()}
     assert {address: texts for address, texts in found.items() if texts} == {}
 
 
@@ -76,8 +85,8 @@ def test_control_markup_that_is_left_is_noticed(text):
 
 def test_every_formula_is_set(pages):
     for address, page in pages.items():
-        assert not page.select(".tex, .unresolved"), address
-    assert pages["papers/exponential-learning-rates/"].select(".katex math")
+        assert not page.css(".tex, .unresolved"), address
+    assert pages["papers/exponential-learning-rates/"].css(".katex math")
 
 
 @pytest.fixture(scope="module")
@@ -89,19 +98,19 @@ def claims(site):
 def test_claims_json_says_what_the_claims_pages_say(claims, pages):
     assert claims
     assert {c["address"] for c in claims.values()} == {
-        address for address, page in pages.items() if page.select("section.claim:not(.embedded)")
+        address for address, page in pages.items() if page.css("section.claim:not(.embedded)")
     }
     for claim in claims.values():
         page = pages[claim["address"]]
-        box = page.select_one("section.claim:not(.embedded)")
-        argument, *evidence = [s.get_text() for s in box.select(".claim-head .claim-status")]
+        box = page.css_first("section.claim:not(.embedded)")
+        argument, *evidence = [s.text() for s in box.css(".claim-head .claim-status")]
         assert argument == claim["argument"], claim["name"]
         # What there is nothing to prove of needs no evidence, and its page speaks of none.
         unsaid = claim["evidence"] == "none" and argument == "by definition"
         said = "no evidence" if claim["evidence"] == "none" else claim["evidence"]
         assert evidence == ([] if unsaid else [said]), claim["name"]
-        assert box.select_one(".claim-kind").get_text() == claim["kind"].capitalize()
-        shown = {test["title"] for test in box.select(".tests [title]")}
+        assert box.css_first(".claim-kind").text() == claim["kind"].capitalize()
+        shown = {test.attributes["title"] for test in box.css(".tests [title]")}
         own = {test["test"] for test in claim["tests"]}
         without = {
             test["test"]
