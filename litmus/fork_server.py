@@ -39,9 +39,12 @@ def main() -> None:
     os.environ["MPLBACKEND"] = "agg"
     os.environ["MPLCONFIGDIR"] = tempfile.mkdtemp()
     os.environ["OMP_NUM_THREADS"] = "1"  # on small tensors threads only wait for each other
+    import jaxtyping  # noqa: F401
     import matplotlib.pyplot
-    import torch  # noqa: F401
+    import torch
 
+    # The first optimizer imports a thousand modules, which takes every fork a second.
+    torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
     matplotlib.rcParams["svg.hashsalt"] = "litmus"  # the same figure is the same file
     for request in sys.stdin:
         file, seconds = json.loads(request)
