@@ -123,12 +123,12 @@ if __name__ == "__main__":
         nn.Linear(16, 2, bias=False),
         nn.BatchNorm1d(2, affine=False),
     )
-    growth, shift = 1.05, 0
+    growth, shift = 1.15, 0
     models = [plain, deepcopy(plain)]
     optimizers = [SGD(model.parameters(), lr=0.1, momentum=0.5) for model in models]
     print("               loss                  rate                largest weight")
     print("step" + 3 * "       plain   renorm.")
-    for step in range(3001):
+    for step in range(801):
         rows = []
         for model, optimizer in zip(models, optimizers, strict=True):
             optimizer.zero_grad()
@@ -144,7 +144,7 @@ if __name__ == "__main__":
                 rows[-1] = (math.nan,) * 3  # torch refuses such a rate
         if step % 25 == 0:
             shift += renormalise(optimizers[1], [[models[1][1], models[1][4]]])[0]
-        if step in (0, 100, 500, 1000, 1500, 1800, 2000, 3000):
+        if step in (0, 100, 200, 300, 450, 600, 640, 800):
             pairs = zip(*rows, strict=True)
             print(f"{step:4d}" + "".join(" {:11.4g} {:8.4g}".format(*pair) for pair in pairs))
     rate, decay, momentum, largest = 0.1, 5e-4, 0.9, torch.finfo(torch.float32).max
