@@ -9,7 +9,7 @@ import sympy
 import torch
 
 from snippets.exponential_lr import sgd_step
-from snippets.momentum_conventions import classical_step
+from snippets.momentum_conventions import averaged_step, classical_step
 from snippets.nesterov import nesterov_step
 from snippets.rescaling import (
     average,
@@ -70,6 +70,10 @@ def nesterov(weights, buffer, slope, rate, decay, momentum):
     return nesterov_step(weights, buffer, slope, rate, decay, momentum, momentum)
 
 
+def dampened(weights, buffer, slope, rate, decay, momentum):
+    return averaged_step(weights, buffer, slope, rate, decay, momentum, Fraction(2, 3))
+
+
 def symmetry_gap(factor, step=plain, slope=ratio_slope, change=lambda *new: new):
     weights, buffer, *_ = START, RUNNING
     other, its_buffer, *_ = change(*rescaled(START, RUNNING, 1, 1, factor))
@@ -88,7 +92,7 @@ each_factor = pytest.mark.parametrize("factor", FACTORS, ids=str)
 
 @pytest.mark.claim(SYMMETRY, by="exact")
 @each_factor
-@pytest.mark.parametrize("step", [plain, nesterov])
+@pytest.mark.parametrize("step", [plain, dampened, nesterov])
 def test_a_rescaled_run_is_the_run_rescaled(factor, step):
     assert symmetry_gap(factor, step) == 0
 
@@ -255,6 +259,10 @@ def test_control_at_zero_there_is_nothing_to_carry():
 @pytest.mark.control(ALONG, drops="^positive-scalar")
 def test_control_a_negative_scalar_turns_thresholds_around():
     assert carried_threshold(Fraction(1, 2), Fraction(-1, 3)) < 0
+    theta, phi, scalars = twice(forced("threshold"), decay=Fraction(4))
+    assert scalars[1] == Fraction(-1, 3)
+    assert (scalars[1] * phi[1] == theta[1]).all()
+    assert abs(scalars[2] * phi[2] - theta[2]).max() > MARGIN * abs(theta[2]).max()
 
 
 def test_left_as_it_is_means_taken_at_a_scalar_of_one_and_to_carry_is_the_default():
