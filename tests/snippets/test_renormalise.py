@@ -177,6 +177,13 @@ def test_control_where_squares_underflow_the_run_is_another():
     assert plain != divided
 
 
+@pytest.mark.control(BITS, drops="^range")
+def test_control_a_result_from_just_below_the_smallest_normal_number_is_rounded_otherwise():
+    almost, tiny = np.float32(1 - 2.0**-24), np.finfo(np.float32).tiny
+    assert almost * tiny == tiny  # normal, but only since it was rounded up
+    assert almost * (8 * tiny) != 8 * tiny
+
+
 # ---------------------------------------------------------------------------------------------
 # For ever.
 
