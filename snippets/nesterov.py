@@ -115,7 +115,7 @@ def nesterov_twin(
 
 
 def forced_ratios(first: Number, kept: Number, momentum: Number, count: int) -> list[Number]:
-    """Return r₁ … r_count, the ratios ‖θₜ‖φₜ₋₁‖/(‖φₜ‖‖θₜ₋₁‖) that the weights' terms force."""
+    """Return r₁ … r_count, where rₜ = pₜ/pₜ₋₁ and θₜ = pₜφₜ, as the weights' terms force them."""
     ratios = [first]
     while len(ratios) < count:
         ratios.append((1 + momentum) * kept - momentum * kept / ratios[-1])

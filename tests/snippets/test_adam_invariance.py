@@ -141,6 +141,23 @@ def test_runs_from_longer_weights_agree(coupled):
     assert apart(7 * before, after) < ROUNDING
 
 
+@pytest.mark.claim(SYMMETRY, by="float64")
+@pytest.mark.parametrize("coupled", [False, True])
+def test_the_adam_of_torch_has_the_symmetry_and_to_the_last_bit_for_a_power_of_two(coupled):
+    ends = []
+    for factor in (1.0, 2.0**20, 7.0):
+        rate, small, decay = settings_for_weights_times(factor, RATE, EPS, DECAY, coupled=coupled)
+        weights = torch.nn.Parameter(factor * START)
+        optimizer = torch.optim.Adam if coupled else torch.optim.AdamW
+        stepped = optimizer([weights], rate, BETAS, small, decay)
+        for t in range(STEPS):
+            weights.grad = ratio(t)(weights.detach())
+            stepped.step()
+        ends.append(weights.detach() / factor)
+    assert torch.equal(ends[0], ends[1])
+    assert apart(ends[0], ends[2]) < ROUNDING
+
+
 @pytest.mark.control(SYMMETRY, drops="scale-invariant-loss")
 def test_control_a_loss_that_sees_the_length_parts_them():
     rate, small, decay = settings_for_weights_times(7.0, RATE, EPS, DECAY)

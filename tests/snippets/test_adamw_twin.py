@@ -17,6 +17,7 @@ from snippets.adamw_twin import (
 
 THEOREM, STOCK = "adamw-twin", "adamw-twin-as-a-stock-adam"
 NAIVE = "naive-rule-misses-by-the-second-moment"
+EVERY, SYMMETRY = "every-adamw-schedule-is-a-stock-adam", "adam-rescaling-symmetry"
 ROUNDING = 1e-11  # a hundred steps, each rounded at 1e-16, of which training amplifies the early
 BETAS = (0.8, 0.95)
 
@@ -177,6 +178,7 @@ def test_control_on_a_loss_that_sees_the_length_the_runs_part():
 
 
 @pytest.mark.control(THEOREM, drops="^positive-scalar")
+@pytest.mark.control(EVERY, drops="^positive-scalar")  # its twin is the same run
 def test_control_beyond_a_negative_scalar_the_runs_part():
     data, rates, decays = problem(), [0.1] * 4, [0.1, 11.0, 0.1, 0.1]
     make, settings = adamw_of(rates, decays)
@@ -188,6 +190,9 @@ def test_control_beyond_a_negative_scalar_the_runs_part():
 
 
 @pytest.mark.control(THEOREM, drops="differentiable-away-from-zero")
+@pytest.mark.control(STOCK, drops="differentiable-away-from-zero")
+@pytest.mark.control(EVERY, drops="differentiable-away-from-zero")
+@pytest.mark.control(SYMMETRY, drops="differentiable-away-from-zero")
 def test_control_a_slope_at_a_kink_that_depends_on_the_length_parts_them():
     def kink(weights):  # of |x|/‖θ‖ on the axis x = 0: one side when short, the other when long
         return np.array([1.0 if weights[1] < 0.99 else -1.0, 0.0]) / abs(weights[1])
@@ -201,6 +206,8 @@ def test_control_a_slope_at_a_kink_that_depends_on_the_length_parts_them():
 
 
 @pytest.mark.control(THEOREM, drops="iterates-never-zero")
+@pytest.mark.control(EVERY, drops="iterates-never-zero")
+@pytest.mark.control(SYMMETRY, drops="iterates-never-zero")
 def test_control_moments_that_lead_to_zero_end_the_run():
     data = problem()
     start = data[2]
