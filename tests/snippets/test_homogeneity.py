@@ -1,5 +1,7 @@
 """Do second derivatives obey what homogeneity says of them?"""
 
+from random import Random
+
 import pytest
 import sympy
 import torch
@@ -8,28 +10,216 @@ from snippets.homogeneity import euler_gaps, newton_step
 
 HESSIAN, NEWTON = "hessian-is-inverse-square-homogeneous", "newton-step-doubles-the-weights"
 EULER, BLOCKS = "euler-identities", "each-block-obeys-the-lemma"
+ACROSS = "hessian-forgets-every-other-block"
 W = torch.tensor([0.6, -0.7, 1.1], dtype=torch.float64)
 ROUNDING = 1e-12  # a few operations on numbers of order one
 
-x, y, z, w, k, m, n = sympy.symbols("x y z w k m n", positive=True)
+# ---------------------------------------------------------------------------------------------
+# For all values, on the half space x > 0, where a function is invariant just if it is some f(y/x,
+# z/x). The identities are linear in the loss and know only its derivatives at a point, up to the
+# second; all values that these can take there are taken by sums of products f(y/x) g(z/x).
+
+x, c = sympy.symbols("x c", positive=True)
+y, z, k, s, p, q, r = sympy.symbols("y z k s p q r", real=True)
+u = sympy.symbols("u", positive=True)
+w = sympy.symbols("w", real=True)
 POINT = sympy.Matrix([x, y, z])
-INVARIANT = (y / x) ** m * (z / x) ** n  # the identities are linear: sums obey them too
+INVARIANT = sympy.Function("f")(y / x) * sympy.Function("g")(z / x)
+
+
+def derivatives(f, point=POINT):
+    return sympy.Matrix([f]).jacobian(point).T, sympy.hessian(f, list(point))
+
+
+def stretched(thing):
+    return thing.subs({v: c * v for v in POINT}, simultaneous=True).doit()
+
+
+def vanishes(*rests):
+    rests = [sympy.expand(rest) for rest in rests]
+    return [rest and sympy.simplify(rest) for rest in rests] == [0] * len(rests)
+
+
+# For the controls one example is enough.
+EXAMPLE = (1 + y / x + (y / x) ** 3) * (2 - (z / x) ** 2)
+
+
+def size(*rests):
+    """The largest of them at one point."""
+    numbers = {x: 1, y: 2, z: 3, c: 2, u: 2, w: 5}
+    return max(abs(rest.subs(numbers)) for rest in rests)
 
 
 def euler_rests(f, degree):
-    slope, hessian = sympy.Matrix([f]).jacobian(POINT).T, sympy.hessian(f, (x, y, z))
-    rests = [POINT.dot(slope) - degree * f, *(hessian * POINT - (degree - 1) * slope)]
-    return [sympy.simplify(sympy.expand(rest / f)) for rest in rests]
+    slope, hessian = derivatives(f)
+    rest = hessian * POINT - (degree - 1) * slope
+    return [POINT.dot(slope) - degree * f, *rest, POINT.dot(rest)]
 
 
 @pytest.mark.claim(HESSIAN, by="certificate")
-def test_an_invariant_loss_maps_the_weights_to_minus_the_gradient():
-    assert euler_rests(INVARIANT, 0) == [0] * 4
+def test_any_invariant_loss_maps_the_weights_to_minus_the_gradient():
+    assert vanishes(*euler_rests(INVARIANT, 0))
 
 
-def curvatures(loss):
-    hessian = torch.func.hessian(loss)
-    return hessian(2 * W), hessian(W)
+@pytest.mark.claim(HESSIAN, by="certificate")
+def test_the_hessian_of_any_invariant_loss_falls_with_the_square_of_the_length():
+    _, hessian = derivatives(INVARIANT)
+    assert vanishes(*(c**2 * stretched(hessian) - hessian))
+
+
+@pytest.mark.claim(HESSIAN, by="certificate")
+def test_along_a_vector_and_some_of_the_weights_curvature_takes_either_sign():
+    slope, hessian = derivatives(INVARIANT)
+    vector = sympy.Matrix([p, q, r])
+    tilted = vector + s * POINT
+    expected = vector.dot(hessian * vector) - 2 * s * vector.dot(slope)
+    assert vanishes(tilted.dot(hessian * tilted) - expected)
+
+
+@pytest.mark.control(HESSIAN, drops="scale-invariant-loss")
+def test_control_a_function_of_degree_two_has_one_curvature_at_all_lengths():
+    slope, hessian = derivatives(x**2 * EXAMPLE)
+    assert size(*(stretched(hessian) - hessian)) == 0
+    assert size(*(c**2 * stretched(hessian) - hessian)) > 1
+    assert size(*(hessian * POINT + slope)) > 1
+
+
+@pytest.mark.claim(EULER, by="certificate")
+def test_a_function_of_any_degree_obeys_the_identities():
+    assert vanishes(*(rest / x**k for rest in euler_rests(x**k * INVARIANT, k)))
+
+
+@pytest.mark.claim(EULER, by="certificate")
+def test_derivatives_lose_a_degree_each():
+    for degree, thing in enumerate(derivatives(x**k * INVARIANT), start=1):
+        assert vanishes(*((stretched(thing) / c ** (k - degree) - thing) / x**k))
+
+
+@pytest.mark.control(EULER, drops="homogeneous-function")
+def test_control_a_sum_of_two_degrees_obeys_them_for_neither():
+    for degree in (0, 1):
+        rests = euler_rests(EXAMPLE + x, degree)
+        assert size(rests[0]) >= 1
+        assert size(*rests[1:4]) >= 1
+
+
+# ---------------------------------------------------------------------------------------------
+# Exactly: an undamped Newton step.
+
+
+def random_ratio(seed):
+    """A quotient of random quadratic forms, the one below positive, and a rational point."""
+    random = Random(seed)
+    above = sum(random.randint(-9, 9) * a * b for a in POINT for b in POINT)
+    below = sum(random.randint(1, 9) * a**2 for a in POINT)
+    place = [sympy.Rational(random.randint(1, 9), random.randint(1, 9)) for _ in POINT]
+    return above / below, dict(zip(POINT, place, strict=True))
+
+
+def exact_newton(f, place):
+    slope, hessian = (thing.subs(place) for thing in derivatives(f))
+    assert hessian.det() != 0
+    return sympy.Matrix([place[v] for v in POINT]) - hessian.LUsolve(slope)
+
+
+@pytest.mark.claim(NEWTON, by="certificate")
+def test_in_the_plane_a_newton_step_doubles_the_weights_for_any_loss():
+    plane = sympy.Matrix([x, y])
+    slope, hessian = derivatives(sympy.Function("f")(y / x), plane)
+    # it is invertible just where the gradient is not zero
+    assert vanishes(hessian.det() + slope.dot(slope) / plane.dot(plane))
+    assert vanishes(*(hessian * plane + slope))  # so where H has an inverse, H⁻¹∇L = −θ
+
+
+@pytest.mark.claim(NEWTON, by="exact")
+@pytest.mark.parametrize("seed", range(8), ids="seed={}".format)
+def test_in_rational_numbers_a_newton_step_doubles_the_weights(seed):
+    ratio, place = random_ratio(seed)
+    assert list(exact_newton(ratio, place)) == [2 * place[v] for v in POINT]
+
+
+@pytest.mark.control(NEWTON, drops="scale-invariant-loss")
+@pytest.mark.parametrize("degree", [-1, 2, 3])
+def test_control_in_another_degree_the_step_ends_on_another_multiple(degree):
+    ratio, place = random_ratio(0)
+    after = exact_newton(x**degree * ratio, place)
+    share = 1 - sympy.Rational(1, degree - 1)
+    assert list(after) == [share * place[v] for v in POINT]
+    assert abs(share - 2) > sympy.Rational(1, 4)
+
+
+@pytest.mark.control(NEWTON, drops="scale-invariant-loss")
+def test_control_on_a_loss_of_no_degree_the_step_turns_the_weights():
+    ratio, place = random_ratio(0)
+    after = exact_newton(ratio + x**2 + y**2 + z, place)
+    shares = [a / place[v] for a, v in zip(after, POINT, strict=True)]
+    assert max(shares) - min(shares) > sympy.Rational(1, 10)
+
+
+@pytest.mark.control(NEWTON, drops="^invertible")
+def test_control_where_the_hessian_is_singular_the_shortest_step_turns_and_changes_the_loss():
+    loss = z / x + y * z / x**2 + (y / x) ** 3
+    place = {x: 1, y: 0, z: 0}
+    slope, hessian = (thing.subs(place) for thing in derivatives(loss))
+    assert hessian.det() == 0
+    assert any(slope)
+    after = sympy.Matrix([1, 0, 0]) - hessian.pinv() * slope
+    assert list(after) == [sympy.Rational(3, 2), -sympy.Rational(1, 2), 0]
+    values = [loss.subs(place), loss.subs(dict(zip(POINT, after, strict=True)))]
+    assert values == [0, -sympy.Rational(1, 27)]
+
+
+# ---------------------------------------------------------------------------------------------
+# Block by block: (x, y, z) beside (u, w).
+
+ONE, TWO = POINT, sympy.Matrix([u, w])
+BOTH = INVARIANT * sympy.Function("h")(w / u)
+COMMON = EXAMPLE * (1 + z / u + (w / x) ** 2)
+
+
+def across(f):
+    """H₁₁θ₁ + ∇₁L and H₁₂θ₂."""
+    slope = sympy.Matrix([f]).jacobian(ONE).T
+    return slope.jacobian(ONE) * ONE + slope, slope.jacobian(TWO) * TWO
+
+
+@pytest.mark.claim(BLOCKS, by="certificate")
+def test_the_gradient_in_a_block_is_orthogonal_to_it_and_scales_with_it_alone():
+    slope = sympy.Matrix([BOTH]).jacobian(ONE).T
+    assert vanishes(ONE.dot(slope))
+    assert vanishes(*(c * stretched(slope) - slope))
+    longer = slope.subs({u: c * u, w: c * w}, simultaneous=True).doit()
+    assert vanishes(*(longer - slope))
+
+
+@pytest.mark.control(BLOCKS, drops="block-scale-invariant-loss")
+def test_control_under_a_common_factor_only_it_does_neither():
+    slope = sympy.Matrix([COMMON]).jacobian(ONE).T
+    assert size(ONE.dot(slope)) > 1
+    assert size(*(c * stretched(slope) - slope)) > 1
+    # all blocks together do
+    whole = sympy.Matrix([x, y, z, u, w])
+    assert vanishes(whole.dot(sympy.Matrix([COMMON]).jacobian(whole).T))
+
+
+@pytest.mark.claim(ACROSS, by="certificate")
+def test_the_hessian_maps_a_block_to_minus_its_gradient_and_to_nothing_elsewhere():
+    own, other = across(BOTH)
+    assert vanishes(*own, *other)
+    mixed = sympy.Matrix([BOTH]).jacobian(ONE).jacobian(TWO)
+    assert any(sympy.expand(entry) != 0 for entry in mixed)  # the blocks do interact
+
+
+@pytest.mark.control(ACROSS, drops="block-scale-invariant-loss")
+def test_control_under_a_common_factor_only_the_other_block_is_seen():
+    own, other = across(COMMON)
+    assert size(*own) > 1
+    assert size(*other) > 1
+    assert vanishes(*(own + other))  # only the sum is left
+
+
+# ---------------------------------------------------------------------------------------------
+# In floats: the snippet.
 
 
 def skew(weights):
@@ -38,17 +228,23 @@ def skew(weights):
 
 
 @pytest.mark.claim(HESSIAN, by="float64")
-def test_twice_the_weights_have_a_quarter_of_the_curvature():
-    longer, shorter = curvatures(skew)
-    assert (4 * longer - shorter).norm() < ROUNDING < shorter.norm()
-    assert abs(W @ shorter @ W) < ROUNDING
+@pytest.mark.parametrize("seed", range(5), ids="seed={}".format)
+def test_a_normalised_network_is_curved_both_ways_off_its_stationary_points(seed):
+    generator = torch.Generator().manual_seed(seed)
+    inputs = torch.randn(32, 6, generator=generator, dtype=torch.float64)
+    weights = torch.randn(6, generator=generator, dtype=torch.float64)
 
+    def loss(weights):
+        outputs = inputs @ weights
+        normal = (outputs - outputs.mean()) / outputs.std()
+        return (normal.tanh() - inputs[:, 0]).square().mean()
 
-@pytest.mark.control(HESSIAN, drops="scale-invariant-loss")
-def test_control_a_quadratic_form_has_one_curvature():
-    longer, shorter = curvatures(lambda v: v @ v)
-    assert (4 * longer - shorter).norm() > 1
-    assert W @ shorter @ W > 1
+    short, long = (torch.func.hessian(loss)(scale * weights) for scale in (1.0, 3.0))
+    eigenvalues = torch.linalg.eigvalsh(short)
+    assert (9 * long - short).norm() < 100 * ROUNDING < eigenvalues.abs().max()
+    # of order ‖∇L‖/‖θ‖; eigenvalues are rounded at 1e-16 times the largest
+    assert eigenvalues[0] < -1e-3 < 1e-3 < eigenvalues[-1]
+    assert max(map(abs, euler_gaps(loss, weights, 0.0))) < ROUNDING
 
 
 @pytest.mark.claim(NEWTON, by="float64")
@@ -62,16 +258,10 @@ def test_control_on_a_quadratic_form_it_lands_on_zero():
     assert newton_step(lambda v: v @ v, W).norm() < ROUNDING
 
 
-@pytest.mark.control(NEWTON, drops="^invertible")
-def test_control_at_a_stationary_point_there_is_no_step():
+def test_at_a_stationary_point_there_is_no_step():
     pole = torch.tensor([2.0, 0.0], dtype=torch.float64)
     with pytest.raises(RuntimeError, match="singular"):
         newton_step(lambda v: v[0] ** 2 / (v @ v), pole)
-
-
-@pytest.mark.claim(EULER, by="certificate")
-def test_a_homogeneous_monomial_of_any_degree_obeys_euler():
-    assert euler_rests(x**k * INVARIANT, k) == [0] * 4
 
 
 @pytest.mark.claim(EULER, by="float64")
@@ -81,30 +271,3 @@ def test_the_gaps_of_a_cubic_vanish_in_degree_three():
     first, second = euler_gaps(lambda v: (v**3).sum(), W, 2.0)
     assert first == pytest.approx((W**3).sum().item())
     assert second == pytest.approx((3 * W**2).norm().item())
-
-
-@pytest.mark.control(EULER, drops="homogeneous-function")
-def test_control_a_sum_of_two_degrees_does_not():
-    for degree in (1.0, 2.0):
-        gaps = euler_gaps(lambda v: (v @ v) + v.sum(), W, degree)
-        assert min(map(abs, gaps)) > 0.5
-
-
-def block_rests(f):
-    """The identities of the first block, (x, y), beside the second, (z, w)."""
-    one, two = sympy.Matrix([x, y]), sympy.Matrix([z, w])
-    slope = sympy.Matrix([f]).jacobian(one).T
-    rests = [one.dot(slope), *(slope.jacobian(one) * one + slope), *(slope.jacobian(two) * two)]
-    scaled = slope.subs({x: 2 * x, y: 2 * y, z: 3 * z, w: 3 * w}, simultaneous=True)
-    return [sympy.simplify(rest.doit()) for rest in [*rests, *(2 * scaled - slope)]]
-
-
-@pytest.mark.claim(BLOCKS, by="certificate")
-def test_each_block_obeys_the_lemma():
-    assert block_rests(x * z / ((x + 2 * y) * (z + 3 * w))) == [0] * 7
-
-
-@pytest.mark.control(BLOCKS, drops="block-scale-invariant-loss")
-def test_control_under_a_common_factor_only_no_block_does():
-    rests = block_rests(x / (z + w) + y / (x + z))
-    assert all(abs(rest.subs({x: 1, y: 2, z: 3, w: 5})) > 0.005 for rest in rests[:5])
