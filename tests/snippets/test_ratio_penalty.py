@@ -1,0 +1,217 @@
+"""Does the ratio measure rank, and is its gradient what it should be, where there is one?"""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from snippets.ratio_penalty import ratio, ratio_gradient, scaled_gradient, twin_strength
+
+RANK = "ratio-measures-rank"
+GRADIENT = "ratio-penalty-gradient"
+STATIONARY = "ratio-stationary-points"
+F = Fraction
+
+
+def rotation(*slopes):
+    """A rational rotation of the 3-space: products of turns with cosine (1 − t²)/(1 + t²)."""
+    product = np.array([[F(i == j) for j in range(3)] for i in range(3)])
+    for axis, slope in enumerate(slopes):
+        cos, sin = (1 - slope**2) / (1 + slope**2), 2 * slope / (1 + slope**2)
+        turn = np.array([[F(i == j) for j in range(3)] for i in range(3)])
+        i, j = [k for k in range(3) if k != axis]
+        turn[i, i], turn[i, j], turn[j, i], turn[j, j] = cos, -sin, sin, cos
+        product = product.dot(turn)
+    return product
+
+
+LEFT, RIGHT = rotation(F(1, 2), F(2, 3), F(-1, 3)), rotation(F(3, 4), F(-1, 5), F(1, 7))
+
+
+def with_values(*values):
+    """An exact matrix with these singular values, and its UVᵀ."""
+    return LEFT.dot(np.diag(values)).dot(RIGHT.T), LEFT.dot(RIGHT.T)
+
+
+def diagonal(*values):
+    return torch.diag(torch.tensor(values, dtype=torch.float64))
+
+
+def random(rows, columns, seed=0):
+    draw = torch.Generator().manual_seed(seed)
+    return torch.randn(rows, columns, generator=draw, dtype=torch.float64)
+
+
+# The ratio, and what it measures.
+
+
+@pytest.mark.claim(RANK, by="certificate")
+@pytest.mark.parametrize("rank", [1, 2, 3, 4])
+def test_the_two_bounds_are_sums_over_pairs(rank):
+    values = sympy.symbols(f"s1:{rank + 1}", positive=True)
+    nuclear, square = sum(values), sum(s**2 for s in values)
+    pairs = [(s, t) for i, s in enumerate(values) for t in values[:i]]
+    assert sympy.expand(nuclear**2 - square - sum(2 * s * t for s, t in pairs)) == 0
+    assert sympy.expand(rank * square - nuclear**2 - sum((s - t) ** 2 for s, t in pairs)) == 0
+
+
+@pytest.mark.claim(RANK, by="float64")
+def test_the_ratio_is_seven_fifths_for_three_and_four_one_at_rank_one_root_r_for_equal_values():
+    # singular values of such small matrices are right to a few units in the last place
+    assert ratio(diagonal(3, 4)).item() == pytest.approx(1.4, rel=1e-14)
+    assert ratio(diagonal(3, 4, 12)).item() == pytest.approx(19 / 13, rel=1e-14)
+    assert ratio(diagonal(-5, 0, 0)).item() == pytest.approx(1, rel=1e-14)
+    assert ratio(7 * torch.linalg.qr(random(6, 3)).Q).item() == pytest.approx(3**0.5, rel=1e-14)
+    between = [ratio(random(5, 4, seed)).item() for seed in range(20)]
+    assert min(between) > 1.3
+    assert max(between) < 1.99
+
+
+@pytest.mark.control(RANK, drops="ratio-penalty")
+def test_control_the_nuclear_norm_alone_obeys_neither_bound():
+    small, large = torch.linalg.svdvals(diagonal(0.1, 0.2)), torch.linalg.svdvals(diagonal(5, 0))
+    assert small.sum() < 1 / 2  # rank two
+    assert large.sum() > 2  # rank one
+
+
+def test_zero_has_no_ratio_and_the_refusal_says_what_to_do():
+    with pytest.raises(ValueError, match="W = 0 has no ratio: leave the penalty out"):
+        ratio(torch.zeros(2, 3))
+
+
+# Its gradient.
+
+
+@pytest.mark.claim(GRADIENT, by="exact")
+@pytest.mark.parametrize("values", [(F(2), F(3), F(6)), (F(1), F(12), F(12)), (F(5), F(5), F(5))])
+def test_the_gradient_is_orthogonal_to_the_matrix_and_as_long_as_claimed(values):
+    matrix, polar = with_values(*values)
+    assert (LEFT.dot(LEFT.T) == np.eye(3, dtype=int)).all()
+    slope = scaled_gradient(matrix, polar)  # F∇R
+    nuclear, square = sum(values), sum(s**2 for s in values)
+    assert (slope * matrix).sum() == 0
+    assert (slope * slope).sum() == 3 - nuclear**2 / square
+    for factor in (F(7, 3), F(1, 5)):  # F is multiplied by the factor, and so ∇R divided by it
+        assert (scaled_gradient(factor * matrix, polar) == slope).all()
+
+
+@pytest.mark.claim(GRADIENT, by="certificate")
+def test_along_singular_vectors_the_gradient_is_the_derivative_of_the_quotient():
+    values = sympy.symbols("s1:4", positive=True)
+    length = sympy.sqrt(sum(s**2 for s in values))
+    quotient = sum(values) / length
+    slope = scaled_gradient(np.diag(values), np.diag([sympy.Integer(1)] * 3)) / length
+    for i, s in enumerate(values):
+        assert sympy.simplify(slope[i, i] - sympy.diff(quotient, s)) == 0
+
+
+@pytest.mark.claim(GRADIENT, by="float64")
+@pytest.mark.parametrize("shape", [(4, 4), (6, 3), (3, 6), (1, 5)])
+def test_the_gradient_is_that_of_automatic_differentiation(shape):
+    matrix = random(*shape, seed=3)
+    # the decomposition divides by gaps between singular values, here above 1e-2
+    automatic = torch.func.grad(ratio)(matrix)
+    torch.testing.assert_close(ratio_gradient(matrix), automatic, rtol=0, atol=1e-12)
+    shorter = ratio_gradient(5 * matrix)
+    torch.testing.assert_close(shorter, ratio_gradient(matrix) / 5, rtol=0, atol=1e-14)
+
+
+@pytest.mark.control(GRADIENT, drops="ratio-penalty")
+def test_control_the_gradient_of_the_nuclear_norm_points_along_the_matrix_and_keeps_its_length():
+    matrix, polar = with_values(F(2), F(3), F(6))
+    assert (polar * matrix).sum() == 11
+    assert (polar * polar).sum() == 3
+
+
+@pytest.mark.control(GRADIENT, drops="^full-rank")
+def test_control_where_a_value_is_zero_the_slopes_on_the_two_sides_differ():
+    step = 1e-6
+    right = (ratio(diagonal(3, 4, step)) - ratio(diagonal(3, 4, 0))) / step
+    left = (ratio(diagonal(3, 4, 0)) - ratio(diagonal(3, 4, -step))) / step
+    assert right.item() == pytest.approx(1 / 5, rel=1e-4)  # 1/F
+    assert left.item() == pytest.approx(-1 / 5, rel=1e-4)
+
+
+def test_where_there_is_no_gradient_it_is_refused_with_the_rank():
+    rank_one = torch.outer(random(4, 1)[:, 0], random(3, 1)[:, 0])
+    with pytest.raises(ValueError, match=r"rank 1 and sides \(4, 3\).*proximal step, or factors"):
+        ratio_gradient(rank_one)
+    with pytest.raises(ValueError, match="rank 2 and sides"):
+        ratio_gradient(diagonal(1, 2, 0))
+    with pytest.raises(ValueError, match="rank 0 and sides"):
+        ratio_gradient(torch.zeros(2, 2))
+
+
+def test_the_tolerance_is_relative_to_the_largest_value_and_belongs_to_the_refusal():
+    assert ratio_gradient(diagonal(8, 1.01), tolerance=1 / 8).shape == (2, 2)
+    with pytest.raises(ValueError, match="rank 1"):
+        ratio_gradient(diagonal(8, 1), tolerance=1 / 8)
+    with pytest.raises(ValueError, match="rank 0"):
+        ratio_gradient(diagonal(8, 8), tolerance=1.0)
+
+
+def test_without_a_tolerance_it_is_the_larger_side_times_the_spacing_of_floats():
+    thin = torch.zeros(16, 2, dtype=torch.float64)
+    thin[0, 0], thin[1, 1] = 1, 16 * 2.0**-52
+    with pytest.raises(ValueError, match="rank 1"):
+        ratio_gradient(thin)
+    thin[1, 1] *= 1.01
+    assert ratio_gradient(thin)[1, 1].item() == pytest.approx(1)
+    with pytest.raises(ValueError, match="rank 1"):
+        ratio_gradient(thin.T.float())
+
+
+# Its stationary points.
+
+
+@pytest.mark.claim(STATIONARY, by="exact")
+def test_the_gradient_is_zero_exactly_if_all_values_are_equal():
+    assert not scaled_gradient(*with_values(F(5), F(5), F(5))).any()
+    assert scaled_gradient(*with_values(F(5), F(5), F(4))).any()
+
+
+@pytest.mark.claim(STATIONARY, by="certificate")
+@pytest.mark.parametrize("rank", [2, 3, 4])
+def test_taking_the_same_off_every_value_or_parting_two_equal_ones_lowers_the_ratio(rank):
+    values, step = sympy.symbols(f"s1:{rank + 1}", positive=True), sympy.Symbol("t", real=True)
+
+    def value(values):
+        return sum(values) / sympy.sqrt(sum(s**2 for s in values))
+
+    down = sympy.diff(value([s - step for s in values]), step).subs(step, 0)
+    length = sympy.sqrt(sum(s**2 for s in values))
+    assert sympy.simplify(down + (rank - value(values) ** 2) / length) == 0
+    # all are one: the sum stays, the sum of squares grows
+    parted = [1 + step, 1 - step, *[1] * (rank - 2)]
+    assert sympy.simplify(value(parted) ** 2 - rank**2 / (rank + 2 * step**2)) == 0
+
+
+@pytest.mark.claim(STATIONARY, by="float64")
+def test_from_every_matrix_of_higher_rank_a_nearby_one_has_a_smaller_ratio():
+    for rank in (2, 3, 4):
+        for seed in range(10):
+            matrix = random(5, rank, seed) @ random(rank, 4, seed + 100)
+            left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+            values[:rank] -= 1e-3 * values[rank - 1]
+            nearby = left @ torch.diag(values) @ right
+            assert ratio(nearby) < ratio(matrix) - 1e-6 * values[rank - 1] / values[0]
+
+
+@pytest.mark.control(STATIONARY, drops="ratio-penalty")
+def test_control_the_nuclear_norm_is_not_stationary_where_the_values_are_equal():
+    _, polar = with_values(F(5), F(5), F(5))
+    assert polar.any()
+    shorter = torch.linalg.svdvals(0.9 * diagonal(5, 5, 5)).sum()
+    assert shorter < torch.linalg.svdvals(diagonal(5, 5, 5)).sum() - 1
+
+
+# Strengths in a twin.
+
+
+def test_the_strength_of_a_twin_is_unchanged_at_degree_zero_and_a_power_at_others():
+    assert [twin_strength(F(3), F(1, 2), degree) for degree in (0, 1, 2)] == [3, F(3, 2), F(3, 4)]
+    for scalar in (0, -1):
+        with pytest.raises(ValueError, match=f"the scalar is {scalar}; a twin exists only as"):
+            twin_strength(1, scalar, 2)
