@@ -61,6 +61,7 @@ def test_the_two_bounds_are_sums_over_pairs(rank):
 def test_the_ratio_is_seven_fifths_for_three_and_four_one_at_rank_one_root_r_for_equal_values():
     # singular values of such small matrices are right to a few units in the last place
     assert ratio(diagonal(3, 4)).item() == pytest.approx(1.4, rel=1e-14)
+    assert ratio(diagonal(0.03, 0.04)).item() == pytest.approx(1.4, rel=1e-14)
     assert ratio(diagonal(3, 4, 12)).item() == pytest.approx(19 / 13, rel=1e-14)
     assert ratio(diagonal(-5, 0, 0)).item() == pytest.approx(1, rel=1e-14)
     assert ratio(7 * torch.linalg.qr(random(6, 3)).Q).item() == pytest.approx(3**0.5, rel=1e-14)

@@ -1,0 +1,414 @@
+"""Does the flow on the ratio drop ranks in order, and do steps and depth keep it from that?"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from snippets.ratio_flow import (
+    deep_velocities,
+    descent_step,
+    drop_times,
+    flow_at,
+    proximal_step,
+    scaled_velocities,
+    thresholded,
+    time_between,
+)
+from snippets.ratio_penalty import ratio, ratio_gradient
+
+SOFT = "ratio-flow-is-soft-thresholding"
+ORDER = "ratio-flow-drops-ranks-in-order"
+STEPS = "ratio-descent-overshoots"
+DEPTH = "ratio-and-depth"
+F = Fraction
+START = [4.0, 3.0, 2.0, 1.0]
+
+
+def integrate(velocities, values, time, steps):
+    """Runge and Kutta's fourth-order method, for a velocity that is smooth on the way."""
+    values, step = np.array(values, dtype=float), time / steps
+    for _ in range(steps):
+        one = velocities(values)
+        two = velocities(values + step / 2 * one)
+        three = velocities(values + step / 2 * two)
+        four = velocities(values + step * three)
+        values = values + step / 6 * (one + 2 * two + 2 * three + four)
+    return values
+
+
+def flow_velocity(values):
+    """σ̇ on the ratio, where zero stays zero."""
+    positive = values > 0
+    moved = np.zeros_like(values)
+    moved[positive] = scaled_velocities(list(values[positive])) / np.linalg.norm(values)
+    return moved
+
+
+# The flow, solved.
+
+
+@pytest.mark.claim(SOFT, by="certificate")
+@pytest.mark.parametrize("rank", [2, 3])
+def test_a_rising_threshold_and_rescaling_move_the_values_as_the_flow_does(rank):
+    values = sympy.symbols(f"s1:{rank + 1}", positive=True)
+    threshold = sympy.Symbol("q", nonnegative=True)
+    length = sympy.sqrt(sum(s**2 for s in values))
+    left = [s - threshold for s in values]
+    left_length = sympy.sqrt(sum(s**2 for s in left))
+    path = [length * s / left_length for s in left]
+    for moved, velocity in zip(path, scaled_velocities(path), strict=True):
+        along = sympy.diff(moved, threshold) * left_length / length**2  # q̇
+        assert sympy.simplify(along - velocity / length) == 0
+
+
+@pytest.mark.claim(SOFT, by="certificate")
+def test_the_time_is_the_integral_of_the_inverse_speed_of_the_threshold():
+    values = sympy.symbols("s1:4", positive=True)
+    threshold = sympy.Symbol("q", nonnegative=True)
+    left = [s - threshold for s in values]
+    length = sympy.sqrt(sum(s**2 for s in left))
+    g = sum(left) / sympy.sqrt(3) + length
+    assert sympy.simplify(-sympy.diff(g, threshold) / g / sympy.sqrt(3) - 1 / length) == 0
+
+
+@pytest.mark.claim(SOFT, by="float64")
+@pytest.mark.parametrize("values", [START, [5.0, 5.0, 1.0], [1.0, 0.0, 0.3], [0.2, 0.1, 0.7]])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_the_solution_agrees_with_a_numerical_integration_between_drops(values, share):
+    drops = [0.0, *drop_times(values)]
+    for last, following in zip(drops, drops[1:], strict=False):
+        if following == last:
+            continue
+        time = share * (following - last)
+        begin = flow_at(values, last)
+        # fourth order, with a hundred steps: far below the tolerance but next to a drop
+        expected = integrate(flow_velocity, begin, time, 100)
+        np.testing.assert_allclose(flow_at(values, last + time), expected, atol=1e-8)
+
+
+@pytest.mark.claim(SOFT, by="float64")
+def test_a_matrix_follows_with_its_singular_vectors():
+    draw = torch.Generator().manual_seed(0)
+    left = torch.linalg.qr(torch.randn(5, 3, generator=draw, dtype=torch.float64)).Q
+    right = torch.linalg.qr(torch.randn(3, 3, generator=draw, dtype=torch.float64)).Q
+    matrix = left @ torch.diag(torch.tensor([3.0, 2.0, 1.0], dtype=torch.float64)) @ right.T
+    steps, time = 400, 0.5 * drop_times([3.0, 2.0, 1.0])[0]
+    for _ in range(steps):
+        matrix = matrix - time / steps * ratio_gradient(matrix)
+    then = torch.tensor(flow_at([3.0, 2.0, 1.0], time), dtype=torch.float64)
+    # Euler's method: an error of the order of the step
+    torch.testing.assert_close(left.T @ matrix @ right, torch.diag(then), rtol=0, atol=3e-3)
+
+
+@pytest.mark.control(SOFT, drops="ratio-penalty")
+def test_control_the_flow_of_the_nuclear_norm_takes_off_without_rescaling():
+    taken = np.array(START) - 0.5  # its flow at t = 1/2
+    assert np.linalg.norm(taken) < 0.9 * np.linalg.norm(START)
+    assert np.linalg.norm(flow_at(START, 0.5)) == pytest.approx(np.linalg.norm(START))
+
+
+def test_a_threshold_takes_the_same_off_and_stops_at_zero():
+    assert thresholded([F(3), F(1), F(2)], F(2)) == [1, 0, 0]
+    assert thresholded([F(3), F(1), F(2)], F(1, 2)) == [F(5, 2), F(1, 2), F(3, 2)]
+
+
+# Ranks drop in order.
+
+
+@pytest.mark.claim(ORDER, by="exact")
+@pytest.mark.parametrize("values", [(F(4), F(3), F(2), F(1)), (F(7), F(1, 3)), (F(2), F(2), F(1))])
+def test_values_grow_above_the_contraharmonic_mean_and_gaps_widen_in_proportion(values):
+    moved = scaled_velocities(values)  # Fσ̇
+    nuclear, square = sum(values), sum(s * s for s in values)
+    for s, velocity in zip(values, moved, strict=True):
+        assert (velocity > 0) == (s > square / nuclear)
+    assert sum(s * v for s, v in zip(values, moved, strict=True)) == 0  # F is conserved
+    for i, j in [(0, 1), (0, -1)]:
+        assert moved[i] - moved[j] == nuclear / square * (values[i] - values[j])
+
+
+@pytest.mark.claim(ORDER, by="exact")
+def test_a_value_at_the_contraharmonic_mean_stands_still():
+    # of 3, 5, 5 ± … the mean is Σσ²/Σσ = 5 for 1, 2, 5, … only if Σσ(σ − 5) = 0, as for 2, 5, 6
+    assert scaled_velocities([F(2), F(5), F(6)])[1] == 0
+    assert scaled_velocities([F(3), F(3)]) == [0, 0]
+    assert scaled_velocities([F(1), F(2)]) == [F(3, 5) - 1, F(6, 5) - 1]
+
+
+@pytest.mark.claim(ORDER, by="float64")
+def test_drops_are_where_a_numerical_integration_reaches_zero_and_within_the_bound():
+    drops = drop_times(START)
+    assert drops == sorted(drops)
+    assert len(drops) == 3
+    for value, drop in zip(sorted(START), drops, strict=False):
+        assert drop <= 30 * math.log(4 / (4 - value))
+    last = 0.0
+    for index, drop in zip([3, 2, 1], drops, strict=True):
+        near = flow_at(START, drop - 1e-3)
+        # a value reaches zero at the speed 1/F, so that 1e-3 before it is 1e-3/F from it
+        assert near[index] == pytest.approx(1e-3 / math.sqrt(30), rel=1e-2)
+        assert flow_at(START, drop)[index] == flow_at(START, drop + 5)[index] == 0
+        begin = flow_at(START, last)
+        expected = integrate(flow_velocity, begin, drop - last - 1e-2, 100)
+        assert expected[index] == pytest.approx(1e-2 / math.sqrt(30), rel=3e-2)
+        last = drop
+
+
+@pytest.mark.claim(ORDER, by="float64")
+def test_the_end_is_the_largest_value_with_its_ties():
+    ends = [
+        ([3.0, 4.0], [0.0, 5.0]),
+        ([2.0, 2.0, 1.0], [math.sqrt(4.5), math.sqrt(4.5), 0.0]),
+        ([1.0, 1.0], [1.0, 1.0]),
+        ([0.0, 2.0], [0.0, 2.0]),
+        ([7.0], [7.0]),
+    ]
+    for values, end in ends:
+        for time in ([*drop_times(values), 0.0][-1] + 1e-9, 1e6):
+            if time > 1e-6 or values == end:
+                np.testing.assert_allclose(flow_at(values, time), end, rtol=1e-12)
+    assert drop_times([3.0, 1.0, 1.0])[0] == drop_times([3.0, 1.0, 1.0])[1]
+    assert drop_times([2.0, 2.0]) == []
+    assert drop_times([0.0, 2.0]) == [0.0]
+
+
+def test_the_time_for_two_values_is_known_in_closed_form():
+    # 25 ∫ dq/√((3 − q)² + (4 − q)²) for q from 0 to 3 is 25/√2 (arsinh 7 − arsinh 1)
+    expected = 25 / math.sqrt(2) * (math.asinh(7) - math.asinh(1))
+    assert drop_times([3.0, 4.0]) == pytest.approx([expected], rel=1e-14)
+    assert time_between([3.0, 4.0], 3.0, 3.5) == pytest.approx(25 * math.log(2), rel=1e-14)
+    # a flow from cW takes c² times as long
+    assert drop_times([30.0, 40.0]) == pytest.approx([100 * expected], rel=1e-14)
+
+
+@pytest.mark.parametrize("values", [[-1.0, 2.0], [0.0, 0.0]])
+def test_what_is_no_list_of_singular_values_of_a_matrix_off_zero_is_refused(values):
+    with pytest.raises(ValueError, match=r"^\[.*\] are not the singular values of a matrix that"):
+        drop_times(values)
+
+
+@pytest.mark.control(ORDER, drops="ratio-penalty")
+def test_control_under_the_nuclear_norm_gaps_stay_and_nothing_is_left():
+    taken = [thresholded(START, time) for time in (0.5, 3.9, 4.0)]
+    assert taken[0][0] - taken[0][1] == 1 < flow_at(START, 6)[0] - flow_at(START, 6)[1] - 0.4
+    assert taken[2] == [0, 0, 0, 0]
+
+
+# What descent does instead.
+
+
+@pytest.mark.claim(STEPS, by="exact")
+@pytest.mark.parametrize("values", [(F(3), F(4)), (F(3), F(4), F(12)), (F(2), F(3), F(6))])
+@pytest.mark.parametrize("rate", [F(1, 10), F(9), F(40)])
+def test_a_step_makes_the_norm_longer_by_what_is_claimed(values, rate):
+    rank, nuclear, square = len(values), sum(values), sum(s * s for s in values)
+    length = F(math.isqrt(int(square)))
+    assert length**2 == square
+    after = descent_step(values, rate, length)
+    growth = rate**2 * (rank - nuclear**2 / square) / square
+    assert sum(s * s for s in after) == square + growth
+    for s, t in zip(values, after, strict=True):
+        a, b = rate * nuclear / length**3, rate / length
+        if (1 + a) * s < b:
+            assert s + t == b - a * s > b / (1 + a)
+            assert max(s, t) > b / (1 + a) / 2
+
+
+@pytest.mark.claim(STEPS, by="float64")
+def test_a_matrix_takes_the_step_of_its_singular_values_and_keeps_their_vectors():
+    matrix = torch.randn(5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+    for rate in (0.1, 1.0, 30.0):
+        after = matrix - rate * ratio_gradient(matrix)
+        seen = left.T @ after @ right.T
+        # of exact numbers of this size there remain rounding errors
+        torch.testing.assert_close(seen, torch.diag(seen.diag()), rtol=0, atol=1e-12)
+        expected = descent_step(values.tolist(), rate, matrix.norm().item())
+        np.testing.assert_allclose(abs(seen.diag()), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.claim(STEPS, by="float64")
+@pytest.mark.parametrize("rank", [2, 3, 5])
+def test_a_value_that_is_once_small_stays_small_and_comes_back_from_zero(rank):
+    draw = np.random.default_rng(0)
+    for _ in range(10):
+        values = abs(draw.standard_normal(rank)).tolist()
+        length = np.linalg.norm(values)
+        rate = draw.uniform(0.05, 1) * length**2 / math.sqrt(rank)
+        bound, path = rate / length, [values]
+        for _ in range(300):
+            path.append(descent_step(path[-1], rate, math.hypot(*path[-1])))
+        path = np.array(path)
+        small = np.maximum.accumulate(path <= bound, axis=0)
+        assert (path[small] <= bound * (1 + 1e-12)).all()
+        assert small[-1].sum() >= rank - 1  # all but the largest, and in long steps all
+        pairs = path[-100:-1] + path[-99:]
+        lowest = rate / np.linalg.norm(path[-1]) / 2
+        assert (pairs[:, small[-1]] > lowest).all()
+
+
+@pytest.mark.control(STEPS, drops="^short-steps")
+def test_control_a_long_step_takes_a_small_value_above_the_bound():
+    rate, length = 5.0, math.sqrt(5)
+    assert rate * math.sqrt(2) > 5
+    assert rate / length > 2
+    after = descent_step([2.0, 1.0], rate, length)
+    assert after[0] == pytest.approx(2 + 1 / math.sqrt(5), rel=1e-14)
+    assert after[0] > rate / length + 0.1
+
+
+@pytest.mark.control(STEPS, drops="^full-rank")
+def test_control_a_subgradient_may_leave_a_zero_where_it_is():
+    # at diag(5, 0) one of them is ∇R along the matrices of rank one, which is zero
+    assert descent_step([F(5), F(0)], F(1), F(5)) == [5, F(1, 5)]
+    assert scaled_velocities([F(5)]) == [0]
+
+
+@pytest.mark.control(STEPS, drops="ratio-penalty")
+def test_control_descent_on_the_nuclear_norm_shortens():
+    after = [abs(s - F(1, 10)) for s in (F(3), F(4))]
+    assert sum(s * s for s in after) < 25 - 1
+
+
+def test_the_proximal_step_lands_on_zero_and_agrees_with_descent_above_it():
+    values = (F(3), F(4), F(1, 100))
+    after, descent = proximal_step(values, F(1), F(5)), descent_step(values, F(1), F(5))
+    assert after[:2] == descent[:2] == [3 * (1 + F(701, 12500)) - F(1, 5), 4 + F(701, 3125) - F(1, 5)]
+    assert after[2] == 0 < descent[2]
+    assert proximal_step(after, F(1), F(5))[2] == 0
+
+
+# Depth.
+
+
+def layers_of(left, right, roots, depth, seed=0):
+    """Balanced layers whose product is left · diag(roots)^depth · rightᵀ."""
+    draw = torch.Generator().manual_seed(seed)
+    size = len(roots)
+    between = [
+        torch.linalg.qr(torch.randn(size, size, generator=draw, dtype=torch.float64)).Q
+        for _ in range(depth - 1)
+    ]
+    sides = [right, *between, left]
+    return [a @ torch.diag(roots) @ b.T for b, a in zip(sides, sides[1:], strict=False)]
+
+
+def product(layers):
+    result = layers[0]
+    for layer in layers[1:]:
+        result = layer @ result
+    return result
+
+
+def orthogonal(size, seed):
+    draw = torch.Generator().manual_seed(seed)
+    return torch.linalg.qr(torch.randn(size, size, generator=draw, dtype=torch.float64)).Q
+
+
+TARGET = torch.randn(3, 3, generator=torch.Generator().manual_seed(9), dtype=torch.float64)
+
+
+def objective(layers, strength, weight):
+    whole = product(layers)
+    return strength * ratio(whole) + weight * (whole - TARGET).square().sum() / 2
+
+
+@pytest.mark.claim(DEPTH, by="float64")
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+def test_the_penalty_is_orthogonal_to_every_layer_and_keeps_what_balance_measures(depth):
+    draw = torch.Generator().manual_seed(2)
+    layers = [torch.randn(3, 3, generator=draw, dtype=torch.float64) for _ in range(depth)]
+    slopes = torch.func.grad(objective)(layers, 1.0, 0.0)
+    for layer, slope in zip(layers, slopes, strict=True):
+        assert abs((layer * slope).sum()) < 1e-12  # rounding; the slopes are of order one
+    both = torch.func.grad(objective)(layers, 0.7, 1.0)
+    for low, high, slope, slope_above in zip(layers, layers[1:], both, both[1:], strict=False):
+        drift = high.T @ slope_above + slope_above.T @ high - low @ slope.T - slope @ low.T
+        assert drift.abs().max() < 1e-11
+        assert (low @ slope.T).abs().max() > 0.1
+
+
+@pytest.mark.claim(DEPTH, by="float64")
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_singular_values_of_a_balanced_product_move_as_claimed(depth):
+    roots = torch.tensor([1.3, 1.0, 0.6], dtype=torch.float64)
+    left, right = orthogonal(3, 3), orthogonal(3, 4)
+    layers = layers_of(left, right, roots, depth)
+    slopes = torch.func.grad(objective)(layers, 0.7, 1.0)
+
+    def values(time):
+        moved = [a - time * s for a, s in zip(layers, slopes, strict=True)]
+        return torch.linalg.svdvals(product(moved))
+
+    measured = (values(1e-5) - values(-1e-5)) / 2e-5  # central: an error of about 1e-9
+    sigma = roots**depth
+    pulls = torch.diag(left.T @ (product(layers) - TARGET) @ right)
+    expected = deep_velocities(sigma.tolist(), depth, 0.7, pulls.tolist())
+    np.testing.assert_allclose(measured, expected, atol=1e-7)
+
+
+@pytest.mark.claim(DEPTH, by="certificate")
+@pytest.mark.parametrize("depth", [2, 3, 4, 5])
+def test_a_power_or_logarithm_of_a_value_grows_at_a_bounded_speed(depth):
+    s, pull = sympy.symbols("s p", positive=True)
+    velocity = -depth * s ** (2 - sympy.Rational(2, depth)) * pull
+    if depth == 2:
+        assert sympy.simplify(sympy.diff(-sympy.log(s), s) * velocity - 2 * pull) == 0
+    else:
+        power = s ** (sympy.Rational(2, depth) - 1)
+        assert sympy.simplify(sympy.diff(power, s) * velocity - (depth - 2) * pull) == 0
+
+
+@pytest.mark.claim(DEPTH, by="float64")
+def test_small_values_fall_exponentially_at_depth_two_and_like_a_power_beyond():
+    def late(depth, time, steps):
+        return integrate(lambda v: np.array(deep_velocities(list(v), depth)), [1.5, 1.0], time, steps)
+
+    two, twice = late(2, 10, 50), late(2, 20, 100)
+    assert 0 < twice[1] < two[1] ** 1.6
+    assert twice.sum() == pytest.approx(2.5, rel=1e-9)  # Σσ^(2/D) is conserved
+    three, later = late(3, 500, 300), late(3, 1000, 600)
+    assert later[1] / three[1] == pytest.approx(1 / 8, rel=0.1)  # t^(−3)
+    assert late(4, 1000, 400)[1] / late(4, 500, 200)[1] == pytest.approx(1 / 4, rel=0.1)
+    assert drop_times([1.5, 1.0])[0] < 5  # at depth one, in finite time
+
+
+@pytest.mark.control(DEPTH, drops="^balanced")
+def test_control_an_unbalanced_product_takes_a_value_to_zero_in_finite_time():
+    def velocities(factors):  # diag(1.5, ·) as a product of diag(√1.5, ·) twice; the rest as given
+        big, small, other = factors
+        sigma = [big * big, small * other]
+        pull = [-v / math.hypot(*sigma) for v in scaled_velocities(sigma)]
+        return np.array([-big * pull[0], -other * pull[1], -small * pull[1]])
+
+    unbalanced = integrate(velocities, [math.sqrt(1.5), 0.1, 2.0], 0.05, 200)
+    assert unbalanced[1] > 0
+    crossed = integrate(velocities, [math.sqrt(1.5), 0.1, 2.0], 0.2, 200)
+    assert crossed[1] < 0
+    root = math.sqrt(0.2)
+    balanced = integrate(velocities, [math.sqrt(1.5), root, root], 0.2, 200)
+    assert balanced[1] > 0.3
+
+
+@pytest.mark.control(DEPTH, drops="ratio-penalty")
+def test_control_the_nuclear_norm_of_a_product_pulls_along_every_layer():
+    layers = [orthogonal(3, 5) * 2, orthogonal(3, 6)]
+    slopes = torch.func.grad(lambda a: torch.linalg.svdvals(product(a)).sum())(layers)
+    for layer, slope in zip(layers, slopes, strict=True):
+        assert (layer * slope).sum().item() == pytest.approx(6)
+
+
+def test_deep_velocities_at_depth_one_are_those_of_the_flow_and_default_to_the_ratio_alone():
+    flat = [v / 5 for v in scaled_velocities([3.0, 4.0])]
+    assert deep_velocities([3.0, 4.0], 1) == pytest.approx(flat, rel=1e-14)
+    assert deep_velocities([3.0, 4.0], 2) == pytest.approx([6 * flat[0], 8 * flat[1]], rel=1e-14)
+    assert deep_velocities([3.0, 4.0], 1, 0.0, [1.0, 2.0]) == [-1.0, -2.0]
+
+
+def test_a_depth_below_one_is_refused():
+    with pytest.raises(ValueError, match="a product of 0 layers: the depth is at least 1"):
+        deep_velocities([1.0, 2.0], 0)
