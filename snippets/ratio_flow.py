@@ -83,7 +83,7 @@ def flow_at(values: Sequence[float], time: float) -> list[float]:
             -(time - since) * math.sqrt(count) / length**2
         )
         total_then = math.sqrt(count) * (g - spread / g) / 2  # since (N/√k)² + spread = ‖·‖²
-        left = thresholded(left, (total - total_then) / count)
+        left = thresholded(left, max(total - total_then, 0.0) / count)  # never below, by rounding
     return [length * s / math.hypot(*left) for s in left]
 
 
@@ -100,7 +100,10 @@ def proximal_step(values: Sequence[Number], rate: Number, length: Number) -> lis
 
 
 def deep_velocities(
-    values: Sequence[float], depth: int, strength: float = 1.0, slopes: Sequence[float] | None = None
+    values: Sequence[float],
+    depth: int,
+    strength: float = 1.0,
+    slopes: Sequence[float] | None = None,
 ) -> list[float]:
     """Return σ̇ᵢ of a balanced product of D layers on L + μR, given the slopes uᵢᵀ(∇L)vᵢ.
 

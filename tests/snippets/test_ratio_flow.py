@@ -194,7 +194,7 @@ def test_what_is_no_list_of_singular_values_of_a_matrix_off_zero_is_refused(valu
 @pytest.mark.control(ORDER, drops="ratio-penalty")
 def test_control_under_the_nuclear_norm_gaps_stay_and_nothing_is_left():
     taken = [thresholded(START, time) for time in (0.5, 3.9, 4.0)]
-    assert taken[0][0] - taken[0][1] == 1 < flow_at(START, 6)[0] - flow_at(START, 6)[1] - 0.4
+    assert taken[0][0] - taken[0][1] == 1 < flow_at(START, 6.0)[0] - flow_at(START, 6.0)[1] - 0.4
     assert taken[2] == [0, 0, 0, 0]
 
 
@@ -277,7 +277,9 @@ def test_control_descent_on_the_nuclear_norm_shortens():
 def test_the_proximal_step_lands_on_zero_and_agrees_with_descent_above_it():
     values = (F(3), F(4), F(1, 100))
     after, descent = proximal_step(values, F(1), F(5)), descent_step(values, F(1), F(5))
-    assert after[:2] == descent[:2] == [3 * (1 + F(701, 12500)) - F(1, 5), 4 + F(701, 3125) - F(1, 5)]
+    assert (
+        after[:2] == descent[:2] == [3 * (1 + F(701, 12500)) - F(1, 5), 4 + F(701, 3125) - F(1, 5)]
+    )
     assert after[2] == 0 < descent[2]
     assert proximal_step(after, F(1), F(5))[2] == 0
 
@@ -366,14 +368,16 @@ def test_a_power_or_logarithm_of_a_value_grows_at_a_bounded_speed(depth):
 @pytest.mark.claim(DEPTH, by="float64")
 def test_small_values_fall_exponentially_at_depth_two_and_like_a_power_beyond():
     def late(depth, time, steps):
-        return integrate(lambda v: np.array(deep_velocities(list(v), depth)), [1.5, 1.0], time, steps)
+        return integrate(
+            lambda v: np.array(deep_velocities(list(v), depth)), [1.5, 1.0], time, steps
+        )
 
     two, twice = late(2, 10, 50), late(2, 20, 100)
     assert 0 < twice[1] < two[1] ** 1.6
     assert twice.sum() == pytest.approx(2.5, rel=1e-9)  # Σσ^(2/D) is conserved
     three, later = late(3, 500, 300), late(3, 1000, 600)
     assert later[1] / three[1] == pytest.approx(1 / 8, rel=0.1)  # t^(−3)
-    assert late(4, 1000, 400)[1] / late(4, 500, 200)[1] == pytest.approx(1 / 4, rel=0.1)
+    assert late(4, 400, 600)[1] / late(4, 200, 300)[1] == pytest.approx(1 / 4, rel=0.1)
     assert drop_times([1.5, 1.0])[0] < 5  # at depth one, in finite time
 
 
