@@ -1,0 +1,315 @@
+"""Does the norm settle where the claims say, from every start, and how fast?"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from snippets.moment_map import excess_factor, moment_path, moment_step
+
+SGD, RELAXES = "equilibrium-of-sgd", "norm-relaxes-to-equilibrium"
+MOMENTUM = "momentum-finds-its-equilibrium-from-every-start"
+STARTS = (1e-6, 0.3, 5.0, 1e4)  # of the squared norm, over its limit
+PRODUCTS = (0.01, 0.3, 0.9, 1.4, 1.9)  # ηλ
+
+
+def limit(p, q, push):
+    """‖θ‖² in equilibrium, as the notes have it."""
+    return push * ((1 + q) / ((1 - q) * ((1 + q) ** 2 - p**2))) ** 0.5
+
+
+def squares(start, p, push, steps):
+    """‖θₜ‖² without momentum."""
+    return np.array([x for x, _, _ in moment_path((start, 0.0, 0.0), p, 0.0, push, steps)])
+
+
+def momentum_run(start, before, gamma, product, push, steps, *, decoupled, tilt=0.0):
+    """θ₀ … θ_steps of SGD in three dimensions, as optimisers write it, at the rate 1.
+
+    Gradients have the length push/‖θ‖, and are orthogonal to θₜ₋₁; if tilt = 0 to θₜ as well.
+    """
+    kept = 1 - product
+    old, new = np.array(before), np.array(start)
+    buffer = kept * old - new if decoupled else old - new
+    path = [new]
+    for _ in range(steps):
+        normal = new[[1, 2, 0]] * old[[2, 0, 1]] - new[[2, 0, 1]] * old[[1, 2, 0]]
+        along = new - (new @ old) / (old @ old) * old
+        g = math.cos(tilt) / math.sqrt(normal @ normal) * normal
+        g = (g + math.sin(tilt) / math.sqrt(along @ along) * along) * push / math.sqrt(new @ new)
+        old = new
+        if decoupled:
+            buffer = gamma * buffer + g
+            new = kept * new - buffer
+        else:
+            buffer = gamma * buffer + g + product * new
+            new = new - buffer
+        path.append(new)
+    return np.stack(path)
+
+
+def settings(gamma, product, decoupled):
+    if decoupled:
+        return 1 - product + gamma, (1 - product) * gamma
+    return 1 + gamma - product, gamma
+
+
+@pytest.mark.claim(MOMENTUM, by="certificate")
+def test_the_map_is_what_a_step_does_to_the_products_of_any_two_weights():
+    u, v, w, s, p, q = sympy.symbols("u v w s p q", real=True)
+    now, before = sympy.Matrix([u, 0, 0]), sympy.Matrix([v, w, 0])  # any two, up to a rotation
+    after = p * now - q * before - sympy.Matrix([0, 0, s])  # a push orthogonal to both
+    x, r, y = now.dot(now), now.dot(before), before.dot(before)
+    mapped = moment_step((x, r, y), p, q, s * u)  # s = ηG/‖θ‖
+    expected = after.dot(after), after.dot(now), x
+    assert all(sympy.expand(a - b) == 0 for a, b in zip(mapped, expected, strict=True))
+
+
+@pytest.mark.claim(MOMENTUM, by="certificate")
+def test_the_formula_is_the_fixed_point_of_the_map_and_the_only_one():
+    x, p, q, push = sympy.symbols("x p q push", positive=True)
+    r = p * x / (1 + q)
+    mapped = moment_step((x, r, x), p, q, push)
+    share = (1 - q) * ((1 + q) ** 2 - p**2) / (1 + q)
+    assert sympy.simplify(x * (mapped[0] - x) - (push**2 - share * x**2)) == 0
+    assert sympy.simplify(mapped[1] - r) == 0
+
+
+@pytest.mark.claim(MOMENTUM, by="float64")
+@pytest.mark.parametrize("decoupled", [False, True])
+@pytest.mark.parametrize(("gamma", "product"), [(0.0, 0.3), (0.5, 0.9), (0.9, 0.1), (0.9, 0.6)])
+def test_a_run_with_momentum_settles_from_every_start(gamma, product, decoupled):
+    p, q = settings(gamma, product, decoupled)
+    fixed = limit(p, q, 0.7)
+    for share in STARTS:
+        start = [math.sqrt(share * fixed), 0.0, 0.0]
+        for before in ([0.1, -0.2, 0.0], [-50.0, 3.0, 1.0]):
+            run = momentum_run(start, before, gamma, product, 0.7, 400, decoupled=decoupled)
+            x = (run**2).sum(axis=1)
+            first = x[0], start[0] * before[0], float(np.dot(before, before))
+            mapped = np.array([m[0] for m in moment_path(first, p, q, 0.7, 400)])
+            assert np.allclose(x, mapped, rtol=1e-6)  # rounding grows where the norm is short
+            assert x[-1] == pytest.approx(fixed, rel=1e-5)  # the slowest are off by 1e-6 yet
+            cosine = run[-1] @ run[-2] / math.sqrt(x[-1] * x[-2])
+            assert cosine == pytest.approx(p / (1 + q), rel=1e-5)
+
+
+@pytest.mark.claim(MOMENTUM, by="float64")
+def test_the_map_settles_everywhere_in_its_range():
+    q, share, start = np.meshgrid([0, 0.2, 0.6, 0.9], [-0.95, -0.4, 0.1, 0.6, 0.98], STARTS)
+    p = share * (1 + q)
+    fixed = limit(p, q, 3.0)
+    path = [(start * fixed, 0.2 * start * fixed, start * fixed)]
+    for _ in range(4000):
+        path.append(moment_step(path[-1], p, q, 3.0))
+    assert np.allclose(path[-1][0], fixed, rtol=1e-9)
+    assert np.allclose(path[-1][1], p * fixed / (1 + q), rtol=1e-9)
+
+
+@pytest.mark.control(MOMENTUM, drops="scale-invariant-loss")
+def test_control_gradients_with_a_part_along_the_weights_settle_elsewhere():
+    fixed = limit(*settings(0.5, 0.1, False), 1.0)
+    ends = []
+    for tilt in (0.0, -0.5, -1.0):
+        run = momentum_run([2.0, 0, 0], [1, 1, 0], 0.5, 0.1, 1.0, 400, decoupled=False, tilt=tilt)
+        ends.append(float(run[-1] @ run[-1]) / fixed)
+    assert ends[0] == pytest.approx(1, rel=1e-9)
+    assert ends[1] > 1.05
+    assert ends[2] > 1.2
+
+
+@pytest.mark.control(MOMENTUM, drops="constant-unit-gradient-norm")
+def test_control_where_the_unit_gradient_falls_the_norm_with_momentum_lags():
+    p, q = settings(0.5, 0.01, False)
+    moments = moment_path((limit(p, q, 1.0), 0.0, 1.0), p, q, 1.0, 2000)[-1]
+    for t in range(200):
+        moments = moment_step(moments, p, q, 0.9**t)
+    assert moments[0] / limit(p, q, 0.9**200) > 100
+
+
+@pytest.mark.control(MOMENTUM, drops="^range")
+@pytest.mark.parametrize(("p", "q"), [(1.5, 0.5), (-1.5, 0.5), (1.6, 0.5), (2.0, 1.0), (1.0, 1.2)])
+def test_control_outside_the_range_the_norm_grows_for_ever(p, q):
+    x = [m[0] for m in moment_path((1.0, 0.0, 1.0), p, q, 1.0, 800)]
+    assert x[200] > 1.8 * x[50]
+    assert x[800] > 1.8 * x[200]
+
+
+@pytest.mark.control(MOMENTUM, drops="^not-zero")
+def test_control_at_p_zero_the_norm_alternates_exactly_and_for_ever():
+    q, fixed_square = Fraction(1, 2), Fraction(4, 3)
+    for x in (Fraction(3), Fraction(1, 7)):
+        path = moment_path((x, Fraction(0), fixed_square / x), Fraction(0), q, Fraction(1), 6)
+        assert [m[0] for m in path] == [x, fixed_square / x] * 3 + [x]
+    path = moment_path((5.0, 1.0, 2.0), 0.0, 0.5, 1.0, 100)
+    assert path[-1][0] * path[-2][0] == pytest.approx(4 / 3, rel=1e-12)  # from every start
+    assert abs(math.log(path[-1][0] / path[-2][0])) > 1
+
+
+@pytest.mark.control(MOMENTUM, drops="^memoryless")
+def test_control_gradients_that_persist_settle_at_the_norm_of_a_circle():
+    gamma, product, push = 0.8, 0.05, 1.0
+    theta = torch.tensor([3.0, 0.0], dtype=torch.float64)
+    buffer = torch.zeros(2, dtype=torch.float64)
+    for _ in range(600):  # the loss is the angle of the weights, with this gradient
+        g = push * torch.stack([-theta[1], theta[0]]) / theta.square().sum()
+        buffer = gamma * buffer + g + product * theta
+        theta = theta - buffer
+    share = theta.square().sum().item() / limit(*settings(gamma, product, False), push)
+    assert share == pytest.approx(math.sqrt((1 + gamma) / (1 - gamma)), rel=1e-6)  # that is 3
+
+
+@pytest.mark.claim(SGD, by="certificate")
+def test_without_momentum_the_formula_is_the_fixed_point_and_the_map_a_contraction():
+    a, w, eta, lam, g = sympy.symbols("a w eta lambda G", positive=True)
+    fixed = sympy.sqrt(eta * g**2 / (lam * (2 - eta * lam)))
+    kept = 1 - eta * lam
+    assert sympy.simplify(moment_step((fixed, 0, 0), kept, 0, eta * g)[0] - fixed) == 0
+    mapped = moment_step((w, 0, 0), a, 0, sympy.sqrt(1 - a**2))[0]  # in units of the limit
+    slope = w * sympy.diff(mapped, w) / mapped  # of ln w′ in ln w
+    positive = 4 * a**2 * (1 - a**2) / mapped**2  # for 0 < a² < 1
+    assert sympy.simplify(1 - slope**2 - positive) == 0
+
+
+@pytest.mark.claim(SGD, by="float64")
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_without_momentum_the_norm_closes_in_at_every_step_from_every_start(product):
+    eta, G = 0.5, 3.0  # noqa: N806
+    lam = product / eta
+    fixed = math.sqrt(eta * G**2 / (lam * (2 - product)))
+    for share in STARTS:
+        distance = abs(np.log(squares(share * fixed, 1 - product, eta * G, 1500) / fixed))
+        far = distance[:-1] > 1e-12
+        assert (distance[1:] < distance[:-1])[far].all()
+        assert distance[-1] < 1e-12
+
+
+@pytest.mark.claim(SGD, by="float64")
+@pytest.mark.parametrize("product", [0.05, 1.3])
+def test_torch_on_a_full_batch_ends_at_the_formula_too(product):
+    eta, G = 0.4, 2.0  # noqa: N806
+    theta = torch.nn.Parameter(torch.tensor([9.0, -1.0], dtype=torch.float64))
+    optimizer = torch.optim.SGD([theta], lr=eta, weight_decay=product / eta)
+    for _ in range(300):
+        before = theta.detach().clone()
+        optimizer.zero_grad()
+        (G * torch.atan2(theta[1], theta[0])).backward()  # ‖θ‖ ‖∇L‖ = G everywhere
+        optimizer.step()
+    x = theta.detach().square().sum().item()
+    assert x**2 == pytest.approx(eta**2 * G**2 / (product * (2 - product)), rel=1e-9)
+    assert (before @ theta.detach()).item() / x == pytest.approx(1 - product, rel=1e-9)
+
+
+@pytest.mark.control(SGD, drops="scale-invariant-loss")
+def test_control_the_logarithm_of_the_norm_balances_elsewhere():
+    eta, lam, G, theta = 0.5, 0.2, 3.0, 1.0  # noqa: N806
+    for _ in range(400):  # the loss −G ln‖θ‖ has a constant unit gradient norm, along the weights
+        theta = (1 - eta * lam) * theta + eta * G / theta
+    assert theta**2 == pytest.approx(G / lam, rel=1e-9)
+    assert theta**2 > 3 * limit(1 - eta * lam, 0, eta * G)
+
+
+@pytest.mark.control(SGD, drops="constant-unit-gradient-norm")
+def test_control_where_the_unit_gradient_falls_the_norm_lags():
+    x = limit(0.99, 0, 1.0)
+    for t in range(100):
+        x = moment_step((x, 0.0, 0.0), 0.99, 0.0, 0.95**t)[0]
+    assert x / limit(0.99, 0, 0.95**100) > 10
+
+
+@pytest.mark.control(SGD, drops="^no-momentum")
+def test_control_with_momentum_the_norm_without_it_is_wrong():
+    p, q = settings(0.9, 0.02, False)
+    x = moment_path((1.0, 0.0, 1.0), p, q, 1.0, 1000)[-1][0]
+    assert x > 3 * limit(0.98, 0, 1.0)
+
+
+@pytest.mark.control(SGD, drops="^range")
+def test_control_at_the_ends_of_the_range_the_norm_alternates_or_grows():
+    path = moment_path((Fraction(3), 0, 0), Fraction(0), 0, Fraction(2), 5)  # ηλ = 1
+    assert [m[0] for m in path] == [3, Fraction(4, 3)] * 3
+    for p in (-1.0, 1.0, -1.2):  # ηλ = 2, no decay, and more than 2
+        x = squares(1.0, p, 1.0, 800)
+        assert x[200] > 1.8 * x[50]
+        assert x[800] > 1.8 * x[200]
+
+
+@pytest.mark.claim(RELAXES, by="certificate")
+def test_the_excess_shrinks_by_its_factor_exactly_and_by_one_rate_in_every_power():
+    x, fixed, a, m = sympy.symbols("x fixed a m", positive=True)
+    push = fixed * sympy.sqrt(1 - a**2)
+    after = moment_step((x, 0, 0), a, 0, push)[0]
+    gap = after - fixed - excess_factor(x, fixed, a) * (x - fixed)
+    assert sympy.simplify(gap) == 0
+    rate = (sympy.diff(after ** (m / 2), x) / sympy.diff(x ** (m / 2), x)).subs(x, fixed)
+    eta_lambda = sympy.symbols("etalambda", positive=True)
+    closed = 1 - 4 * eta_lambda + 2 * eta_lambda**2
+    assert sympy.simplify(rate - (2 * a**2 - 1)) == 0  # the limit of the quotient of excesses
+    assert sympy.simplify(excess_factor(x, x, 1 - eta_lambda) - closed) == 0
+
+
+@pytest.mark.claim(RELAXES, by="float64")
+@pytest.mark.parametrize("product", PRODUCTS)
+@pytest.mark.parametrize("power", [-1, 1, 2, 4])
+def test_the_quotient_of_two_excesses_tends_to_the_rate(product, power):
+    norm = np.sqrt(squares(1.5 * limit(1 - product, 0, 2.0), 1 - product, 2.0, 600))
+    excess = norm**power - limit(1 - product, 0, 2.0) ** (power / 2)
+    near = abs(excess[:-1] / norm[:-1] ** power) > 1e-7  # nearer, rounding takes over
+    quotient = excess[1:][near][-1] / excess[:-1][near][-1]
+    assert quotient == pytest.approx(1 - 4 * product + 2 * product**2, abs=1e-5)
+
+
+def last_quotient(x, fixed, steps):
+    return (x[steps] - fixed) / (x[steps - 1] - fixed)
+
+
+@pytest.mark.control(RELAXES, drops="^no-momentum")
+def test_control_with_momentum_the_excess_shrinks_at_another_rate():
+    p, q = settings(0.9, 0.01, False)
+    x = [m[0] for m in moment_path((1.0, 0.0, 1.0), p, q, 1.0, 100)]
+    assert last_quotient(x, limit(p, q, 1.0), 100) < 1 - 3 * 4 * 0.01
+
+
+@pytest.mark.control(RELAXES, drops="^range")
+def test_control_at_the_end_of_the_range_nothing_shrinks():
+    assert excess_factor(Fraction(3), Fraction(3), Fraction(0)) == -1
+    assert excess_factor(Fraction(3), Fraction(3), Fraction(-1)) == 1
+
+
+@pytest.mark.control(RELAXES, drops="scale-invariant-loss")
+def test_control_gradients_of_fixed_length_relax_half_as_fast():
+    x, fixed = [3.0], 1.0
+    for _ in range(50):
+        x.append(0.98**2 * x[-1] + (1 - 0.98**2) * fixed)
+    assert last_quotient(x, fixed, 50) == pytest.approx(0.98**2)
+    assert last_quotient(x, fixed, 50) - (2 * 0.98**2 - 1) > 0.03
+
+
+@pytest.mark.control(RELAXES, drops="constant-unit-gradient-norm")
+def test_control_a_drift_of_the_unit_gradient_is_what_is_left_of_the_excess():
+    x = [2 * limit(0.9, 0, 1.0)]
+    for t in range(200):
+        x.append(moment_step((x[-1], 0.0, 0.0), 0.9, 0.0, 1 + 0.99**t)[0])
+    quotient = last_quotient(x, limit(0.9, 0, 1.0), 200)
+    assert quotient - (2 * 0.9**2 - 1) > 0.3
+    assert quotient == pytest.approx(0.99, abs=0.005)
+
+
+def test_a_path_has_all_its_steps_and_starts_at_the_start():
+    first = (2.0, 1.0, 3.0)
+    path = moment_path(first, 1.3, 0.5, 0.7, 3)
+    assert len(path) == 4
+    assert path[0] == first
+    assert path[2] == moment_step(path[1], 1.3, 0.5, 0.7)
+    assert moment_path(first, 1.3, 0.5, 0.7, 0) == [first]
+
+
+def test_moments_of_no_two_weights_are_refused():
+    for wrong in [(0, 0, 0), (-1, 0, 1), (1, 0, -1), (2, 3, 4), (2, -3, 4), (1, 0.5, 0)]:
+        with pytest.raises(ValueError, match="not the products of two vectors"):
+            moment_path(wrong, 1.3, 0.5, 0.7, 3)
+    for right in [(2, 4, 8), (2, -4, 8), (1, 0, 0), (Fraction(1, 9), 0, 1)]:
+        assert len(moment_path(right, 1, 0, 1, 1)) == 2
