@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Runs = Float[Tensor, "runs d"]
-Path = Float[Tensor, "steps+1 runs d"]
+Path = Float[Tensor, "times runs d"]
 
 
 def noise_gradient(weights: Runs, noise: Runs) -> Runs:
