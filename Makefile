@@ -16,7 +16,7 @@ test: $(INSTALLED)   ## everything that CI runs
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest -n logical --dist loadfile
+	pytest -n logical --dist loadfile --no-loadscope-reorder
 	mkdocs build --strict
 
 site: $(INSTALLED)   ## run the checks whose evidence is missing or stale, then build into site/

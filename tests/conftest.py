@@ -8,3 +8,17 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
 
 pytest_plugins = ["pytester"]
+
+# What takes longest comes first, so that no process is left alone with it; and while one of them
+# builds the site for the browser, the other draws formulas, for which it needs none.
+FIRST = [
+    "tests/site/test_browser.py",
+    "tests/site/test_compact_tex.py",
+    "tests/site/",
+    "tests/labs/",
+    "tests/litmus/",
+]
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: [not item.nodeid.startswith(place) for place in FIRST])

@@ -222,7 +222,7 @@ def differing(some, others):
     return [
         index
         for index, ((one, there), (other, here)) in enumerate(zip(some, others, strict=True))
-        if not (same(there, here) and (one == other or (near(one, other) and near(other, one))))
+        if not (same(there, here) and near(one, other) and near(other, one))
     ]
 
 
@@ -247,6 +247,13 @@ def near(one, other):
     Chromium paints a sign whose place lies between two rows of pixels now in one, now in the other,
     although its place is the same.
     """
+    differs = ImageChops.difference(one, other).getbbox()
+    if not differs:
+        return True
+    left, top, right, bottom = differs
+    around = left - 1, top - 1, right + 1, bottom + 1  # with all that a pixel may be like
+    around = (*(max(edge, 0) for edge in around[:2]), *map(min, around[2:], one.size))
+    one, other = one.crop(around), other.crop(around)
     darkest, lightest = (other.filter(f(3)) for f in (ImageFilter.MinFilter, ImageFilter.MaxFilter))
     beyond = [ImageChops.subtract(darkest, one), ImageChops.subtract(one, lightest)]
     return not any(difference.getbbox() for difference in beyond)
