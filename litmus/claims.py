@@ -9,10 +9,11 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from litmus.evidence import WAYS, Mark, Outcome, is_stale
+from litmus.fingerprint import fingerprint
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
 from litmus.notes import Note, walk
@@ -257,8 +258,9 @@ class Claims(dict[str, Claim]):
     def attach(self, outcomes: Iterable[Outcome], root: Path) -> list[Problem]:
         """Give each claim the tests that mark it; return what is wrong with the tests."""
         problems = []
+        statements, of_now = self.statements, cache(lambda file: fingerprint(root / file, root))
         for outcome in outcomes:
-            stale = is_stale(outcome, self.statements, root)
+            stale = is_stale(outcome, statements, root, of_now)
             for mark in outcome.marks:
                 wrong = self.wrong_mark(mark)
                 if wrong and not stale:

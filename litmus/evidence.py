@@ -6,8 +6,9 @@ skipped is no evidence, and one that has changed since it ran is stale.
 
 import ast
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +85,21 @@ def write_ledger(root: Path, outcomes: Iterable[Outcome], ran: set[str]) -> None
     write_whole(root / LEDGER, json.dumps(entries, indent=1, ensure_ascii=False))
 
 
-def is_stale(outcome: Outcome, statements: dict[str, str], root: Path) -> bool:
-    """Say whether a test, what it imports, torch or a statement has changed since the test ran."""
+def is_stale(
+    outcome: Outcome,
+    statements: dict[str, str],
+    root: Path,
+    of_now: Callable[[str], str] | None = None,
+) -> bool:
+    """Say whether a test, what it imports, torch or a statement has changed since the test ran.
+
+    Who asks about many tests has the fingerprint of each file taken once, by `of_now`.
+    """
     file = root / outcome.file
+    now = of_now(outcome.file) if of_now else fingerprint(file, root)
     return (
         not file.exists()
-        or outcome.fingerprint != fingerprint(file, root)
+        or outcome.fingerprint != now
         or any(statements.get(name) != then for name, then in outcome.statements)
     )
 
@@ -97,6 +107,7 @@ def is_stale(outcome: Outcome, statements: dict[str, str], root: Path) -> bool:
 def due(root: Path, statements: dict[str, str]) -> list[str]:
     """Return the test files with markers whose outcomes are missing, failing or stale."""
     known: dict[str, list[Outcome]] = {}
+    of_now = cache(lambda file: fingerprint(root / file, root))
     for outcome in read_ledger(root):
         known.setdefault(outcome.file, []).append(outcome)
     marked = (
@@ -108,7 +119,9 @@ def due(root: Path, statements: dict[str, str]) -> list[str]:
         file
         for file in marked
         if file not in known
-        or any(outcome.failed or is_stale(outcome, statements, root) for outcome in known[file])
+        or any(
+            outcome.failed or is_stale(outcome, statements, root, of_now) for outcome in known[file]
+        )
     ]
 
 

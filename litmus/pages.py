@@ -6,6 +6,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -49,6 +51,14 @@ class Pages:
     def __init__(self, project: Project, site: Site) -> None:
         self.project = project
         self.site = site
+
+    @cached_property
+    def _needs(self) -> dict[str, set[Path]]:
+        """What of the project each file of tests depends on."""
+        root = self.project.root.resolve()
+        return {
+            file: imports(root / file, root) for file in {o.file for o in self.project.outcomes}
+        }
 
     def titles(self) -> dict[str, str]:
         """Return the generated pages by address, with their titles, before they are made."""
@@ -215,8 +225,8 @@ class Pages:
     def snippet(self, file: str, shown: Iterable[Note]) -> Page:
         """A whole file to read and copy, the tests that run it, and the notes that show it."""
         here = address(file)
-        root = self.project.root.resolve()
-        tests = [o for o in self.project.outcomes if root / file in imports(root / o.file, root)]
+        whole = self.project.root.resolve() / file
+        tests = [o for o in self.project.outcomes if whole in self._needs[o.file]]
         return self._page(
             "snippet.html",
             here,

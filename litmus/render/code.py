@@ -3,7 +3,7 @@
 import hashlib
 import html
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from pygments.lexers import get_lexer_by_name
@@ -78,6 +78,7 @@ def _language(info: str) -> str:
     return found[1].lower() if found else ""
 
 
+@lru_cache(maxsize=2000)  # a claim is shown by essays, too, with its code
 def _highlighted(source: str, language: str) -> str:
     """Return source with a class for each kind of word, those of Pygments and of Material.
 
