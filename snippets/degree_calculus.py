@@ -90,8 +90,9 @@ def degree(model: nn.Module, eps_at_most: float = 1e-30) -> int:
     traced = fx.symbolic_trace(model)
     degrees: dict[fx.Node, int] = {}
     for node in traced.graph.nodes:
-        leaves = torch.utils._pytree.tree_leaves(node.args)
+        leaves = torch.utils._pytree.tree_leaves((node.args, node.kwargs))
         inputs = [degrees[leaf] if isinstance(leaf, fx.Node) else 0 for leaf in leaves]
+        values = [degrees[leaf] for leaf in node.all_input_nodes]  # the inputs but the numbers
         kind: Any = node.target
         layer = traced.get_submodule(kind) if node.op == "call_module" else None
         if layer is not None:
@@ -105,16 +106,18 @@ def degree(model: nn.Module, eps_at_most: float = 1e-30) -> int:
         elif isinstance(layer, NORMALISERS):
             degrees[node] = normaliser(layer, str(node), eps_at_most)
         elif isinstance(layer, LINEAR):
-            degrees[node] = affine(inputs[0], layer, str(node))
+            degrees[node] = affine(values[0], layer, str(node))
         elif kind in PRODUCTS:
             degrees[node] = sum(inputs)
         elif kind in SUMS:
             degrees[node] = total(inputs, str(node))
         elif kind in KEEP:
-            degrees[node] = inputs[0]
+            degrees[node] = values[0]
         elif kind in ANY:
             if any(inputs):
-                raise ValueError(f"{node} gets degree {inputs[0]} and needs 0; normalise its input")
+                raise ValueError(
+                    f"{node} gets degree {max(inputs)} and needs 0; normalise its input"
+                )
             degrees[node] = 0
         else:
             raise ValueError(f"no rule for {node} ({kind}); write it in parts that have one")

@@ -139,9 +139,24 @@ def test_control_sums_of_unequal_degrees_have_none(name):
 @pytest.mark.control("degree-calculus", drops="^degree-zero")
 @pytest.mark.parametrize("name", list(NO_DEGREE)[5:])
 def test_control_a_function_that_is_not_homogeneous_has_none(name):
-    with pytest.raises(ValueError, match=r"gets degree [12] and needs 0; normalise its input"):
+    with pytest.raises(ValueError, match=r"gets degree [12] and needs 0; normalise it first"):
         degree(NO_DEGREE[name])
     assert has_no_degree(NO_DEGREE[name])
+
+
+def test_inputs_that_are_passed_by_name_count():
+    product = Module(lambda m, x: torch.mul(input=m.one(x), other=m.two(x))).double()
+    assert degree(product) == 2
+    assert fits(product, 2)
+    named = Module(lambda m, x: torch.flatten(start_dim=0, input=m.one(input=x))).double()
+    assert degree(named) == 1
+    assert fits(named, 1)
+    sharper = Module(lambda m, x: torch.softmax(input=m.one(x), dim=-1)).double()
+    with pytest.raises(ValueError, match="gets degree 1 and needs 0"):
+        degree(sharper)
+    second = Module(lambda m, x: functional.cross_entropy(x, m.one(x))).double()
+    with pytest.raises(ValueError, match="gets degree 1 and needs 0"):
+        degree(second)
 
 
 @pytest.mark.control("degree-calculus", drops="^same-factor")
