@@ -53,8 +53,8 @@ def descend(
 
 def widest_expelling_angle(rate: float, decay: float) -> float:
     """Return arccos(1 − ηλ)/2 in radians: a narrower cone cannot hold a run, this one can."""
-    if not 0 < rate * decay < 1:
-        raise ValueError(f"ηλ = {rate * decay:g} is not between 0 and 1: take a smaller rate")
+    if not (rate > 0 and 0 < rate * decay < 1):
+        raise ValueError(f"η = {rate:g}, ηλ = {rate * decay:g}: need 0 < η and 0 < ηλ < 1")
     return math.acos(1 - rate * decay) / 2
 
 
@@ -95,11 +95,10 @@ def flat_slope(weights: Vector) -> Vector:
 if __name__ == "__main__":
     rate, decay = 0.1, 0.1
     start = np.array([0.6, 0.8])
-    cone = 0.9 * widest_expelling_angle(rate, decay)
+    widest = widest_expelling_angle(rate, decay)
+    cone = 0.9 * widest
     bound = last_exit(1.0, 0.1, cone, rate, decay)
-    print(
-        f"ηλ = {rate * decay:.2f}: a cone narrower than {math.degrees(cone / 0.9):.3f}° cannot hold"
-    )
+    print(f"ηλ = {rate * decay:.2f}: a cone narrower than {math.degrees(widest):.3f}° cannot hold")
     print(f"a run; {math.degrees(cone):.3f}°, with a gradient of 0.1 or more, ends by step {bound}")
     print("10 000 steps of gradient descent   decay   exits   log10 of angle: least   last")
     for name, slope, weight_decay in [

@@ -84,7 +84,6 @@ def test_descent_takes_the_steps_of_gradient_descent_with_decay():
 # No non-degenerate minimum is stable.
 
 
-@pytest.mark.claim(SHARP, by="certificate")
 def test_at_a_minimum_the_slope_is_multiplied_by_one_minus_the_effective_step_times_the_hessian():
     # In the plane every loss is f(x/y) where y > 0, with its minimum, say, at x = 0.
     x = sympy.Symbol("x", real=True)
@@ -184,32 +183,27 @@ def test_noise_leaves_a_narrow_cone_no_later_than_the_bound(norm, rate, decay, s
 
 
 @pytest.mark.claim(CONE, by="float64")
-def test_the_bound_is_within_a_factor_of_two_of_the_run_that_stays_longest():
-    # Back and forth between the edges is the worst that losses can do. Far from the bound the
-    # cone is only just too narrow, so that the norm falls as slowly as the bound says.
-    rate, decay, norm = 0.1, 0.1, 10.0
-    cone = 0.99 * widest_expelling_angle(rate, decay)
-    # the floor that a push from one edge to the other needs at this norm, and far less
-    floor = 0.01 * (1 - rate * decay) * math.tan(2 * cone) / rate
-    bound = last_exit(norm, floor, cone, rate, decay)
-    kept, radius, steps = 1 - rate * decay, norm, 0
-    while rate * floor / (kept * radius**2) <= math.tan(2 * cone):
-        radius *= kept / math.cos(2 * cone)  # a full turn from edge to edge
-        steps += 1
-    assert steps + 1 == bound
+@pytest.mark.parametrize(("norm", "share"), [(1.0, 0.9), (10.0, 0.99), (3.0, 0.3), (0.1, 0.9)])
+def test_a_run_from_edge_to_edge_leaves_at_the_last_step_that_the_bound_allows(norm, share):
+    cone, kept, floor = share * widest_expelling_angle(RATE, DECAY), 1 - RATE * DECAY, 0.3
+    weights, outside = norm * np.array([math.sin(cone), math.cos(cone)]), []
+    bound = last_exit(norm, floor, cone, RATE, DECAY)
+    for t in range(bound):
+        square = weights @ weights
+        size = max(floor, kept * square * math.tan(2 * cone) / RATE)  # of ‖θ‖∇L
+        slope = size / square * (-1) ** t * np.array([weights[1], -weights[0]])
+        weights = decayed_step(weights, slope, RATE, DECAY)
+        # on the edge to rounding, which a thousand turns add up
+        outside.append(abs(math.atan2(weights[0], weights[1])) > cone + 1e-9)
+    assert outside == [False] * (bound - 1) + [True]
 
 
-@pytest.mark.parametrize(
-    ("norm", "floor", "expected"),
-    [(1.0, 1.0, 1), (1.0, 0.1, 665), (2.0, 0.1, None), (1e-3, 1.0, 1)],
-)
-def test_the_bound_is_what_the_formula_says(norm, floor, expected):
+@pytest.mark.parametrize(("norm", "floor"), [(1.0, 1.0), (1.0, 0.1), (2.0, 0.1), (1e-3, 1.0)])
+def test_the_bound_is_what_the_formula_says(norm, floor):
     cone = 0.9 * widest_expelling_angle(RATE, DECAY)
     x = math.log(0.99 * norm**2 * math.tan(2 * cone) / (0.1 * floor))
     x /= 2 * math.log(math.cos(2 * cone) / 0.99)
-    got = last_exit(norm, floor, cone, RATE, DECAY)
-    assert got == max(math.floor(x) + 2, 1)
-    assert expected is None or abs(got - expected) <= 130
+    assert last_exit(norm, floor, cone, RATE, DECAY) == max(math.floor(x) + 2, 1)
 
 
 def rational_zigzag(kept):
@@ -247,9 +241,11 @@ def test_the_widest_angle_is_half_the_turn_at_balance():
     assert math.cos(2 * widest_expelling_angle(0.1, 2.0)) == pytest.approx(0.8, rel=1e-14)
 
 
-@pytest.mark.parametrize(("rate", "decay"), [(0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (2.0, 3.0)])
+@pytest.mark.parametrize(
+    ("rate", "decay"), [(0.0, 1.0), (1.0, 0.0), (1.0, 1.0), (2.0, 3.0), (-0.5, -0.5)]
+)
 def test_no_widest_angle_unless_decay_takes_some_and_leaves_some(rate, decay):
-    with pytest.raises(ValueError, match=rf"ηλ = {rate * decay:g} .*smaller rate"):
+    with pytest.raises(ValueError, match=rf"η = {rate:g}, ηλ = {rate * decay:g}: need 0 < η and"):
         widest_expelling_angle(rate, decay)
 
 
@@ -331,7 +327,7 @@ def test_every_start_in_the_trap_goes_to_the_flat_minimum_like_the_powers_of_a(k
     assert (np.diff(angle, axis=0) < 0).all()
     assert angle[-1].max() < 0.05
     ratio = angle[-1] / angle[-2]
-    assert np.abs(ratio - kept).max() < 0.02
+    assert np.abs(ratio - kept).max() < 0.02 * (1 - kept)
     squared = np.sum(path**2, axis=1)
     assert (RATE * angle**2 / (kept * squared)).max() <= 0.5 + 1e-12
 
@@ -349,6 +345,10 @@ def test_the_trap_closes():
     assert sympy.simplify(slope - 2 * (1 - sympy.cos(phi)) * sympy.sin(phi)) == 0
     lower = (1 - phi**2 / 12) * (1 - phi**2 / 6)  # of slope/φ³, which falls on [0, 1]
     assert lower.subs(phi, 1) >= sympy.Rational(3, 4)
+
+
+@pytest.mark.claim(FLAT, by="float64")
+def test_the_slope_is_between_three_quarters_of_the_cube_and_the_cube():
     at = np.linspace(0.01, 1, 100)
     size = 2 * (1 - np.cos(at)) * np.sin(at)
     assert (0.75 * at**3 <= size).all()
