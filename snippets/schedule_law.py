@@ -55,8 +55,10 @@ def balance_angle(growth: float) -> float:
 def unit_growth_rates(rate: Number, decays: Sequence[Number]) -> list[Number]:
     """Return η₀ … for decays λ₀ …, with η₀ given and ηₜ₊₁ = ηₜ aₜ aₜ₊₁: decay then does nothing.
 
-    Raises ValueError unless 0 < η₀ and η₀λ₀ < 1; the later steps then need no condition for λ ≥ 0.
+    Raises ValueError unless 0 < η₀ and η₀λ₀ < 1, and for a negative decay; nothing else can fail.
     """
+    if min(decays) < 0:
+        raise ValueError(f"a decay of {min(decays)} is negative; take λ ≥ 0")
     if not (rate > 0 and rate * decays[0] < 1):
         raise ValueError(f"rate {rate} and decay {decays[0]}: 0 < η₀ and η₀λ₀ < 1 are needed")
     rates = [rate]

@@ -171,7 +171,7 @@ def test_control_at_a_constant_rate_decay_does_something():
 
 
 @pytest.mark.control(NO_OP, drops="scale-invariant-loss")
-def test_control_on_a_plain_loss_decay_does_something_under_any_schedule():
+def test_control_on_a_plain_loss_decay_does_something_all_the_same():
     assert apart(unit_growth_rates(F(1, 2), LAMBDAS), plain_slope) > 1e-2
 
 
@@ -179,6 +179,11 @@ def test_control_on_a_plain_loss_decay_does_something_under_any_schedule():
 def test_no_such_schedule_from_a_rate_that_takes_nothing_or_everything(rate, decay):
     with pytest.raises(ValueError, match=f"rate {rate} and decay {decay}: 0 < η₀ and η₀λ₀ < 1"):
         unit_growth_rates(F(rate), [F(decay)] * 3)
+
+
+def test_no_such_schedule_for_a_negative_decay():
+    with pytest.raises(ValueError, match="a decay of -1/2 is negative; take λ ≥ 0"):
+        unit_growth_rates(F(1, 4), [F(1), F(-1, 2), F(0)])
 
 
 def test_only_the_first_decay_can_take_too_much():
