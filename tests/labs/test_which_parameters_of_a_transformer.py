@@ -33,8 +33,15 @@ def test_the_tensors_that_should_be_are_invariant_before_and_after_training(lab,
 
 
 @pytest.mark.control("residual-writers-are-one-block", drops="^reads-normalised")
+@pytest.mark.parametrize("arrangement", ["post-norm", "branch norm"])
+def test_control_where_a_branch_adds_what_was_just_normalised_the_writers_are_no_block(
+    lab, arrangement
+):
+    assert lab["after"][arrangement]["all writers"][0] > VISIBLE
+
+
 @pytest.mark.parametrize("arrangement", EXPECTED)
-def test_control_all_other_tensors_show_their_length(lab, arrangement):
+def test_all_other_tensors_show_their_length(lab, arrangement):
     others = set(lab["names"]) - EXPECTED[arrangement]
     assert len(others) >= 5
     for name in others:
