@@ -211,19 +211,10 @@ if __name__ == "__main__":
 
     print("                        |L(cθ) − L(θ)|   turned   whole       invariant rows")
     writers = [("embed.weight", "out.weight")]
-    shown = (
-        "query.weight",
-        "val.weight",
-        "out.weight",
-        "classify.weight",
-        "embed.weight + out.weight",
-    )
+    hidden = ("embed.weight", "key.weight", "classify.bias")
     for qk_norm in (False, True):
         model = Attention(qk_norm)
         for name, seen in scale_invariant_parameters(model, loss, writers).items():
-            if (
-                name in ("query.weight", "val.weight", "out.weight", "classify.weight")
-                or "+" in name
-            ):
+            if name not in hidden:
                 row = f"{name:25s} {seen.scaled:12.4f} {seen.turned:8.4f}"
                 print(f"{row}   {seen.whole:15s} {seen.rows.count('invariant')}/{len(seen.rows)}")
