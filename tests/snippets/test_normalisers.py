@@ -134,15 +134,23 @@ def test_for_all_numbers_the_yes_of_each_layer_holds_by_algebra():
         **LAYERS,
         "group": lambda w, b, x: group_norm(w @ x + b, 2, 0, root),
     }
+    point = dict(
+        zip(
+            [*w.flat, a, b, c, d, u, v],
+            exact([2, 1, 3, 1, -2, 5, 1, 4, 2, 3, 5, 7, 1, 4]),
+            strict=True,
+        )
+    )
     for layer, all_given in cases.items():
         before = small[layer](w, zero, x)
         for given in all_given:
             after = small[layer](*given)
             for k in range(0, before.size, 7):  # some entries; the others are alike
                 one, other = before.flat[k], after.flat[k]
-                # N(z) is t/√q: the squares agree, and so do the signs, which are those of t
+                # N(z) is t/√q: the squares agree everywhere, and the signs, those of t, at a point
                 square = sympy.cancel(sympy.together(one**2 - other**2))
                 assert square == 0, (layer, k)
+                assert float(one.subs(point)) * float(other.subs(point)) > 0, (layer, k)
 
 
 @pytest.mark.control("what-normalisers-cannot-see", drops="normalisation-layer")
