@@ -98,9 +98,9 @@ for name, (rate, decay, normalised) in settings.items():
 
 # %% [markdown]
 # The floor is the half-angle of the widest cone that expels, over $\pi$; for small $\eta\lambda$ it
-# is $\sqrt{\eta\lambda/2}/\pi$. The theorem says that the largest error of each run is above the
-# floor again and again, however large the batches are. The mean is above it too, which the theorem
-# does not say. The two rows with the same $\eta\lambda$ have the same errors, up to what their
+# is $\sqrt{\eta\lambda/2}/\pi$. The theorem says that each run errs by more than anything below the
+# floor, again and again, as long as batches disagree, however large they are. The mean is above it
+# too, which the theorem does not say. The two rows with the same $\eta\lambda$ have the same errors, up to what their
 # different starts leave: in units of its own length the run knows only the product.
 #
 # **The test error of one run for each setting.** Dashed: the floor for the run with both.
