@@ -63,6 +63,8 @@ def total(degrees: list[int], name: str) -> int:
 def affine(degree: int, layer: nn.Module, name: str) -> int:
     """Return the degree after a layer's weight has been multiplied and its bias added, if any."""
     if layer.weight is not None:
+        if not isinstance(layer.weight, nn.Parameter):
+            raise ValueError(f"the weight of {name} is made from others; write out how")
         degree += trained(layer.weight)
     bias = getattr(layer, "bias", None)
     if bias is None or (not bias.requires_grad and not bias.any()):

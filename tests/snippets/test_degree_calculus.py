@@ -139,7 +139,7 @@ def test_control_sums_of_unequal_degrees_have_none(name):
 @pytest.mark.control("degree-calculus", drops="^degree-zero")
 @pytest.mark.parametrize("name", list(NO_DEGREE)[5:])
 def test_control_a_function_that_is_not_homogeneous_has_none(name):
-    with pytest.raises(ValueError, match=r"gets degree [12] and needs 0; normalise it first"):
+    with pytest.raises(ValueError, match=r"gets degree [12] and needs 0; normalise its input"):
         degree(NO_DEGREE[name])
     assert has_no_degree(NO_DEGREE[name])
 
@@ -353,6 +353,13 @@ def test_what_has_no_rule_is_refused_by_name():
         degree(plain(linear(), nn.Hardswish()))
     with pytest.raises(ValueError, match=r"no rule for sin"):
         degree(Module(lambda m, x: torch.sin(m.one(x))).double())
+
+
+@pytest.mark.parametrize("norm", ["weight_norm", "spectral_norm"])
+def test_a_weight_that_is_computed_from_others_is_refused(norm):
+    layer = getattr(nn.utils.parametrizations, norm)(linear())
+    with pytest.raises(ValueError, match="the weight of _0 is made from others; write out how"):
+        degree(plain(layer))
 
 
 def test_an_eps_that_is_exactly_as_large_as_allowed_is_allowed():
