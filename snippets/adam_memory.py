@@ -9,7 +9,7 @@ Adam without decay and with ε = 0 moves θ by −ηuₜ, uₜ = m̂ₜ/√v̂�
 which has gₜ in the numerator, has the mean ⟨·, θₜ⟩ = 0, since gₜ is as likely as −gₜ and v̂ₜ is
 the same for both. What is left is the memory, (u − newest part). The conjecture is that
 
-    E⟨uₜ, θₜ⟩ < 0    for every t ≥ 1, θ₀, η > 0 and 0 < β₁² < β₂ < 1,
+    E⟨uₜ, θₜ⟩ < 0    for every t ≥ 1, η > 0, θ₀ off the axes and 0 < β₁ < √β₂ < 1,
 
 so that Adam lengthens its weights, on average, faster than the lengths of its steps would. The
 symmetry of the noise is not enough: the sign can turn if its strength depends on the direction.
