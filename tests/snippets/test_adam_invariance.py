@@ -279,6 +279,14 @@ def test_control_on_a_plain_loss_normalised_descent_walks_to_zero():
     assert shortfall(path, [0.1] * 20) > 0.1
 
 
+@pytest.mark.control(ROOT, drops="differentiable-away-from-zero")
+def test_control_partial_derivatives_along_the_weights_shorten_them():
+    # those at (1, 1, 1) of a scale-invariant loss that is continuous and has no gradient there
+    start = torch.ones(3, dtype=torch.float64)
+    end = descend_along([normalised(lambda w: w / 3**0.5)], start, [0.1])[-1]
+    assert end.norm() < start.norm() - 0.09
+
+
 @pytest.mark.control(ROOT, drops="^unit")
 def test_control_steps_of_another_length_add_another_square():
     path = descend_along(

@@ -314,6 +314,21 @@ def test_control_a_buffer_that_leads_to_zero_ends_both_scheduled_runs():
             scheduled(START, aimed, *run)
 
 
+@pytest.mark.control(ANY, drops="differentiable-away-from-zero")
+def test_control_a_gradient_that_picks_its_side_of_a_kink_parts_the_scheduled_runs():
+    def slope(t, weights):  # of a constant loss, then of |x₀|/‖x‖; between θ₁ and φ₁ it turns
+        side = 1 if weights[1] < Fraction(19, 10) else -1
+        return np.array([Fraction(side * t), 0]) / weights[1]
+
+    lists = [[Fraction(1, 3)] * 2, [Fraction(1, 5)] * 2, [Fraction(1, 2)] * 2]
+    start = np.array([Fraction(0), Fraction(2)])
+    scalars, rates, inner, outer = nesterov_twin(*lists)
+    theta = scheduled(start, 0 * start, *lists, lists[2], slope=slope)
+    phi = scheduled(start, 0 * start, rates, [0, 0], inner, outer, slope)
+    assert (scalars[1] * phi[1] == theta[1]).all()
+    assert scalars[2] * phi[2][0] == -theta[2][0] != 0
+
+
 def test_constant_settings_become_those_of_the_root():
     _, rates, inner, outer = nesterov_twin([0.2] * 60, [0.2] * 60, [1 / 3] * 60)
     root, kept = nesterov_root(0.2, 0.2, 1 / 3), 1 - 0.2 * 0.2
