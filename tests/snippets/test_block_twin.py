@@ -179,7 +179,7 @@ def test_control_one_block_whose_scalar_turns_negative_parts_both():
     theta, phi = run(schedules), run(twins)
     apart = [(scalars[i][3] * phi[3][i] - theta[3][i]).norm() for i in (0, 1)]
     assert min(apart) > 1e-3
-    with pytest.raises(ValueError, match="step 0 takes a block's scalar to -0.5: use less"):
+    with pytest.raises(ValueError, match=r"step 0 takes a block's scalar to -0\.5: use less"):
         decay_free(schedules[0])
 
 
@@ -234,6 +234,14 @@ def test_a_scalar_of_zero_is_refused_and_a_small_one_is_not():
     assert decay_free([(1, Fraction(9, 10), 0)])[0][-1] == Fraction(1, 10)
     with pytest.raises(ValueError, match="step 1 takes a block's scalar to 0: use less"):
         decay_free([(1, 0, 0), (1, 1, 0)])
+
+
+def test_a_step_is_that_of_the_optimizer_in_each_block():
+    path = descend(
+        lambda t, blocks: [5, 7 * t], [3, 2], [11, 13], [[(1, 2, 3)] * 2, [(0, 1, 1)] * 2]
+    )
+    # 3 − (3·11 + 5 + 2·3), then −41 − (3·44 + 5 − 2·41)
+    assert path == [[3, 2], [-41, 2], [-96, 2]]
 
 
 def test_descend_wants_a_schedule_for_each_block_and_a_step_in_each():
