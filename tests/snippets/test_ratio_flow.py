@@ -1,5 +1,6 @@
 """Does the flow on the ratio drop ranks in order, and do steps and depth keep it from that?"""
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -80,7 +81,7 @@ def test_the_time_is_the_integral_of_the_inverse_speed_of_the_threshold():
 @pytest.mark.parametrize("share", [0.3, 0.9])
 def test_the_solution_agrees_with_a_numerical_integration_between_drops(values, share):
     drops = [0.0, *drop_times(values)]
-    for last, following in zip(drops, drops[1:], strict=False):
+    for last, following in itertools.pairwise(drops):
         if following == last:
             continue
         time = share * (following - last)
@@ -296,7 +297,7 @@ def layers_of(left, right, roots, depth, seed=0):
         for _ in range(depth - 1)
     ]
     sides = [right, *between, left]
-    return [a @ torch.diag(roots) @ b.T for b, a in zip(sides, sides[1:], strict=False)]
+    return [a @ torch.diag(roots) @ b.T for b, a in itertools.pairwise(sides)]
 
 
 def product(layers):

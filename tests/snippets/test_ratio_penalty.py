@@ -8,6 +8,7 @@ import sympy
 import torch
 
 from snippets.ratio_penalty import ratio, ratio_gradient, scaled_gradient, twin_strength
+from snippets.scalar_run import descend, scalar_run
 
 RANK = "ratio-measures-rank"
 GRADIENT = "ratio-penalty-gradient"
@@ -216,3 +217,100 @@ def test_the_strength_of_a_twin_is_unchanged_at_degree_zero_and_a_power_at_other
     for scalar in (0, -1):
         with pytest.raises(ValueError, match=f"the scalar is {scalar}; a twin exists only as"):
             twin_strength(1, scalar, 2)
+
+
+# Next to a loss.
+
+TWIN = "invariant-penalties-keep-the-twin"
+RADIAL = "ratio-exerts-no-radial-force"
+
+
+@pytest.mark.claim(RADIAL, by="exact")
+@pytest.mark.parametrize("strength", [F(0), F(1, 3), F(50)])
+def test_the_norm_changes_as_the_loss_alone_would_have_it(strength):
+    matrix, polar = with_values(F(2), F(3), F(6))
+    loss_slope = matrix.T - 2 * LEFT  # of anything
+    both = loss_slope + strength * scaled_gradient(matrix, polar) / 7  # F = 7
+    assert (both * matrix).sum() == (loss_slope * matrix).sum() != 0
+
+
+@pytest.mark.claim(RADIAL, by="exact")
+def test_data_that_are_larger_need_a_strength_that_is_larger_by_the_square():
+    (matrix, polar), scale, strength = with_values(F(2), F(3), F(6)), F(5, 2), F(1, 3)
+    known = np.array([[1, 0, 1], [1, 1, 0], [0, 1, 1]])
+
+    def velocity(weights, targets, strength, length):
+        return -known * (weights - targets) - strength * scaled_gradient(weights, polar) / length
+
+    one = velocity(matrix, RIGHT, strength, F(7))
+    larger = velocity(scale * matrix, scale * RIGHT, scale**2 * strength, scale * 7)
+    assert (larger == scale * one).all()
+    assert (velocity(scale * matrix, scale * RIGHT, strength, scale * 7) != scale * one).any()
+
+
+@pytest.mark.control(RADIAL, drops="ratio-penalty")
+def test_control_the_nuclear_norm_pulls_along_the_matrix():
+    matrix, polar = with_values(F(2), F(3), F(6))
+    assert (polar * matrix).sum() == 11
+
+
+# Twins, exactly: the gradients are rational.
+
+X, Y = sympy.symbols("x y")
+DIRECTION = X**2 / (X**2 + Y**2)
+PENALTIES = {
+    0: X * Y / (X**2 + Y**2),
+    1: (X**3 + Y**3) / (X**2 + Y**2),
+    2: X**2 + 3 * Y**2 - X * Y,
+    -1: Y / (X**2 + Y**2),
+}
+
+
+def slope_of(function):
+    """The exact gradient of a rational function, for arrays of Fractions."""
+    parts = [sympy.lambdify((X, Y), sympy.diff(function, v), "math") for v in (X, Y)]
+    return lambda w: np.array([F(part(*w)) for part in parts])
+
+
+RATES, DECAYS, MOMENTA = [F(1, 5), F(1, 3), F(1, 4)], [F(1, 2), F(1), F(1, 7)], [F(1, 3)] * 3
+STRENGTHS = [F(1, 2), F(2), F(1, 3)]
+
+
+def twin_gap(loss, penalty, exponent):
+    """The largest difference of θ/c and φ along a run and the one that should be its twin."""
+    loss_slope, penalty_slope = slope_of(loss), slope_of(penalty)
+    scalars, rates = scalar_run(RATES, DECAYS, MOMENTA)
+    start, buffer = np.array([F(2), F(1)]), np.array([F(1, 3), F(-1, 2)])
+    carried = [twin_strength(m, F(c), exponent) for m, c in zip(STRENGTHS, scalars, strict=False)]
+
+    def gradient(strengths):
+        return lambda t, w: loss_slope(w) + strengths[t] * penalty_slope(w)
+
+    theta = descend(gradient(STRENGTHS), start, buffer, RATES, DECAYS, MOMENTA)
+    phi = descend(gradient(carried), start, buffer, rates, [F(0)] * 3, MOMENTA)
+    gaps = [abs(a / c - b).max() for a, b, c in zip(theta, phi, scalars, strict=True)]
+    return max(gaps)
+
+
+@pytest.mark.claim(TWIN, by="exact")
+@pytest.mark.parametrize("degree", PENALTIES)
+def test_the_twin_with_the_strength_carried_along_is_exact(degree):
+    assert twin_gap(DIRECTION, PENALTIES[degree], degree) == 0
+
+
+@pytest.mark.control(TWIN, drops="^strength")
+@pytest.mark.parametrize(("degree", "wrong"), [(0, 1), (1, 0), (1, 2), (2, 0)])
+def test_control_with_another_exponent_the_twin_is_another_run(degree, wrong):
+    assert twin_gap(DIRECTION, PENALTIES[degree], wrong) > 0.02
+
+
+@pytest.mark.control(TWIN, drops="homogeneous-function")
+@pytest.mark.parametrize("exponent", [0, 1, 2])
+def test_control_a_penalty_of_two_degrees_has_no_twin_with_one_power(exponent):
+    assert twin_gap(DIRECTION, PENALTIES[0] + PENALTIES[2], exponent) > 0.02
+
+
+@pytest.mark.control(TWIN, drops="scale-invariant-loss")
+@pytest.mark.parametrize("exponent", [0, 2])
+def test_control_a_squared_error_has_no_twin_with_an_invariant_penalty(exponent):
+    assert twin_gap((X - 1) ** 2 + Y**2, PENALTIES[0], exponent) > 0.02

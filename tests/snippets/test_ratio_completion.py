@@ -1,0 +1,211 @@
+"""Does the ratio send a free entry to infinity, and does Adam not see how strong a penalty is?"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from snippets.ratio_completion import adam_step, complete, squared_ratio
+from snippets.ratio_penalty import ratio
+
+INFINITY = "ratio-drives-norms-to-infinity"
+ADAM = "adam-ignores-the-strength-off-the-data"
+F = Fraction
+
+
+def matrix(x, b, c, d=0.0):
+    return torch.tensor([[x, b], [c, d]], dtype=torch.float64)
+
+
+# To infinity.
+
+
+@pytest.mark.claim(INFINITY, by="certificate")
+def test_the_squared_ratio_is_one_plus_a_fraction_that_falls_in_the_square_of_the_free_entry():
+    x = sympy.Symbol("x", real=True)
+    b, c = sympy.symbols("b c", real=True, nonzero=True)
+    whole = sympy.Matrix([[x, b], [c, 0]])
+    square = (whole.T * whole).trace()
+    nuclear_square = square + 2 * abs(whole.det())  # (σ₁ + σ₂)²
+    assert sympy.simplify(squared_ratio(x, b, c) - nuclear_square / square) == 0
+    slope = sympy.diff(squared_ratio(x, b, c), x)
+    assert sympy.simplify(slope + 4 * abs(b * c) * x / square**2) == 0
+    assert sympy.limit(squared_ratio(x, 1, 1), x, sympy.oo) == 1
+
+
+@pytest.mark.claim(INFINITY, by="float64")
+@pytest.mark.parametrize(("b", "c"), [(1.0, 1.0), (-2.0, 3.0), (0.1, -5.0)])
+def test_it_is_the_ratio_of_the_matrix_and_falls_as_norms_rise(b, c):
+    frees = [0.0, -0.5, 1.0, 3.0, -10.0, 100.0]
+    seen = [ratio(matrix(x, b, c)).item() for x in frees]
+    expected = [math.sqrt(squared_ratio(x, b, c)) for x in frees]
+    np.testing.assert_allclose(seen, expected, rtol=1e-14)
+    assert (np.diff(seen) < 0).all()
+    for order in ("nuc", "fro", 2):
+        assert (
+            np.diff([torch.linalg.matrix_norm(matrix(x, b, c), order) for x in frees]) > 0
+        ).all()
+
+
+@pytest.mark.claim(INFINITY, by="float64")
+def test_descent_on_the_free_entry_alone_goes_to_infinity_like_a_fourth_root():
+    x, rate = np.array([0.01, -0.3, 2.0]), 5.0
+    for step in range(4_001):
+        if step == 2_000:
+            half = x.copy()
+        slope = -2 * x / (x**2 + 2) ** 2 / np.sqrt(squared_ratio(x, 1.0, 1.0))
+        x = x - rate * slope
+    # f′ ≈ −2/x³, so x⁴ grows by 8η a step, up to terms of relative order x⁻²
+    np.testing.assert_allclose((x**4 - half**4) / 2_000, 8 * rate, rtol=0.03)
+    assert (np.sign(x) == [1, -1, 1]).all()
+
+
+@pytest.mark.control(INFINITY, drops="^zero")
+def test_control_with_another_number_in_that_place_the_ratio_is_one_at_a_finite_entry():
+    assert ratio(matrix(6.0, 2.0, 3.0, 1.0)).item() == pytest.approx(1, rel=1e-14)
+    assert ratio(matrix(60.0, 2.0, 3.0, 1.0)) > 1.005
+
+
+@pytest.mark.control(INFINITY, drops="ratio-penalty")
+def test_control_the_nuclear_norm_picks_zero():
+    norms = [torch.linalg.svdvals(matrix(x, 1.0, 1.0)).sum().item() for x in (-1.0, 0.0, 1.0)]
+    assert min(norms) == norms[1] < norms[0] - 0.2
+
+
+# Adam off the data.
+
+SLOPES = [F(3, 7), F(-2), F(1, 5), F(1, 90)]
+BETAS = (F(9, 10), F(99, 100))
+
+
+def adam_moves(gradients, eps=F(0)):
+    moves, moments = [], (F(0), F(0))
+    for step, gradient in enumerate(gradients, 1):
+        move, moments = adam_step(moments, gradient, step, BETAS, eps)
+        moves.append(move)
+    return np.array(moves, dtype=float)
+
+
+def test_a_step_is_that_of_torch():
+    weight = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    for eps in (0.0, 0.1):
+        for options in ({}, {"betas": (0.8, 0.95)}):
+            optimizer = torch.optim.Adam([weight], lr=1.0, eps=eps, **options)
+            moments = (0.0, 0.0)
+            for step, slope in enumerate(map(float, SLOPES), 1):
+                before = weight.item()
+                weight.grad = torch.full_like(weight, slope)
+                optimizer.step()
+                move, moments = adam_step(moments, slope, step, eps=eps, **options)
+                # both round a handful of times, on numbers of order one
+                assert before - weight.item() == pytest.approx(move, abs=1e-13)
+
+
+@pytest.mark.claim(ADAM, by="certificate")
+def test_the_step_for_any_strength_is_that_of_strength_one_with_epsilon_divided():
+    strength, eps = sympy.symbols("mu epsilon", positive=True)
+    slopes = sympy.symbols("p1:4", real=True, nonzero=True)
+    one, other = (sympy.Integer(0),) * 2, (sympy.Integer(0),) * 2
+    betas = (sympy.Rational(9, 10), sympy.Rational(99, 100))
+
+    def moments_of(moments, gradient):
+        first, second = moments
+        return (
+            betas[0] * first + (1 - betas[0]) * gradient,
+            betas[1] * second + (1 - betas[1]) * gradient**2,
+        )
+
+    for step, slope in enumerate(slopes, 1):
+        one, other = moments_of(one, slope), moments_of(other, strength * slope)
+        left = other[0] / (sympy.sqrt(other[1] / (1 - betas[1] ** step)) + eps)
+        right = one[0] / (sympy.sqrt(one[1] / (1 - betas[1] ** step)) + eps / strength)
+        assert sympy.simplify(left - right) == 0
+
+
+@pytest.mark.claim(ADAM, by="float64")
+def test_steps_off_the_data_agree_for_strengths_over_many_orders_of_magnitude():
+    expected = adam_moves(SLOPES)
+    assert expected[0] == pytest.approx(1, rel=1e-14)  # the sign
+    for strength in (F(1, 10**12), F(1, 7), F(1000)):
+        moves = adam_moves([strength * slope for slope in SLOPES])
+        np.testing.assert_allclose(moves, expected, rtol=1e-14)  # exact but for the root
+
+
+@pytest.mark.claim(ADAM, by="float64")
+def test_the_first_step_of_a_completion_is_the_same_off_the_data_and_not_on_it():
+    draw = torch.Generator().manual_seed(0)
+    start, observed = torch.randn(2, 5, 4, generator=draw, dtype=torch.float64)
+    known = (torch.rand(5, 4, generator=draw) < 0.5).double()
+    assert 5 < known.sum() < 15
+    after = [complete(observed, known, start, m, 0.01, 1) for m in (1e-6, 1e-2, 10.0)]
+    for other in after[1:]:
+        off = (other - after[0])[known == 0]
+        assert off.abs().max() < 1e-15
+        assert ((after[0] - start)[known == 0].abs() - 0.01).abs().max() < 1e-12
+    assert (after[2] - after[0]).abs().max() > 0.01  # where the loss has another sign
+    slow = [complete(observed, known, start, m, 0.01, 1, adam=False) for m in (1e-2, 2e-2)]
+    moves = [(after - start)[known == 0] for after in slow]
+    torch.testing.assert_close(moves[1], 2 * moves[0], rtol=1e-9, atol=0)
+
+
+@pytest.mark.control(ADAM, drops="^one-strength")
+def test_control_a_strength_that_changes_is_noticed():
+    growing = [2**t * slope for t, slope in enumerate(SLOPES)]
+    assert abs(adam_moves(growing) - adam_moves(SLOPES)).max() > 0.05
+
+
+@pytest.mark.control(ADAM, drops="^no-eps")
+def test_control_with_an_epsilon_a_tiny_strength_moves_in_proportion():
+    eps = F(1, 10**8)
+    moves = [adam_moves([F(m) * s for s in SLOPES], eps) for m in (F(1, 10**11), F(2, 10**11))]
+    np.testing.assert_allclose(moves[1], 2 * moves[0], rtol=0.01)
+    np.testing.assert_allclose(
+        moves[0], adam_moves(SLOPES, eps * 10**11), rtol=1e-12
+    )  # strength one, ε/μ
+    assert abs(moves[0]).max() < 0.01
+
+
+@pytest.mark.control(ADAM, drops="^unobserved")
+def test_control_on_an_observed_entry_the_strength_counts():
+    loss = [F(1), F(1, 2), F(-1, 3), F(1, 5)]
+    moves = [
+        adam_moves([a + m * s for a, s in zip(loss, SLOPES, strict=True)]) for m in (F(1, 9), F(1))
+    ]
+    assert abs(moves[1] - moves[0]).max() > 0.1
+
+
+def test_a_step_without_gradient_and_epsilon_is_refused():
+    with pytest.raises(ValueError, match="a second moment is zero, and so is eps: give eps a"):
+        adam_step((0.0, 0.0), 0.0, 1)
+    with pytest.raises(ValueError, match="second moment is zero"):
+        adam_step((torch.zeros(2), torch.zeros(2)), torch.tensor([1.0, 0.0]), 1)
+    assert adam_step((0.0, 0.0), 0.0, 1, eps=1e-8)[0] == 0
+
+
+@pytest.mark.parametrize("adam", [True, False])
+def test_a_completion_takes_the_steps_of_torch_on_the_objective(adam):
+    draw = torch.Generator().manual_seed(1)
+    start, observed = torch.randn(2, 4, 3, generator=draw, dtype=torch.float64)
+    known = (torch.rand(4, 3, generator=draw) < 0.6).double()
+    weights = start.clone().requires_grad_()
+    kind = torch.optim.Adam if adam else torch.optim.SGD
+    optimizer = kind([weights], lr=0.02, **({"eps": 0.0} if adam else {}))
+    for _ in range(5):
+        optimizer.zero_grad()
+        error = (known * (weights - observed)).square().sum() / 2
+        (error + 0.3 * ratio(weights)).backward()
+        optimizer.step()
+    ours = complete(observed, known, start, 0.3, 0.02, 5, **({} if adam else {"adam": False}))
+    torch.testing.assert_close(ours, weights.detach(), rtol=0, atol=1e-12)
+
+
+def test_zero_has_no_ratio_and_a_completion_from_it_is_refused():
+    zero = torch.zeros(2, 2, dtype=torch.float64)
+    with pytest.raises(ValueError, match="W = 0 has no ratio: start somewhere else"):
+        complete(zero, zero, zero, 1.0, 0.1, 1)
+    assert complete(zero, zero, zero, 1.0, 0.1, 0).sum() == 0
+    small = torch.diag(torch.tensor([0.3, 0.4], dtype=torch.float64))
+    assert complete(small, zero, small, 1.0, 0.01, 1, adam=False)[1, 1] > 0.4
