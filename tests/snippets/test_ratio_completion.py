@@ -81,7 +81,7 @@ SLOPES = [F(3, 7), F(-2), F(1, 5), F(1, 90)]
 BETAS = (F(9, 10), F(99, 100))
 
 
-def adam_moves(gradients, eps=F(0)):
+def adam_moves(gradients, eps=0):
     moves, moments = [], (F(0), F(0))
     for step, gradient in enumerate(gradients, 1):
         move, moments = adam_step(moments, gradient, step, BETAS, eps)

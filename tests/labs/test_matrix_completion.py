@@ -1,0 +1,42 @@
+"""Does Adam complete a matrix at any strength of the ratio, and descent where it has the time?"""
+
+import pytest
+
+OFF = "adam-ignores-the-strength-off-the-data"
+
+
+@pytest.fixture(scope="module")
+def measured(measured_by):
+    return measured_by("docs/labs/matrix-completion.py")
+
+
+@pytest.mark.claim(OFF, by="experiment")
+def test_adam_completes_at_every_strength_and_descent_at_the_strong_ones_only(measured):
+    adam, descent = measured["planted"]["Adam"], measured["planted"]["gradient descent"]
+    size = measured["planted_hidden_size"]
+    assert max(adam) < 0.02 * size
+    assert adam == sorted(adam)  # the bias grows with the strength
+    assert min(descent[:2]) > 0.8 * size  # not yet moved
+    assert descent[-1] < 0.02 * size
+    assert descent == sorted(descent, reverse=True)
+
+
+def test_with_more_steps_descent_gets_there_with_a_weaker_penalty_too(measured):
+    patient = measured["patient"]
+    assert patient[0] > 5 * patient[1]
+    assert patient[-1] < 0.01 * measured["planted_hidden_size"]
+
+
+def test_on_pictures_gains_are_modest_and_the_nuclear_norm_does_best(measured):
+    baseline, pictures = measured["pictures_baseline"], measured["pictures"]
+    best = {name: min(errors) for name, errors in pictures.items()}
+    assert all(0.7 * baseline < error < baseline for error in best.values())
+    assert best["nuclear norm, Adam"] < best["ratio, Adam"]
+    assert best["ratio, gradient descent"] < 1.05 * best["ratio, Adam"]
+
+
+def test_the_pictures_are_not_of_low_rank(measured):
+    spectrum = measured["spectrum"]
+    assert len(spectrum) == 24
+    assert spectrum[-1] > 0.01 * spectrum[0]
+    assert spectrum[11] > 0.04 * spectrum[0]
