@@ -1,0 +1,221 @@
+"""How far do weights turn, and how long can gradients with a memory keep them?"""
+
+import math
+import random
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import sympy
+
+from snippets.gradients_with_memory import circle, gain_with_memory, pushes, zigzag
+
+ANGLE = "rotation-does-not-depend-on-the-gradients"
+MEMORY = "gradients-with-memory-move-the-norm-by-a-bounded-factor"
+SETTINGS = [(0.5, 0.1), (0.9, 0.02), (0.0, 0.3), (0.8, 1.5)]  # γ and ηλ
+
+
+def dot(u, v):
+    return sum(x * y for x, y in zip(u, v, strict=True))
+
+
+def exact_run(gamma, products, pull, *, decoupled):
+    """θ₀ … of SGD in rational numbers, on any gradients orthogonal to the weights, but for a pull.
+
+    The rate is 1; `products` are the ηλ of the steps.
+    """
+    draw = random.Random(4)
+    theta = [Fraction(draw.randint(-9, 9), 7) for _ in range(3)]
+    buffer = [Fraction(draw.randint(-9, 9), 5) for _ in range(3)]
+    path = [theta]
+    for product in products:
+        raw = [Fraction(draw.randint(-50, 50), 9) for _ in range(3)]
+        along = dot(raw, theta) / dot(theta, theta) - pull
+        g = [x - along * w for x, w in zip(raw, theta, strict=True)]
+        if decoupled:
+            buffer = [gamma * b + x for b, x in zip(buffer, g, strict=True)]
+            theta = [(1 - product) * w - b for w, b in zip(theta, buffer, strict=True)]
+        else:
+            buffer = [gamma * b + x + product * w for b, x, w in zip(buffer, g, theta, strict=True)]
+            theta = [w - b for w, b in zip(theta, buffer, strict=True)]
+        path.append(theta)
+    return path
+
+
+def mean_cosine_gap(path, p, q):
+    """The two sides of the identity for t = 1 … T, one minus the other."""
+    last = len(path) - 2
+    below = sum(dot(path[t], path[t]) for t in range(1, last + 1))
+    above = sum(dot(path[t], path[t + 1]) for t in range(1, last + 1))
+    boundary = dot(path[last + 1], path[last]) - dot(path[1], path[0])
+    return above / below - p / (1 + q) - q / (1 + q) * boundary / below
+
+
+def settings(gamma, product, decoupled):
+    if decoupled:
+        return 1 - product + gamma, (1 - product) * gamma
+    return 1 + gamma - product, gamma
+
+
+@pytest.mark.claim(ANGLE, by="exact")
+@pytest.mark.parametrize("decoupled", [False, True])
+@pytest.mark.parametrize("gamma", [Fraction(0), Fraction(1, 2), Fraction(9, 10)])
+def test_weights_turn_as_far_as_is_claimed_whatever_the_gradients(gamma, decoupled):
+    product = Fraction(1, 8)
+    for steps in (2, 3, 6):
+        path = exact_run(gamma, [product] * steps, 0, decoupled=decoupled)
+        assert mean_cosine_gap(path, *settings(gamma, product, decoupled)) == 0
+
+
+@pytest.mark.control(ANGLE, drops="scale-invariant-loss")
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_control_with_a_pull_along_the_weights_they_turn_otherwise(decoupled):
+    gamma, product = Fraction(1, 2), Fraction(1, 8)
+    path = exact_run(gamma, [product] * 6, Fraction(1, 4), decoupled=decoupled)
+    assert abs(mean_cosine_gap(path, *settings(gamma, product, decoupled))) > Fraction(1, 10)
+
+
+@pytest.mark.control(ANGLE, drops="^constant")
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_control_where_decay_changes_on_the_way_they_turn_otherwise(decoupled):
+    gamma, product = Fraction(1, 2), Fraction(1, 8)
+    path = exact_run(gamma, [product] * 3 + [5 * product] * 3, 0, decoupled=decoupled)
+    for at in (product, 5 * product):
+        assert abs(mean_cosine_gap(path, *settings(gamma, at, decoupled))) > Fraction(1, 40)
+
+
+@pytest.mark.claim(ANGLE, by="exact")
+def test_the_rate_may_grow_if_decay_shrinks_by_as_much():
+    gamma, growth, product = Fraction(1, 2), Fraction(6, 5), Fraction(1, 8)
+    p, q = 1 + gamma * growth - product, gamma * growth  # torch's, with ηλ kept
+    draw = random.Random(1)
+    theta, buffer, rate, path = [Fraction(3), Fraction(1)], [Fraction(1), Fraction(2)], 1, []
+    for _ in range(7):
+        path.append(theta)
+        size = Fraction(draw.randint(-50, 50), 9)
+        g = [-size * theta[1], size * theta[0]]
+        decay = product / rate
+        buffer = [gamma * b + x + decay * w for b, x, w in zip(buffer, g, theta, strict=True)]
+        theta = [w - rate * b for w, b in zip(theta, buffer, strict=True)]
+        rate *= growth
+    assert mean_cosine_gap(path, p, q) == 0
+    assert mean_cosine_gap(path, 1 + gamma - product, gamma) != 0
+
+
+@pytest.mark.claim(MEMORY, by="certificate")
+def test_the_square_of_a_gradient_leaves_one_unknown_and_its_ends_are_the_bounds():
+    p, q, rho, c = sympy.symbols("p q rho c")
+    lags = [1, c, rho]  # ⟨θₜ, θₜ₊ₖ⟩ over ‖θ‖²
+    weights = {1: -1, 0: p, -1: -q}  # of θₜ₊₁, θₜ, θₜ₋₁ in ηgₜ
+    square = sum(weights[i] * weights[j] * lags[abs(i - j)] for i in weights for j in weights)
+    along = sum(weights[i] * lags[abs(i)] for i in weights)
+    assert sympy.solve(along, c) == [p / (1 + q)]
+    settled = square.subs(c, p / (1 + q))
+    assert sympy.simplify(gain_with_memory(p, q, rho) * settled) == 1
+    both = (1 + q) * c  # p
+    ends = {1: (1 + q) ** 2, 2 * c**2 - 1: (1 - q) ** 2, both * c - q: 1 - q**2}
+    for value, share in ends.items():  # zigzag, circle, fresh
+        assert sympy.simplify(gain_with_memory(both, q, value) * share * (1 - c**2)) == 1
+    slope = sympy.diff(1 / gain_with_memory(p, q, rho), rho)
+    assert slope == 2 * q  # so that nothing lies beyond the ends, if q ≥ 0
+    second = 2 + 2 * rho - 4 * c**2  # ‖θₜ₊₂ + θₜ − 2cθₜ₊₁‖² over ‖θ‖²
+    terms = {0: 1, 1: -2 * c, 2: 1}
+    found = sum(terms[i] * terms[j] * lags[abs(i - j)] for i in terms for j in terms)
+    assert sympy.expand(found - second) == 0
+
+
+def helix(cosine, turn, steps):
+    """Unit weights that turn by one angle per step, between a circle and a zigzag."""
+    radius = math.sqrt((1 - cosine) / (1 - math.cos(turn)))
+    t = turn * np.arange(steps)
+    return np.stack([radius * np.cos(t), radius * np.sin(t), 0 * t + math.sqrt(1 - radius**2)], 1)
+
+
+def found_gain(path, p, q):
+    push = p * path[1:-1] - q * path[:-2] - path[2:]
+    assert abs((push * path[1:-1]).sum(axis=1)).max() < 1e-12  # a gradient of an invariant loss
+    return 1 / (push**2).sum(axis=1).mean()
+
+
+@pytest.mark.claim(MEMORY, by="float64")
+@pytest.mark.parametrize(("gamma", "product"), SETTINGS)
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_runs_between_the_two_extremes_have_norms_between_the_bounds(gamma, product, decoupled):
+    p, q = settings(gamma, min(product, 0.9) if decoupled else product, decoupled)
+    c = p / (1 + q)
+    low, high = (1 / ((1 + s * q) ** 2 * (1 - c**2)) for s in (1, -1))
+    for turn in np.linspace(math.acos(c) * 1.001, math.pi, 7):
+        path = helix(c, turn, 50)
+        gain = found_gain(path, p, q)
+        assert low * (1 - 1e-9) <= gain <= high * (1 + 1e-9)
+        assert gain == pytest.approx(gain_with_memory(p, q, path[0] @ path[2]), rel=1e-9)
+    extremes = [1 / (pushes(f(c, 50), p, q) ** 2).sum(axis=1) for f in (zigzag, circle)]
+    for values, bound in zip(extremes, (low, high), strict=True):
+        assert values == pytest.approx(np.full(48, bound), rel=1e-9)  # all have one length
+    assert high / low == pytest.approx(((1 + q) / (1 - q)) ** 2)
+
+
+@pytest.mark.control(MEMORY, drops="scale-invariant-loss")
+def test_control_gradients_along_the_weights_break_both_bounds():
+    p, q = settings(0.5, 0.1, False)
+    c = p / (1 + q)
+    low, high = (1 / ((1 + s * q) ** 2 * (1 - c**2)) for s in (1, -1))
+    for turn, beyond in [(0.0, high), (math.pi, low)]:
+        path = circle(math.cos(turn), 9)  # stays, or flips at every step
+        push = p * path[1:-1] - q * path[:-2] - path[2:]
+        gain = 1 / (push**2).sum(axis=1).mean()
+        assert gain > 2 * beyond if turn == 0 else gain < beyond / 2
+
+
+@pytest.mark.control(MEMORY, drops="^stationary")
+def test_control_a_run_on_its_way_has_any_norm():
+    p, q = settings(0.5, 0.1, False)
+    high = 1 / ((1 - q) ** 2 * (1 - (p / (1 + q)) ** 2))
+    old, new = np.array([1000.0, 0.0]), np.array([1000.0, 0.0])
+    for _ in range(3):
+        g = np.array([-new[1], new[0]]) / np.linalg.norm(new)
+        old, new = new, p * new - q * old - g
+        assert new @ new > 1000 * high
+
+
+@pytest.mark.control(MEMORY, drops="fresh-gradient-noise")
+def test_control_gradients_that_persist_have_not_the_norm_in_the_middle():
+    p, q = settings(0.5, 0.1, False)
+    fresh = gain_with_memory(p, q, p * p / (1 + q) - q)
+    assert found_gain(circle(p / (1 + q), 50), p, q) / fresh == pytest.approx(3)  # (1 + γ)/(1 − γ)
+    assert found_gain(zigzag(p / (1 + q), 50), p, q) / fresh == pytest.approx(1 / 3)
+
+
+@pytest.mark.control(MEMORY, drops="constant-unit-gradient-norm")
+def test_control_between_runs_of_two_unit_gradient_norms_the_factor_is_larger():
+    p, q = settings(0.5, 0.1, False)
+    bound = ((1 + q) / (1 - q)) ** 0.25
+    c = p / (1 + q)
+    norms = []
+    for motion, unit_gradient in [(zigzag, 1.0), (circle, 1.0), (circle, 3.0)]:
+        push = np.linalg.norm(pushes(motion(c, 9), p, q), axis=1).max()  # at ‖θ‖ = 1
+        norms.append((unit_gradient / push) ** 0.5)  # ‖ηg‖ = G/‖θ‖ and ‖ηg‖ = push ‖θ‖
+    assert norms[1] / norms[0] == pytest.approx(bound**2)  # from one end to the other
+    assert norms[2] / norms[0] > 1.5 * bound**2
+
+
+def test_a_circle_and_a_zigzag_are_what_they_are_called():
+    c = 0.8
+    rounds, fro = circle(c, 5), zigzag(c, 5)
+    assert rounds.shape == fro.shape == (5, 2)
+    assert np.allclose(rounds[:2], [[1, 0], [0.8, 0.6]])
+    assert np.allclose(fro[0], fro[2], atol=1e-15)
+    assert np.allclose(fro[0], [math.sqrt(0.9), math.sqrt(0.1)])  # half the angle either way
+    assert np.allclose(fro[1], [math.sqrt(0.9), -math.sqrt(0.1)])
+    for path in (rounds, fro):
+        assert np.allclose((path**2).sum(axis=1), 1)
+        assert np.allclose((path[1:] * path[:-1]).sum(axis=1), c)
+    assert rounds[2] @ rounds[0] == pytest.approx(2 * c**2 - 1)
+
+
+def test_pushes_make_the_path():
+    path = np.array([[1.0, 2.0], [0.5, -1.0], [3.0, 0.0], [1.0, 1.0]])
+    push = pushes(path, 1.3, 0.4)
+    assert push.shape == (2, 2)
+    assert np.allclose(1.3 * path[1] - 0.4 * path[0] - push[0], path[2])
+    assert np.allclose(1.3 * path[2] - 0.4 * path[1] - push[1], path[3])
