@@ -7,7 +7,7 @@ independent with one symmetric law that has no mass at zero, long after the star
     m ← β₁ m + (1 − β₁) n,    v ← β₂ v + (1 − β₂) n²,    θ ← (1 − ηλ) θ − η m/√v.
 
     E[m²/v] ≤ (1 − β₁)/(1 + β₁) if β₂ ≥ β₁²,  ≥ if β₂ ≤ β₁²,  so equal at β₂ = β₁²  (proved)
-    E θ² ≤ what the formula says, if β₂ ≥ β₁²                                       (conjectured)
+    E θ² ≤ what the formula says, if β₂ ≥ β₁                                        (conjectured)
 
 Units. η is in [θ], λ in [θ]⁻¹; all quotients are numbers.
 """

@@ -1,0 +1,349 @@
+"""Are the formulas for norm, angle and relaxation right, for torch's own optimisers too?"""
+
+import math
+
+import numpy as np
+import pytest
+import sympy
+import torch
+from torch import nn
+
+from snippets.equilibrium import (
+    balance,
+    cosine,
+    coupled,
+    decoupled,
+    gain,
+    predict,
+    relaxation,
+    turn,
+)
+from snippets.moment_map import moment_path, moment_step
+
+SGD, MOMENTUM, SGDW = "equilibrium-of-sgd", "equilibrium-of-momentum-sgd", "equilibrium-of-sgdw"
+ADAMW = "equilibrium-of-adamw"
+BOTH = pytest.mark.parametrize("setting", [coupled, decoupled])
+ETA, LAM, GAMMA = sympy.symbols("eta lambda gamma", positive=True)
+
+
+def vector(name):
+    """Any vector, as far as a linear recursion is concerned."""
+    return sympy.symbols(name)
+
+
+@pytest.mark.claim(MOMENTUM, by="certificate")
+@pytest.mark.claim(SGDW, by="certificate")
+def test_both_momenta_are_one_recursion_with_their_p_and_q():
+    before, buffer, g0, g1 = map(vector, ("theta", "b", "g0", "g1"))
+    b0 = GAMMA * buffer + g0 + LAM * before
+    now = before - ETA * b0
+    after = now - ETA * (GAMMA * b0 + g1 + LAM * now)
+    p, q = coupled(ETA, LAM, GAMMA)
+    assert sympy.expand(after - (p * now - q * before - ETA * g1)) == 0
+    b0 = GAMMA * buffer + g0
+    now = (1 - ETA * LAM) * before - ETA * b0
+    after = (1 - ETA * LAM) * now - ETA * (GAMMA * b0 + g1)
+    p, q = decoupled(ETA, LAM, GAMMA)
+    assert sympy.expand(after - (p * now - q * before - ETA * g1)) == 0
+
+
+def settles(p, q):
+    """Whether A = gain · push² and R = cosine · A solve the two equations for the second moments.
+
+    Each is linear in the number that it is read for, R or A, so there is no other solution.
+    """
+    r = cosine(p, q)  # at A = 1
+    first = p - q * r - r
+    second = p**2 - 2 * p * q * r + q**2 + 1 / gain(p, q) - 1
+    return sympy.cancel(first) == 0 and sympy.cancel(second) == 0
+
+
+@pytest.mark.claim(MOMENTUM, by="certificate")
+def test_the_two_equations_have_the_norm_and_the_angle_of_coupled_decay_as_their_solution():
+    assert settles(*sympy.symbols("p q"))
+    p, q = coupled(ETA, LAM, GAMMA)
+    turned = ETA * LAM / (1 + GAMMA)
+    assert sympy.cancel(cosine(p, q) - (1 - turned)) == 0
+    claimed = ETA / (LAM * (1 - GAMMA) * (2 - turned))  # A H/G²
+    assert sympy.cancel(gain(p, q) * ETA**2 - claimed) == 0
+
+
+@pytest.mark.claim(SGDW, by="certificate")
+def test_and_those_of_decoupled_decay():
+    kept = sympy.symbols("a")
+    assert settles(kept + GAMMA, kept * GAMMA)
+    p, q = decoupled(1, 1 - kept, GAMMA)
+    claimed = (1 + kept * GAMMA) / ((1 - kept**2) * (1 - GAMMA**2) * (1 - kept * GAMMA))
+    assert sympy.cancel(gain(p, q) - claimed) == 0
+    assert sympy.cancel(cosine(p, q) - (kept + GAMMA) / (1 + kept * GAMMA)) == 0
+
+
+@pytest.mark.claim(ADAMW, by="certificate")
+def test_and_those_of_adamw_with_a_settled_second_moment():
+    kept = sympy.symbols("a")
+    before, buffer, n0, n1 = map(vector, ("theta", "u", "n0", "n1"))
+    u0 = GAMMA * buffer + (1 - GAMMA) * n0
+    now = (1 - ETA * LAM) * before - ETA * u0
+    after = (1 - ETA * LAM) * now - ETA * (GAMMA * u0 + (1 - GAMMA) * n1)
+    p, q = decoupled(ETA, LAM, GAMMA)
+    assert sympy.expand(after - (p * now - q * before - ETA * (1 - GAMMA) * n1)) == 0
+    p, q = kept + GAMMA, kept * GAMMA
+    claimed = (1 - GAMMA) / (1 + GAMMA) * (1 + q) / ((1 - kept**2) * (1 - q))  # over η²d
+    assert settles(p, q)
+    assert sympy.cancel(gain(p, q) * (1 - GAMMA) ** 2 - claimed) == 0
+    assert sympy.cancel(cosine(p, q) - p / (1 + q)) == 0
+    assert sympy.cancel(claimed * (1 - kept)).subs(kept, 1) == sympy.Rational(1, 2)  # ηd/2λ
+
+
+@pytest.mark.claim(SGD, by="certificate")
+def test_a_mean_that_settles_without_momentum_gives_the_product_of_two_means():
+    x, y, kept, push = sympy.symbols("x y a push", positive=True)  # two runs, any two
+    after = [moment_step((z, 0, 0), kept, 0, push)[0] for z in (x, y)]
+    arithmetic, harmonic = (x + y) / 2, 2 / (1 / x + 1 / y)
+    moved = sum(after) / 2 - arithmetic
+    claimed = gain(kept, 0) * push**2  # η²G²/(1 − a²)
+    assert sympy.simplify(moved * harmonic - (1 - kept**2) * (claimed - arithmetic * harmonic)) == 0
+
+
+def sure_run(p, q, kept, lean, steps=400):
+    """‖θ‖⁴ over the formula, and ⟨θₜ, θₜ₊₁⟩/‖θₜ‖², of one run in space with G = η = 1.
+
+    Every gradient is orthogonal to the buffer, which is along θₜ − kept θₜ₋₁, and leans on the
+    weights by an angle, of which a scale-invariant loss allows none.
+    """
+    old, new = np.array([1.0, 2.0, 0.0]), np.array([0.0, 2.0, 0.0])
+    for _ in range(steps):
+        buffer = new - kept * old
+        along = new - (new @ buffer) / (buffer @ buffer) * buffer
+        normal = np.cross(new, buffer)
+        g = math.cos(lean) * normal / np.linalg.norm(normal)
+        g += math.sin(lean) * along / np.linalg.norm(along)
+        old, new = new, p * new - q * old - g / np.linalg.norm(new)
+    return (new @ new) ** 2 / gain(p, q), (new @ old) / (old @ old)
+
+
+@pytest.mark.control(MOMENTUM, drops="scale-invariant-loss")
+@pytest.mark.control(SGDW, drops="scale-invariant-loss")
+@BOTH
+def test_control_gradients_that_lean_on_the_weights_balance_elsewhere(setting):
+    p, q = setting(1.0, 0.1, 0.5)
+    kept = 1.0 if setting is coupled else 0.9
+    assert sure_run(p, q, kept, 0.0) == pytest.approx((1, cosine(p, q)), rel=1e-6)
+    product, turned = sure_run(p, q, kept, -0.5)
+    assert product > 1.1
+    assert 1 - turned < 0.9 * (1 - cosine(p, q))
+
+
+@pytest.mark.control(MOMENTUM, drops="^memoryless")
+@pytest.mark.control(SGDW, drops="^memoryless")
+@BOTH
+def test_control_gradients_that_persist_make_the_norm_longer(setting):
+    p, q = setting(1.0, 0.1, 0.5)
+    old, new = np.array([1.0, 0.0]), np.array([2.0, 0.0])
+    for _ in range(600):
+        old, new = new, p * new - q * old - np.array([-new[1], new[0]]) / (new @ new)
+    assert (new @ new) ** 2 / gain(p, q) == pytest.approx((1 + q) / (1 - q), rel=1e-6)
+
+
+@pytest.mark.control(MOMENTUM, drops="constant-unit-gradient-norm")
+@pytest.mark.control(SGDW, drops="constant-unit-gradient-norm")
+@BOTH
+def test_control_with_two_unit_gradients_by_turns_the_product_is_another(setting):
+    p, q = setting(1.0, 0.9, 0.5)
+    run = [(1.0, 0.0, 1.0)]
+    for t in range(1000):
+        run.append(moment_step(run[-1], p, q, 3.0 if t % 2 else 0.5))
+    x = np.array([m[0] for m in run[-2:]])  # with a random phase, its means are steady
+    assert run[-1][0] == pytest.approx(run[-3][0])
+    found = x.mean() / (1 / x).mean()
+    assert abs(found / (gain(p, q) * (3.0**2 + 0.5**2) / 2) - 1) > 0.15
+
+
+def test_relaxation_is_that_of_the_map():
+    x, r, y = at = sympy.symbols("x r y")
+    for p, q in [(1.7, 0.8), (-1.2, 0.5), (1.2, 0.3), decoupled(0.5, 0.1, 0.3)]:
+        for feedback in (False, True):
+            mapped = moment_step(at, p, q, 1.0)
+            if not feedback:
+                mapped = mapped[0] - 1 / x, *mapped[1:]
+            slopes = sympy.Matrix(mapped).jacobian(at).subs(x, math.sqrt(gain(p, q)))
+            largest = max(abs(np.linalg.eigvals(np.array(slopes, dtype=float))))
+            assert relaxation(p, q, feedback) == pytest.approx(-1 / math.log(largest))
+    for product in (0.02, 0.7):
+        rate = abs(1 - 4 * product + 2 * product**2)
+        assert relaxation(1 - product, 0.0, True) == pytest.approx(-1 / math.log(rate))
+        assert relaxation(1 - product, 0.0, False) == pytest.approx(-0.5 / math.log(1 - product))
+    assert relaxation(1.01, 0.0, False) == relaxation(1.0, 0.0, False) == math.inf
+
+
+def test_relaxation_with_real_roots_and_with_little_decay():
+    kept, gamma = 0.95, 0.6
+    p, q = decoupled(0.5, 0.1, gamma)
+    assert relaxation(p, q, False) == pytest.approx(-0.5 / math.log(kept))  # the larger root
+    p, q = coupled(0.5, 1e-4, 0.9)
+    assert relaxation(p, q, True) == pytest.approx((1 - 0.9) / (4 * 0.5e-4), rel=0.02)
+    fixed = math.sqrt(gain(p, q))
+    path = moment_path((fixed * 1.001, cosine(p, q) * fixed, fixed), p, q, 1.0, 3000)
+    rate = math.log((path[2000][0] - fixed) / (path[3000][0] - fixed)) / 1000
+    assert relaxation(p, q, True) == pytest.approx(1 / rate, rel=1e-3)
+
+
+def test_a_balance_has_the_norm_of_its_push_with_and_without_feedback():
+    p, q = 1.4, 0.5
+    free, fed = (balance(p, q, 3.0, feedback) for feedback in (False, True))
+    assert free.norm == pytest.approx(3 * math.sqrt(gain(p, q)))
+    assert fed.norm == pytest.approx(math.sqrt(free.norm))
+    assert free.angle == fed.angle == pytest.approx(math.acos(cosine(p, q)))
+    assert free.steps == relaxation(p, q, False)
+    assert fed.steps == relaxation(p, q, True)
+    assert balance(0.9, 0.0, 1.0, True).angle == pytest.approx(math.acos(0.9))
+    assert balance(-0.9, 0.0, 1.0, True).angle == pytest.approx(math.acos(-0.9))
+
+
+def test_what_has_no_balance_is_refused():
+    for p, q in [(1.5, 0.5), (-1.5, 0.5), (1.0, 0.0), (0.5, 1.0), (0.5, -0.1), (2.0, 1.2)]:
+        with pytest.raises(ValueError, match="no equilibrium at p"):
+            balance(p, q, 1.0, True)
+    for push in (0.0, -1.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match="without gradients the weights just decay"):
+            balance(0.9, 0.5, push, True)
+
+
+def weight(size=50):
+    return nn.Parameter(torch.randn(size, generator=torch.Generator().manual_seed(0)))
+
+
+def test_a_prediction_reads_the_group_that_the_weight_is_in():
+    first, other = weight(), weight()  # equal, but not the same
+    groups = [{"params": [first]}, {"params": [other], "lr": 0.4, "momentum": 0.3}]
+    optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.5, weight_decay=0.2)
+    assert predict(optimizer, first, 7.0) == pytest.approx(
+        balance(*coupled(0.1, 0.2, 0.5), 0.7, True)
+    )
+    assert predict(optimizer, other, 7.0) == pytest.approx(
+        balance(*coupled(0.4, 0.2, 0.3), 2.8, True)
+    )
+    with pytest.raises(ValueError, match="does not train this weight"):
+        predict(optimizer, weight(), 7.0)
+    matrix = nn.Parameter(torch.ones(3, 4))
+    optimizer = torch.optim.AdamW([matrix], lr=0.1, betas=(0.7, 0.9), weight_decay=0.2)
+    push = 0.1 * (1 - 0.7) * math.sqrt(12)
+    assert predict(optimizer, matrix) == pytest.approx(
+        balance(*decoupled(0.1, 0.2, 0.7), push, False)
+    )
+
+
+def test_what_has_no_formula_is_refused():
+    w = weight()
+    refused = [
+        (torch.optim.SGD([w], 0.1, 0.9, weight_decay=0.1, nesterov=True), "set nesterov=False"),
+        (torch.optim.SGD([w], 0.1, 0.9, dampening=0.9, weight_decay=0.1), "dampening=0 instead"),
+        (torch.optim.AdamW([w], weight_decay=0.1, amsgrad=True), "set amsgrad=False"),
+        (torch.optim.Adam([w], weight_decay=0.1), "no formula for Adam: "),
+        (torch.optim.RMSprop([w], weight_decay=0.1), "no formula for RMSprop: "),
+        (torch.optim.SGD([w], 0.1), "no equilibrium"),
+        (torch.optim.AdamW([w], weight_decay=0.0), "no equilibrium"),
+    ]
+    for optimizer, reason in refused:
+        with pytest.raises(ValueError, match=reason):
+            predict(optimizer, w, 1.0)
+    with pytest.raises(ValueError, match="give their unit_gradient"):
+        predict(torch.optim.SGD([w], 0.1, weight_decay=0.1), w)
+
+
+def test_the_angle_between_two_weights_is_accurate_for_small_angles_too():
+    a = torch.tensor([3.0, 4.0])
+    assert turn(a, torch.tensor([-8.0, 6.0])).item() == pytest.approx(math.pi / 2)
+    assert turn(a, 5 * a).item() == pytest.approx(0, abs=1e-7)
+    assert turn(a, -a).item() == pytest.approx(math.pi)
+    assert turn(torch.ones(2, 2), torch.tensor([[1.0, 1], [1, 0]])).item() == pytest.approx(
+        math.acos(3 / math.sqrt(12)), rel=1e-6
+    )
+    b = torch.tensor([3.0, 4.0005])  # single precision has 0.9999999… for the cosine
+    assert turn(a, b).item() == pytest.approx(math.atan2(4.0005, 3) - math.atan2(4, 3), rel=5e-3)
+
+
+def errors(above, below):
+    """The quotient of the sums of two quantities of independent rows, and its standard error."""
+    value = above.mean() / below.mean()
+    spread = (above - value * below).std() / below.mean() / math.sqrt(len(above))
+    return value.item(), spread.item()
+
+
+@pytest.mark.claim(MOMENTUM, by="experiment")
+def test_torch_sgd_on_a_loss_that_is_noise_has_the_predicted_norm_and_angle():
+    runs, size = 4000, 8
+    noises = torch.Generator().manual_seed(0)
+    rows = nn.Parameter(torch.randn(runs, size, generator=noises))
+    optimizer = torch.optim.SGD([rows], 0.5, 0.5, weight_decay=0.2)
+    for _ in range(50):  # the optimiser acts on every number alone, so each row is a run
+        optimizer.zero_grad()
+        noise = torch.randn(runs, size, generator=noises)
+        ((noise * rows).sum(dim=1) / rows.norm(dim=1)).sum().backward()
+        before = rows.detach().clone()
+        optimizer.step()
+    after = rows.detach().square().sum(dim=1)
+    expected = predict(optimizer, rows, math.sqrt(size - 1))
+    product, error = errors(after, 1 / after)
+    assert error < 0.012 * product  # of ‖θ‖⁴; of ‖θ‖ a quarter, 3 ‰
+    assert abs(product - expected.norm**4) < 5 * error  # 20 other seeds: none was 4 errors off
+    kept, error = errors((before * rows.detach()).sum(dim=1), before.square().sum(dim=1))
+    assert error < 0.003
+    assert abs(kept - math.cos(expected.angle)) < 5 * error
+
+
+def adamw(gradients, steps, start=0.0, lr=0.2, beta=0.8, second=0.999, size=40_000):
+    """One weight under torch.optim.AdamW, the step before the last, and what is predicted."""
+    w = nn.Parameter(torch.full((size,), start))
+    optimizer = torch.optim.AdamW([w], lr, betas=(beta, second), weight_decay=0.25, eps=0)
+    for t in range(steps):
+        w.grad = gradients(t)
+        before = w.detach().clone()
+        optimizer.step()
+    return w.detach(), before, predict(optimizer, w)
+
+
+def fresh(seed=0, size=40_000):
+    noises = torch.Generator().manual_seed(seed)
+    sigma = torch.logspace(-3, 3, size)
+    return lambda t: sigma * torch.randn(size, generator=noises)
+
+
+@pytest.mark.claim(ADAMW, by="experiment")
+def test_torch_adamw_on_noise_has_the_predicted_norm_and_angle_whatever_the_scale():
+    now, before, expected = adamw(fresh(), 250)
+    found, error = errors(now.square(), torch.ones_like(now))
+    squared = expected.norm**2 / len(now)
+    assert error < 0.009 * squared
+    assert abs(found - squared) < 5 * error + 0.004 * squared  # a fluctuating v adds 4 ‰ at most
+    kept, error = errors(now * before, before.square())
+    assert error < 0.003
+    assert abs(kept - math.cos(expected.angle)) < 5 * error  # 20 other seeds: none was 4 off
+
+
+@pytest.mark.control(ADAMW, drops="fresh-gradient-noise")
+def test_control_a_gradient_that_stays_makes_longer_weights_that_do_not_rotate():
+    now, before, expected = adamw(lambda t: torch.full((400,), -3.0), 400, size=400)
+    assert now.numpy() == pytest.approx(np.full(400, 1 / 0.25), rel=1e-4)  # 1/λ
+    assert now.norm() > 2 * expected.norm
+    assert turn(before, now) < 0.01 * expected.angle
+
+
+@pytest.mark.control(ADAMW, drops="^steady-noise")
+def test_control_while_the_noise_grows_the_weights_are_longer():
+    draw = fresh(size=4000)
+    now, _, expected = adamw(lambda t: 1.05**t * draw(t), 400, size=4000)
+    assert now.norm() > 1.5 * expected.norm
+
+
+@pytest.mark.control(ADAMW, drops="^second-moment")
+def test_control_a_second_moment_of_short_memory_makes_other_weights():
+    draw = fresh(size=4000)
+    now, _, expected = adamw(lambda t: draw(t) ** 3, 150, second=0.5, size=4000)
+    assert now.norm() > 1.2 * expected.norm
+
+
+@pytest.mark.control(ADAMW, drops="^stationary")
+def test_control_young_weights_have_not_forgotten_their_start():
+    now, _, expected = adamw(fresh(size=4000), 10, start=20.0, size=4000)
+    assert now.norm() > 3 * expected.norm
