@@ -321,11 +321,13 @@ plt.show()
 #
 # Here the formula needs no measured gradient: $\lVert\theta\rVert^2$ is about $\eta d/(2\lambda)$
 # for a weight of $d$ numbers. If it is off, the steps have another length than assumed,
-# $d\,(1 - \beta_1)/(1 + \beta_1)$ for the square of $u = m/\sqrt{v}$. Two things shorten
-# them. The second moment has the present gradient in it, which makes the mean of $g^2/v$ smaller
-# than one [for noise of a steady size](../../claims/adamw-steps-are-never-longer-than-the-formula/);
-# if the size is not steady it can be above. And gradients that oppose each other cancel in the
-# buffer. In the first layer this is nearly all of it. The last column is the norm from the identity
+# $d\,(1 - \beta_1)/(1 + \beta_1)$ for the square of $u = m/\sqrt{v}$. Two things shorten them.
+#
+# The second moment has the present gradient in it, which makes the mean of $g^2/v$ smaller than one
+# for [noise of a steady
+# size](../../claims/adamw-steps-are-never-longer-than-the-formula/); if the size is not steady it
+# can be above. And gradients that oppose each other cancel in the buffer. In the first layer this
+# is nearly all of it. The last column is the norm from the identity
 #
 # $$
 # (1 - a^2)\,A = \eta^2\,\mathbb{E}\lVert u\rVert^2 - 2a\eta\,\mathbb{E}\langle\theta, u\rangle ,
@@ -424,8 +426,8 @@ for name, values in transient.items():
 # that of a run in equilibrium, and its own $G$, in the line below, is larger than theirs.
 #
 # From below one single step brings the weights most of the way, since short weights have long
-# gradients. That step is predicted from the other run's $G_0$ without error: both runs have the same
-# direction and the same batch then, and the length is all that is different.
+# gradients. That step is predicted from the other run's $G_0$ without error: both runs have the
+# same direction and the same batch then, and the length is all that is different.
 
 # %%
 print(f"G of the run from × 4, second half, over the constant: {own:.3f}")
