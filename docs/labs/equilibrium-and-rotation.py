@@ -425,9 +425,9 @@ for name, values in transient.items():
 # late: long weights have small effective steps, so that its direction has been somewhere else than
 # that of a run in equilibrium, and its own $G$, in the line below, is larger than theirs.
 #
-# From below one single step brings the weights most of the way, since short weights have long
-# gradients. That step is predicted from the other run's $G_0$ without error: both runs have the
-# same direction and the same batch then, and the length is all that is different.
+# From below one single step brings the weights most of the way or beyond, since short weights have
+# long gradients. That step is predicted from the other run's $G_0$ without error: both runs have
+# the same direction and the same batch then, and the length is all that is different.
 
 # %%
 print(f"G of the run from × 4, second half, over the constant: {own:.3f}")
