@@ -366,6 +366,46 @@ for layer in LAYERS[:3]:
     print(f"{correlated[f'AdamW, {layer}'][5]:19.3f} {shown['identity']:10.3f}")
 
 # %% [markdown]
+# ## Do the weights grow because steps are perpendicular?
+#
+# One hears that they do, by Pythagoras. For the gradient of SGD without momentum that is the whole
+# truth. For AdamW the update is an average of gradients that have already moved the weights, so that
+# it points outward a little, and its product with the weights counts too. On pure noise the [two
+# contributions](../../papers/correction-of-decoupled-weight-decay/) are as $1$ to
+# $2a\beta_1/(1 - a\beta_1)$. So take the perpendicular one out: after each step give the weights
+# the length that the part of the step *along* them would have given, and see how long they are. The
+# prediction is the root of $2a\beta_1/(1 + a\beta_1)$, and without momentum the length of a weight
+# that consists of a single number.
+
+
+# %%
+def noise_walk(beta1, keep_perpendicular, runs=60, d=100, steps=1600):
+    """Return the root mean square norm of AdamW's weights on noise, the second moment settled."""
+    draw = torch.Generator().manual_seed(2)
+    weights = 0.1 * torch.randn(runs, d, generator=draw)
+    buffer, squares = torch.zeros(runs, d), []
+    for t in range(steps):
+        buffer = beta1 * buffer + (1 - beta1) * torch.randn(runs, d, generator=draw)
+        moved = kept * weights - rate * buffer
+        if not keep_perpendicular:
+            norm = weights.norm(dim=1, keepdim=True)
+            along = kept * norm - rate * (buffer * weights).sum(dim=1, keepdim=True) / norm
+            moved = moved * along.abs() / moved.norm(dim=1, keepdim=True)
+        weights = moved
+        if t >= steps // 2:
+            squares.append(weights.square().sum(dim=1).mean().item())
+    return math.sqrt(sum(squares) / len(squares))
+
+
+without = {}
+print("β₁     perpendicular kept   taken out   quotient   predicted")
+for b in (0.0, 0.5, 0.9):
+    whole, rest = noise_walk(b, True), noise_walk(b, False)
+    predicted = math.sqrt(2 * kept * b / (1 + kept * b)) if b else 0.1
+    without[str(b)] = {"quotient": rest / whole, "predicted": predicted}
+    print(f"{b:3.1f} {whole:21.3f} {rest:11.3f} {rest / whole:10.3f} {predicted:11.3f}")
+
+# %% [markdown]
 # ## How long it takes
 #
 # Without momentum, an excess of $\lVert\theta\rVert^4$ [should fall by the factor $e$ in
@@ -465,6 +505,7 @@ measured = {
     "norms": norms,
     "correlations": correlated,
     "adamw": adamw,
+    "without_perpendicular": without,
     "transient": transient,
     "own_g": own,
     "drift": drift,

@@ -90,6 +90,20 @@ def test_adamws_norm_is_below_the_formula_as_its_steps_are(measured, layer):
     assert row["identity"] == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize("momentum", ["0.0", "0.5", "0.9"])
+def test_without_perpendicular_steps_the_norm_is_short_by_what_is_predicted(measured, momentum):
+    # Sixty runs, eight memories each: the mean square is good to a per cent or two. For β₁ = 0 the
+    # length is that of a single number, whose square fluctuates by √2 of itself.
+    row = measured["without_perpendicular"][momentum]
+    rel = 0.08 if momentum == "0.0" else 0.02
+    assert row["quotient"] == pytest.approx(row["predicted"], rel=rel)
+
+
+def test_the_perpendicular_step_is_everything_without_momentum_and_little_with_it(measured):
+    rows = measured["without_perpendicular"]
+    assert rows["0.0"]["quotient"] < 0.2 < 0.95 < rows["0.9"]["quotient"] < 0.985
+
+
 @pytest.mark.claim("norm-relaxes-to-equilibrium", by="experiment")
 def test_from_above_the_norm_comes_down_by_decay_and_from_below_in_one_step(measured):
     seen, told = (measured["transient"][f"× 4, {kind}"] for kind in ("measured", "constant G"))
