@@ -41,6 +41,7 @@ from litmus.serve import ErrorBanner, Observer, free_port
 from litmus.theme_blocks import KeptBlocks
 
 BASE = Path(__file__).with_name("mkdocs.yml")  # how a site looks, whatever its vault
+FORMULAS = "formulas.json"  # below what a project keeps
 log = logging.getLogger("mkdocs.plugins.litmus")
 
 
@@ -102,6 +103,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.project = Project.open(Path(config.docs_dir), Path(config.config_file_path).parent)
         self.runner = self.runner or Runner(self.project.root)
         self.runner.may_run = self.project.is_ours
+        if self.project.is_ours:
+            tex.recall(self.project.kept / FORMULAS)
         self._stop_for(self.project.problems)  # before what follows from them is reported, too
         self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)))
         if not self.project.is_ours:  # nothing in it is MkDocs', which follows links for ever
@@ -208,6 +211,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         index = Path(config.site_dir) / search.INDEX
         self.found_in_labs = json.loads(index.read_text("utf-8")) if index.exists() else None
         self._write_lists(swap.writer(Path(config.site_dir)))
+        if self.project.is_ours:
+            tex.keep(self.project.kept / FORMULAS)
         if not (config.strict and self.warnings.said):  # else MkDocs stops the build next
             swap.swap(self.site_dir)
         self.frame = self._frame()

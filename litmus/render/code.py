@@ -13,7 +13,6 @@ from pygments.util import ClassNotFound
 
 from litmus import quotes
 from litmus.addresses import address, relative_url
-from litmus.fingerprint import fingerprint
 from litmus.problems import nearest
 from litmus.render import plugins
 from litmus.render.diagrams import diagram
@@ -172,7 +171,7 @@ def _figure_path(svg: str) -> str:
 def _snippet(at: At, file: str) -> str | None:
     """Return the source of a file in snippets/, None if there is no such file there."""
     if file.isprintable() and len(file.encode()) < LONGEST_NAME:
-        at.site.asked["code", file] = fingerprint(at.site.root / file, at.site.root)
+        at.site.asked["code", file] = at.site.fingerprint(file)
     root = at.site.root.resolve()
     folder = root / "snippets"
     there = {  # what is there, rather than what the note names: that may be any text

@@ -62,6 +62,7 @@ class Site:
         self.raw_html = raw_html  # are the notes trusted with any HTML?
         self.labs: set[str] = set()  # files that somebody else makes pages of
         self.asked: Asked = {}  # since the page that is being rendered was begun
+        self.fingerprint = cache(lambda file: fingerprint(root / file, root))  # at this build
         standing = cache(lambda path: claims.standing(claim_at[path].name))
         claim_at = {claim.note.path: claim for claim in claims.values()}
         literature = {
@@ -88,7 +89,7 @@ class Site:
         if kind in {"means", "missing", "text", "withheld", "macros"}:
             return self.vault.mark(question)
         if kind == "code":
-            return fingerprint(self.root / about[0], self.root)
+            return self.fingerprint(about[0])
         watched: list[Watched[Any]] = [self.vault.notes, self.vault.files, self.references]
         watched += [self.claim_at, self.literature]
         by_name = {each.name: each for each in watched}
