@@ -23,9 +23,9 @@
 #
 # It has been reported that this works with Adam and its relatives and not with plain gradient
 # descent. [One claim](../../claims/adam-ignores-the-strength-off-the-data/) says where the two must
-# differ: on the entries that are not known, a step of gradient descent is proportional to $\mu$, and
-# a step of Adam does not depend on it. Does that explain the difference? First a toy whose rank is
-# known, then pictures of a digit, whose rank is anything but low.
+# differ: on the entries that are not known, a step of gradient descent is proportional to $\mu$,
+# and a step of Adam does not depend on it. Does that explain the difference? First a toy whose rank
+# is known, then pictures of a digit, whose rank is anything but low.
 #
 # Everything is computed here: no number in the text below a piece of code was typed by hand. The
 # file needs numpy, scikit-learn and matplotlib, and nothing else; download it and change things.
@@ -41,8 +41,8 @@ plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
 
 # %% [markdown]
 # One function does it all, for several strengths side by side. The rate falls to zero along half a
-# cosine, for both optimisers. Adam has the usual betas and practically no $\varepsilon$. The nuclear
-# norm $\lVert W\rVert_*$ may take the place of the ratio.
+# cosine, for both optimisers. Adam has the usual betas and practically no $\varepsilon$. The
+# nuclear norm $\lVert W\rVert_*$ may take the place of the ratio.
 
 
 # %%
@@ -77,7 +77,8 @@ def error(weights, truth, entries):
 # ## A matrix of rank two
 #
 # Of a 20 by 20 matrix about half the entries are known. All runs start from the known entries, with
-# noise a hundredth of their size and next to nothing elsewhere. The hidden entries are of order one.
+# noise a hundredth of their size and next to nothing elsewhere. The hidden entries are of order
+# one.
 
 # %%
 draw = np.random.default_rng(0)
@@ -96,8 +97,8 @@ for name, (rate, adam) in runs.items():
 # %% [markdown]
 # **Hidden entries of the planted matrix, against the strength.** Adam gets there at every strength,
 # and the weaker the better: what remains is the bias that the penalty has on the known entries.
-# Gradient descent gets there where $\eta\mu$ times the number of steps is large enough, and otherwise
-# has hardly left its start.
+# Gradient descent gets there where $\eta\mu$ times the number of steps is large enough, and
+# otherwise has hardly left its start.
 
 # %%
 plt.figure(layout="constrained")
@@ -126,9 +127,10 @@ for steps, found in zip(lengths, patient, strict=True):
 # ## Pictures of a zero
 #
 # Now forty pictures of the digit zero: a row for each picture, a column for each of the 24 pixels
-# that vary most, and two entries in five hidden. Such a matrix has full rank, and its singular values
-# fall slowly after the first. The obvious guess for a hidden entry is the mean of the pixel over the
-# pictures in which it is known; the runs start from that. Their own success is what they add to it.
+# that vary most, and two entries in five hidden. Such a matrix has full rank, and its singular
+# values fall slowly after the first. The obvious guess for a hidden entry is the mean of the pixel
+# over the pictures in which it is known; the runs start from that. Their own success is what they
+# add to it.
 
 # %%
 digits = load_digits()
@@ -176,18 +178,18 @@ plt.show()
 # while it is weak, as it should be, and that is no advantage now: the known entries are reproduced,
 # noise and all, and the hidden ones put where the ratio of the whole is low. A matrix that is only
 # nearly of low rank has to be fitted loosely. That takes a strength large enough to loosen the fit,
-# or a run that stops before the penalty has had its way, and gradient descent with a weak penalty is
-# such a run. So its best column is no worse than Adam's. The ratio does not shrink what it keeps,
-# which is its virtue on the planted matrix. On pictures some shrinking seems to be in order.
+# or a run that stops before the penalty has had its way, and gradient descent with a weak penalty
+# is such a run. So its best column is no worse than Adam's. The ratio does not shrink what it
+# keeps, which is its virtue on the planted matrix. On pictures some shrinking seems to be in order.
 #
 # What to take home. Where an exact low-rank completion exists, a weak ratio penalty finds it, and
-# Adam makes "weak" affordable. Where none exists, strength and stopping time have to be chosen, with
-# the ratio as with any other penalty. The columns above were not chosen by any rule that a user
-# could apply: no entries were set aside for it.
+# Adam makes "weak" affordable. Where none exists, strength and stopping time have to be chosen,
+# with the ratio as with any other penalty. The columns above were not chosen by any rule that a
+# user could apply: no entries were set aside for it.
 #
-# One more caution. Where rank one is out of reach at any finite size,
-# [the ratio drives norms to infinity](../../claims/ratio-drives-norms-to-infinity/). A run that never
-# ends is not excluded by anything above.
+# One more caution. Where rank one is out of reach at any finite size, [the ratio drives norms to
+# infinity](../../claims/ratio-drives-norms-to-infinity/). A run that never ends is not excluded by
+# anything above.
 
 # %%
 measured = {
