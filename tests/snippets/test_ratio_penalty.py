@@ -314,3 +314,19 @@ def test_control_a_penalty_of_two_degrees_has_no_twin_with_one_power(exponent):
 @pytest.mark.parametrize("exponent", [0, 2])
 def test_control_a_squared_error_has_no_twin_with_an_invariant_penalty(exponent):
     assert twin_gap((X - 1) ** 2 + Y**2, PENALTIES[0], exponent) > 0.02
+
+
+@pytest.mark.control(TWIN, drops="differentiable-away-from-zero")
+def test_control_at_a_kink_whose_side_is_chosen_by_length_the_twin_goes_to_the_other_side():
+    # ψ = |xy|/(x² + y²), of degree 0, at x = 0: the slope by x may be 1/y or −1/y
+    def slope(t, w):
+        side = 1 if w[1] < F(3, 2) else -1
+        return np.array([t * side / w[1], F(0)])  # the strengths are 0 and 1
+
+    rates, decays, momenta = [F(1), F(1, 10)], [F(1, 2), F(0)], [F(0)] * 2
+    scalars, twin_rates = scalar_run(rates, decays, momenta)
+    start, buffer = np.array([F(0), F(2)]), np.array([F(0), F(0)])
+    theta = descend(slope, start, buffer, rates, decays, momenta)
+    phi = descend(slope, start, buffer, twin_rates, [F(0)] * 2, momenta)
+    assert (theta[1] / scalars[1] == phi[1]).all()
+    assert theta[2][0] / scalars[2] == -phi[2][0] != 0
