@@ -1,0 +1,147 @@
+"""Are AdamW's steps, and its weights, as long as the formulas say or shorter?"""
+
+import math
+from fractions import Fraction
+
+import pytest
+import sympy
+import torch
+
+from snippets.adamw_noise import LAWS, draw, energy, shares, squared_norm
+
+STEPS, NORM = "adamw-steps-are-never-longer-than-the-formula", "adamw-norm-stays-below-the-formula"
+RUNS = 10_000
+
+
+def found(law, second, momentum=0.5, kept=0.8, runs=RUNS):
+    """m²/v and θ² over the formulas, long after the start: mean and standard error of each."""
+    generator = torch.Generator().manual_seed(0)
+    pair = shares(law, kept, momentum, second, 40, runs, generator)
+    return [(s.mean().item(), s.std().item() / math.sqrt(runs)) for s in pair]
+
+
+@pytest.fixture(scope="module")
+def table():
+    return {(law, second): found(law, second) for law in LAWS for second in (0.25, 0.5, 0.9)}
+
+
+@pytest.mark.claim(STEPS, by="certificate")
+def test_exchanging_two_gradients_shows_that_the_recent_one_counts_less():
+    x, y, z, later, earlier = sympy.symbols("X Y Z w_j w_k", positive=True)
+    one, other = later * x + earlier * y + z, later * y + earlier * x + z
+    shown = -(later - earlier) * (x - y) ** 2 / (one * other)  # not positive for w_j > w_k
+    assert sympy.cancel((x - y) * (1 / one - 1 / other) - shown) == 0
+    b = sympy.symbols("beta", positive=True)
+    squares = (1 - b) ** 2 / (1 - b**2)  # the sum of the squares of (1 − β₁) β₁ᵏ
+    assert sympy.cancel(energy(b) - squares) == 0
+
+
+@pytest.mark.claim(STEPS, by="experiment")
+@pytest.mark.parametrize("law", LAWS)
+def test_steps_are_as_long_as_the_formula_at_one_place_and_shorter_above(table, law):
+    for second in (0.25, 0.5, 0.9):  # 0.25 is β₁²
+        value, error = table[law, second][0]
+        assert error < 0.02
+        assert value < 1 + 4 * error
+        if second == 0.25 or law == "two values":
+            assert abs(value - 1) < 4 * error  # ten other seeds: none was 4 errors off
+        elif second == 0.5:
+            assert value < 1 - 4 * error
+
+
+@pytest.mark.control(STEPS, drops="^order")
+def test_control_a_second_moment_that_forgets_sooner_makes_longer_steps():
+    for law in ("Gaussian", "Laplace"):
+        value, error = found(law, 0.1)[0]
+        assert value > 1.1
+        assert value > 1 + 5 * error
+
+
+def last_share(gradients, momentum, second):
+    """m²/v over the formula after the last of these gradients."""
+    m = v = 0
+    for n in gradients:
+        m = momentum * m + (1 - momentum) * n
+        v = second * v + (1 - second) * n * n
+    return m * m / v / energy(momentum)
+
+
+@pytest.mark.control(STEPS, drops="^symmetric")
+def test_control_gradients_of_one_sign_make_longer_steps():
+    n = draw("Gaussian", RUNS * 50, torch.Generator().manual_seed(0)).abs().reshape(50, RUNS)
+    assert last_share(n, 0.5, 0.5).mean() > 1.5
+    ones = [Fraction(1)] * 60
+    assert last_share(ones, Fraction(1, 2), Fraction(1, 4)) > Fraction(299, 100)  # 3 is the limit
+
+
+@pytest.mark.control(STEPS, drops="^same-law")
+def test_control_a_gradient_much_larger_than_those_before_makes_a_longer_step():
+    burst = [Fraction((-1) ** t) for t in range(60)] + [Fraction(1000)]
+    share = last_share(burst, Fraction(1, 2), Fraction(99, 100))
+    assert share > 70
+    assert share == pytest.approx(0.5**2 / 0.01 * 3, rel=0.02)
+
+
+@pytest.mark.claim(NORM, by="experiment")
+@pytest.mark.parametrize("law", LAWS)
+def test_no_law_of_ours_makes_longer_weights_from_one_momentum_on(table, law):
+    for second in (0.5, 0.9):  # 0.5 is β₁
+        value, error = table[law, second][1]
+        assert error < 0.02
+        assert value < 1 + 4 * error
+
+
+@pytest.mark.control(NORM, drops="^order")
+def test_control_with_a_shorter_memory_the_weights_are_longer(table):
+    for law in ("Gaussian", "Laplace", "Student 3", "rare large"):
+        value, error = table[law, 0.25][1]
+        assert value > 1.05
+        assert value > 1 + 4 * error
+
+
+def test_the_formulas():
+    assert energy(0.9) == pytest.approx(0.1 / 1.9)
+    assert squared_norm(Fraction(4, 5), Fraction(1, 2)) == Fraction(1, 3) * Fraction(7, 5) / (
+        Fraction(9, 25) * Fraction(3, 5)
+    )
+
+
+def test_shares_are_those_of_adam_with_its_correction():
+    m = v = theta = torch.zeros(7, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(3)
+    for t in range(1, 5):
+        n = draw("Laplace", 7, generator)
+        m = 0.6 * m + 0.4 * n
+        v = 0.7 * v + 0.3 * n**2
+        settled = v / (1 - 0.7**t)
+        theta = 0.9 * theta - m / settled.sqrt()
+    step, norm = shares("Laplace", 0.9, 0.6, 0.7, 4, 7, torch.Generator().manual_seed(3))
+    assert torch.allclose(step, m**2 / settled / energy(0.6))
+    assert torch.allclose(norm, theta**2 / squared_norm(0.9, 0.6))
+
+
+def test_laws_are_symmetric_and_what_they_are_called():
+    lengths = {"two values": 1, "uniform": 1 / 2, "Gaussian": math.sqrt(2 / math.pi)}
+    lengths |= {"Laplace": 1, "Student 3": 2 * math.sqrt(3) / math.pi, "rare large": 3.9}
+    assert set(lengths) == set(LAWS)
+    for law, length in lengths.items():
+        n = draw(law, 200_000, torch.Generator().manual_seed(0))
+        size = n.abs()
+        assert n.dtype == torch.float64
+        assert n.shape == (200_000,)
+        assert n.mean().abs() < 5 * n.std() / math.sqrt(len(n))
+        assert abs(n.sign().mean()) < 0.012
+        assert abs(size.mean() - length) <= 5 * size.std() / math.sqrt(len(n))
+        assert size.min() > 0
+        halves = n[n > 0].median().item(), -n[n < 0].median().item()
+        assert halves[0] == pytest.approx(halves[1], rel=0.03)
+    uniform, rare, two = (
+        draw(law, 10_000, torch.Generator().manual_seed(0))
+        for law in ("uniform", "rare large", "two values")
+    )
+    assert 0.999 < uniform.abs().max() <= 1
+    assert uniform.abs().min() < 0.001
+    assert rare.abs().unique().tolist() == [1, 30]
+    assert two.unique().tolist() == [-1, 1]
+    with pytest.raises(ValueError, match="no law is named 'Cauchy'; there are: two values, uni"):
+        draw("Cauchy", 3, torch.Generator())
