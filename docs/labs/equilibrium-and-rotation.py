@@ -369,9 +369,9 @@ for layer in LAYERS[:3]:
 # ## Do the weights grow because steps are perpendicular?
 #
 # One hears that they do, by Pythagoras. For the gradient of SGD without momentum that is the whole
-# truth. For AdamW the update is an average of gradients that have already moved the weights, so that
-# it points outward a little, and its product with the weights counts too. On pure noise the [two
-# contributions](../../papers/correction-of-decoupled-weight-decay/) are as $1$ to
+# truth. For AdamW the update is an average of gradients that have already moved the weights, so
+# that it points outward a little, and its product with the weights counts too. On pure noise the
+# [two contributions](../../papers/correction-of-decoupled-weight-decay/) are as $1$ to
 # $2a\beta_1/(1 - a\beta_1)$. So take the perpendicular one out: after each step give the weights
 # the length that the part of the step *along* them would have given, and see how long they are. The
 # prediction is the root of $2a\beta_1/(1 + a\beta_1)$, and without momentum the length of a weight
