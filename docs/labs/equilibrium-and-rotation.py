@@ -104,7 +104,7 @@ def train(make, steps, scale=1.0):
 # the initial length to be forgotten.
 
 # %%
-STEPS, LATE = 1000, 400
+STEPS, LATE = 800, 300
 SETTINGS = {  # η, λ, momentum
     "SGD": (0.5, 0.02, 0.0),
     "momentum": (0.05, 0.02, 0.9),
@@ -379,7 +379,7 @@ for layer in LAYERS[:3]:
 
 
 # %%
-def noise_walk(beta1, keep_perpendicular, runs=60, d=100, steps=1600):
+def noise_walk(beta1, keep_perpendicular, runs=60, d=100, steps=1200):
     """Return the root mean square norm of AdamW's weights on noise, the second moment settled."""
     draw = torch.Generator().manual_seed(2)
     weights = 0.1 * torch.randn(runs, d, generator=draw)
@@ -415,7 +415,7 @@ for b in (0.0, 0.5, 0.9):
 # addition how $G_t$ changed along the run of the normal start.
 
 # %%
-SHORT, SCALES = 240, (4.0, 0.25)
+SHORT, SCALES = 210, (4.0, 0.25)
 rate, decay, _ = SETTINGS["SGD"]
 kept = 1 - rate * decay
 reference, slopes = runs["SGD"]["conv 2"]

@@ -92,7 +92,7 @@ def test_adamws_norm_is_below_the_formula_as_its_steps_are(measured, layer):
 
 @pytest.mark.parametrize("momentum", ["0.0", "0.5", "0.9"])
 def test_without_perpendicular_steps_the_norm_is_short_by_what_is_predicted(measured, momentum):
-    # Sixty runs, eight memories each: the mean square is good to a per cent or two. For β₁ = 0 the
+    # Sixty runs, six memories each: the mean square is good to a per cent or two. For β₁ = 0 the
     # length is that of a single number, whose square fluctuates by √2 of itself.
     row = measured["without_perpendicular"][momentum]
     rel = 0.08 if momentum == "0.0" else 0.02
