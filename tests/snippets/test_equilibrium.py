@@ -288,7 +288,7 @@ def test_torch_sgd_on_a_loss_that_is_noise_has_the_predicted_norm_and_angle():
     expected = predict(optimizer, rows, math.sqrt(size - 1))
     product, error = errors(after, 1 / after)
     assert error < 0.012 * product  # of ‖θ‖⁴; of ‖θ‖ a quarter, 3 ‰
-    assert abs(product - expected.norm**4) < 5 * error  # 20 other seeds: none was 4 errors off
+    assert abs(product - expected.norm**4) < 5 * error  # ten other seeds: none was 4 errors off
     kept, error = errors((before * rows.detach()).sum(dim=1), before.square().sum(dim=1))
     assert error < 0.003
     assert abs(kept - math.cos(expected.angle)) < 5 * error
@@ -320,7 +320,7 @@ def test_torch_adamw_on_noise_has_the_predicted_norm_and_angle_whatever_the_scal
     assert abs(found - squared) < 5 * error + 0.004 * squared  # a fluctuating v adds 4 ‰ at most
     kept, error = errors(now * before, before.square())
     assert error < 0.003
-    assert abs(kept - math.cos(expected.angle)) < 5 * error  # 20 other seeds: none was 4 off
+    assert abs(kept - math.cos(expected.angle)) < 5 * error  # ten other seeds: none was 4 off
 
 
 @pytest.mark.control(ADAMW, drops="fresh-gradient-noise")
