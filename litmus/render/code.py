@@ -172,13 +172,7 @@ def _snippet(at: At, file: str) -> str | None:
     """Return the source of a file in snippets/, None if there is no such file there."""
     if file.isprintable() and len(file.encode()) < LONGEST_NAME:
         at.site.asked["code", file] = at.site.fingerprint(file)
-    root = at.site.root.resolve()
-    folder = root / "snippets"
-    there = {  # what is there, rather than what the note names: that may be any text
-        f"snippets/{path.relative_to(folder).as_posix()}": path
-        for path in sorted(folder.rglob("*.py"))
-        if path.resolve().is_relative_to(folder)  # no link leads out
-    }
+    there = at.site.snippets  # rather than what the note names: that may be any text
     path = there.get(file.removeprefix("./"))
     if path and path.is_file():
         return path.read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,16 @@ class Site:
         self._markdown = parser(strict_line_breaks=vault.strict_line_breaks, renderer=_Renderer)
         for name, rule in RULES.items():  # in place of those that the parser's plugins brought
             self._markdown.add_render_rule(name, _adapted(rule))
+
+    @cached_property
+    def snippets(self) -> dict[str, Path]:
+        """The files in snippets/ by their paths from the root, at this build."""
+        folder = self.root.resolve() / "snippets"
+        return {
+            f"snippets/{path.relative_to(folder).as_posix()}": path
+            for path in sorted(folder.rglob("*.py"))
+            if path.resolve().is_relative_to(folder)  # no link leads out
+        }
 
     def address(self, path: str) -> str:
         """Return where a file of the vault stands: notes and labs are pages, the others files."""
