@@ -7,8 +7,8 @@ all its steps,
     Σ ‖∇L(θ_t)‖²  ≤  β/η + G²/‖θ_0‖² + 2Δ/η.
 
 As long as ‖θ‖² < ηβ a step may raise the loss, but it lengthens the weights by its square; from
-then on each lowers the loss by η‖∇L‖²/2 or more. So the gradient tends to zero, the least of T gradients
-is no longer than (budget/T)^½, and ‖θ_t‖² stays below ‖θ_0‖² + η² budget.
+then on each lowers the loss by η‖∇L‖²/2 or more. So the gradient tends to zero, the least of T
+gradients is no longer than (budget/T)^½, and ‖θ_t‖² stays below ‖θ_0‖² + η² budget.
 
 Units: η and ‖θ‖² in [θ]², the budget in [θ]⁻²; β, G and Δ are pure numbers. Source: the result is
 that of Arora, Li and Lyu, "Theoretical Analysis of Auto Rate-Tuning by Batch Normalization", ICLR
