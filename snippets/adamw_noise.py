@@ -63,7 +63,7 @@ def shares(
     generator: torch.Generator,
 ) -> tuple[Sample, Sample]:
     """Return m²/v and θ² of each run after some steps, over the formulas; v is bias-corrected."""
-    m, v, theta = torch.zeros(3, runs, dtype=torch.float64)
+    m = v = theta = 0.0
     for t in range(steps):
         n = draw(law, runs, generator)
         m = momentum * m + (1 - momentum) * n
