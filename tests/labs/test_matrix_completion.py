@@ -27,12 +27,16 @@ def test_with_more_steps_descent_gets_there_with_a_weaker_penalty_too(measured):
     assert patient[-1] < 0.01 * measured["planted_hidden_size"]
 
 
-def test_on_pictures_gains_are_modest_and_the_nuclear_norm_does_best(measured):
-    baseline, pictures = measured["pictures_baseline"], measured["pictures"]
-    best = {name: min(errors) for name, errors in pictures.items()}
-    assert all(0.7 * baseline < error < baseline for error in best.values())
-    assert best["nuclear norm, Adam"] < best["ratio, Adam"]
-    assert best["ratio, gradient descent"] < 1.05 * best["ratio, Adam"]
+def test_on_pictures_gains_are_modest_and_adam_has_no_advantage(measured):
+    # so with the seeds 0 to 3; which of the two penalties does better differs from one to the next
+    baselines, pictures = measured["pictures_baseline"], measured["pictures"]
+    best = {name: [min(row) for row in rows] for name, rows in pictures.items()}
+    assert len(baselines) == 3
+    for errors in best.values():
+        for error, baseline in zip(errors, baselines, strict=True):
+            assert 0.7 * baseline < error < baseline
+    for descent, adam in zip(best["ratio, gradient descent"], best["ratio, Adam"], strict=True):
+        assert descent < adam
 
 
 def test_the_pictures_are_not_of_low_rank(measured):
