@@ -107,14 +107,16 @@ def deep_velocities(
 ) -> list[float]:
     """Return σ̇ᵢ of a balanced product of D layers on L + μR, given the slopes uᵢᵀ(∇L)vᵢ.
 
-    Raises ValueError for a depth below one.
+    Raises ValueError for a depth below one, and if there are not as many slopes as values.
     """
     if depth < 1:
         raise ValueError(f"a product of {depth} layers: the depth is at least 1")
     length = math.hypot(*values)
-    pulls = [-strength * v / length for v in scaled_velocities(values)]
-    total = [p + s for p, s in zip(pulls, slopes or [0.0] * len(pulls), strict=True)]
-    return [-depth * s ** (2 - 2 / depth) * p for s, p in zip(values, total, strict=True)]
+    given = slopes or [0.0] * len(values)
+    return [
+        -depth * s ** (2 - 2 / depth) * (slope - strength * v / length)
+        for s, slope, v in zip(values, given, scaled_velocities(values), strict=True)
+    ]
 
 
 if __name__ == "__main__":

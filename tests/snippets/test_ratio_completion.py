@@ -209,3 +209,5 @@ def test_zero_has_no_ratio_and_a_completion_from_it_is_refused():
     assert complete(zero, zero, zero, 1.0, 0.1, 0).sum() == 0
     small = torch.diag(torch.tensor([0.3, 0.4], dtype=torch.float64))
     assert complete(small, zero, small, 1.0, 0.01, 1, adam=False)[1, 1] > 0.4
+    rank_one = torch.diag(torch.tensor([0.3, 0.0], dtype=torch.float64))
+    assert complete(rank_one, zero, rank_one, 1.0, 0.01, 1, adam=False)[0, 0] > 0

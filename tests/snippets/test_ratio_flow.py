@@ -417,3 +417,8 @@ def test_deep_velocities_at_depth_one_are_those_of_the_flow_and_default_to_the_r
 def test_a_depth_below_one_is_refused():
     with pytest.raises(ValueError, match="a product of 0 layers: the depth is at least 1"):
         deep_velocities([1.0, 2.0], 0)
+
+
+def test_a_slope_is_needed_for_every_value():
+    with pytest.raises(ValueError, match="shorter"):
+        deep_velocities([1.0, 2.0], 2, 1.0, [1.0])
