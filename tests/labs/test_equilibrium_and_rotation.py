@@ -52,7 +52,7 @@ def test_without_momentum_the_norm_is_the_formulas_although_gradients_are_correl
     assert measured["correlations"][f"SGD, {layer}"][1] < -0.05
 
 
-@pytest.mark.control("equilibrium-of-momentum-sgd", drops="fresh-gradient-noise")
+@pytest.mark.control("equilibrium-of-momentum-sgd", drops="^memoryless")
 @pytest.mark.claim("gradients-with-memory-move-the-norm-by-a-bounded-factor", by="experiment")
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
 def test_with_momentum_the_norm_is_shorter_by_what_the_gradients_remember(measured, layer):
