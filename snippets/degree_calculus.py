@@ -36,9 +36,11 @@ NORMALISERS = (
 )
 LINEAR = (nn.Linear, nn.modules.conv._ConvNd)
 # Known as modules, as functions and as methods of a tensor.
-KEEP = {nn.ReLU, nn.LeakyReLU, nn.Identity, nn.Flatten, nn.Dropout, nn.AvgPool2d, nn.MaxPool2d}
-KEEP |= {torch.relu, functional.relu, torch.flatten, operator.getitem}
-KEEP |= {"mean", "sum", "transpose", "reshape", "flatten", "relu"}
+KEEP = {
+    *(nn.ReLU, nn.LeakyReLU, nn.Identity, nn.Flatten, nn.Dropout, nn.AvgPool2d, nn.MaxPool2d),
+    *(torch.relu, functional.relu, torch.flatten, operator.getitem),
+    *("mean", "sum", "transpose", "reshape", "flatten", "relu"),
+}
 ANY = {nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softmax, nn.LogSoftmax}
 ANY |= {functional.gelu, torch.tanh, torch.softmax, functional.cross_entropy, "softmax", "tanh"}
 SUMS = {operator.add, operator.sub, torch.add}
