@@ -41,7 +41,7 @@ class Recorder:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        marked = [item for item in items if _marks(item)]
+        marked = [item for item in items if marks_of(item)]
         if not marked:
             return
         vault, _ = Vault.read(self.root / "docs")  # what is wrong with notes, the build reports
@@ -49,7 +49,7 @@ class Recorder:
         wrong = [
             f"{_place(item)}: {reason}"
             for item in marked
-            for mark in _marks(item)
+            for mark in marks_of(item)
             if (reason := self.claims.wrong_mark(mark))
         ]
         if wrong and hasattr(self.config, "workeroutput"):
@@ -69,7 +69,7 @@ class Recorder:
             terminalreporter.write_line(f"ERROR: {reason}", red=True)
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        self.deselected |= {_test(item) for item in items if _marks(item)}
+        self.deselected |= {_test(item) for item in items if marks_of(item)}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.outcome != "passed":
@@ -101,7 +101,7 @@ class Recorder:
 
     def _outcome(self, test: str, items: list[pytest.Item]) -> Outcome:
         per_item = [_worst(self.reports[item.nodeid]) for item in items]
-        marks = tuple(dict.fromkeys(mark for item in items for mark in _marks(item)))
+        marks = tuple(dict.fromkeys(mark for item in items for mark in marks_of(item)))
         line = items[0].location[1]
         return Outcome(
             test=test,
@@ -122,7 +122,8 @@ class Recorder:
         )
 
 
-def _marks(item: pytest.Item) -> list[Mark]:
+def marks_of(item: pytest.Item) -> list[Mark]:
+    """Return what a test says about claims."""
     return list(_read_marks(item))
 
 

@@ -41,8 +41,10 @@ KEEP = {
     *(torch.relu, functional.relu, torch.flatten, operator.getitem),
     *("mean", "sum", "transpose", "reshape", "flatten", "relu"),
 }
-ANY = {nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softmax, nn.LogSoftmax}
-ANY |= {functional.gelu, torch.tanh, torch.softmax, functional.cross_entropy, "softmax", "tanh"}
+ANY = {
+    *(nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softmax, nn.LogSoftmax),
+    *(functional.gelu, torch.tanh, torch.softmax, functional.cross_entropy, "softmax", "tanh"),
+}
 SUMS = {operator.add, operator.sub, torch.add}
 PRODUCTS = {operator.mul, operator.matmul, torch.mul, torch.matmul}
 
