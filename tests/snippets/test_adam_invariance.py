@@ -123,6 +123,15 @@ def test_adam_run_is_the_optimizer_of_torch(coupled):
     assert apart(end(ratios()), end(ratios(), coupled=True)) > 1e-3
 
 
+def test_decay_is_decoupled_unless_one_asks_otherwise():
+    given = [ratio(0)], START, RATE, BETAS, EPS, DECAY
+    last, decoupled, coupled = (
+        adam_run(*given, **how)[-1] for how in ({}, {"coupled": False}, {"coupled": True})
+    )
+    assert torch.equal(last, decoupled)
+    assert (last - coupled).norm() > 1e-3
+
+
 @pytest.mark.claim(SYMMETRY, by="certificate")
 @pytest.mark.parametrize("coupled", [False, True])
 def test_longer_weights_with_a_longer_rate_are_the_same_step_for_all_values(coupled):
