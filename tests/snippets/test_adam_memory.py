@@ -76,3 +76,29 @@ def test_a_run_is_the_adam_of_torch():
 
 def test_scores_are_means_over_standard_errors():
     assert standard_scores(torch.tensor([[1.0, 2.0, 3.0, 2.0]])).item() == pytest.approx(4.898979)
+
+
+def test_a_seed_is_a_run_in_double_precision_and_another_seed_another():
+    given = tangent_noise, START, 0.1, (0.9, 0.99), 3, 4
+    one, again, other = (memory_along_weights(*given, seed) for seed in (1, 1, 2))
+    assert one.equal(again)
+    assert (one - other).abs().max() > 1e-3
+    assert one.dtype == torch.float64
+
+
+def test_noise_has_the_precision_of_the_weights():
+    def of(dtype):
+        generator = torch.Generator().manual_seed(0)
+        return tangent_noise(START.to(dtype).repeat(2, 1), generator)
+
+    assert of(torch.float64).dtype == torch.float64
+    assert of(torch.float32).dtype == torch.float32
+    # numbers of single precision, even if they are stored in double, are multiples of 2⁻²⁹ or so
+    assert (of(torch.float64) - of(torch.float32)).abs().max() > 1e-9
+
+
+def test_each_row_has_its_own_score():
+    rows = torch.tensor([[1.0, 3.0, 5.0, 7.0], [10.0, 10.0, 30.0, 30.0]], dtype=torch.float64)
+    # means 4 and 20; deviations √(20/3) and 20/√3; over √4
+    expected = torch.tensor([8 / (20 / 3) ** 0.5, 2 * 20 / (20 / 3**0.5)], dtype=torch.float64)
+    torch.testing.assert_close(standard_scores(rows), expected, rtol=1e-14, atol=0)
