@@ -18,6 +18,7 @@ from snippets.avoiding_zero import (
 )
 from snippets.exponential_lr import sgd_step
 from snippets.scalar_run import scalar_run
+from tests.snippets.rational_losses import matrix, slope_of_ratio
 
 NEVER = "from-a-zero-buffer-no-iterate-is-zero"
 ALMOST = "almost-every-weights-and-buffer-avoid-zero"
@@ -27,26 +28,14 @@ START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
 STEPS = 5
 
 
-def matrix(t, size=3):
-    random = Random(t)
-    half = [[Fraction(random.randint(-9, 9)) for _ in range(size)] for _ in range(size)]
-    return np.array(half) + np.array(half).T
-
-
 MATRICES = [matrix(t) for t in range(STEPS)]
-
-
-def ratio_slope(symmetric, weights):
-    """∇L of L(x) = xᵀAx / xᵀx."""
-    square = weights @ weights
-    return 2 * (symmetric @ weights - weights @ symmetric @ weights / square * weights) / square
 
 
 # ---------------------------------------------------------------------------------------------
 # From a zero buffer, or one that points inwards.
 
 
-def lengths_over_scalars(buffer, seed, slope=ratio_slope):
+def lengths_over_scalars(buffer, seed, slope=slope_of_ratio):
     """‖θₜ‖²/cₜ² along a run with a schedule without any order."""
     random = Random(seed)
     rates = [Fraction(random.randint(1, 9), 20) for _ in range(STEPS)]
@@ -78,7 +67,7 @@ def test_control_a_buffer_along_the_weights_shortens_them(seed):
     assert min(lengths) < Fraction(9, 10) * lengths[0]
     # and one that is made for it ends on zero in a step
     rate, decay, momentum = Fraction(1, 3), Fraction(1, 5), Fraction(1, 2)
-    slope = ratio_slope(MATRICES[0], START)
+    slope = slope_of_ratio(MATRICES[0], START)
     aimed = (START / rate - decay * START - slope) / momentum
     assert (landing_gradient(START, aimed, rate, decay, momentum) == slope).all()
     assert not sgd_step(START, aimed, slope, rate, decay, momentum)[0].any()
@@ -115,7 +104,7 @@ def example(scale=1):
     weights = scale * np.array([Fraction(1), Fraction(0)])
     path, buffer = [weights], 0 * weights
     for _ in range(2):
-        slope = ratio_slope(np.array([[P, Q], [Q, -P]]), path[-1])
+        slope = slope_of_ratio(np.array([[P, Q], [Q, -P]]), path[-1])
         weights, buffer = sgd_step(path[-1], buffer, slope, ETA, LAMBDA, GAMMA)
         path.append(weights)
     return path
@@ -132,7 +121,7 @@ def test_control_where_the_scalar_turns_negative_a_run_ends_on_zero():
     assert example(Fraction(11, 10))[2].any()  # from another length it does not
     e = ETA * LAMBDA
     ratio = (1 - e) * (e * (2 + GAMMA) - e**2 - 1) / (1 + GAMMA - e)
-    slope = ratio_slope(np.array([[P, Q], [Q, -P]]), path[0])
+    slope = slope_of_ratio(np.array([[P, Q], [Q, -P]]), path[0])
     assert ETA**2 * (slope @ slope) == ratio * (path[0] @ path[0])
 
 
@@ -168,7 +157,7 @@ def undone(weights, buffer, slope, rate, decay, momentum):
 @pytest.mark.parametrize("seed", range(3))
 def test_a_step_with_momentum_can_be_undone(seed):
     def slope(weights):
-        return ratio_slope(matrix(seed), weights)
+        return slope_of_ratio(matrix(seed), weights)
 
     settings = Fraction(1, 3), Fraction(1, 5), Fraction(seed + 1, 7)
     buffer = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])

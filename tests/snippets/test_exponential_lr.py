@@ -2,7 +2,6 @@
 
 import math
 from fractions import Fraction
-from random import Random
 
 import mpmath
 import numpy as np
@@ -18,6 +17,7 @@ from snippets.exponential_lr import (
     seeded_buffer,
     sgd_step,
 )
+from tests.snippets.rational_losses import plain_slope, ratio_slope
 
 THEOREM = "decay-is-growing-rate-with-momentum"
 PLAIN = "decay-is-growing-rate"  # the one without momentum
@@ -132,25 +132,6 @@ ROOTS = [Fraction(9, 10), Fraction(5, 9)]
 START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
 ZERO = 0 * START
 RUNNING = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
-
-
-def symmetric(seed):
-    random = Random(seed)
-    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
-    return half + half.T
-
-
-MATRICES = [symmetric(seed) for seed in range(STEPS)]
-
-
-def ratio_slope(t, weights):
-    square = weights @ weights
-    loss = weights @ MATRICES[t] @ weights / square
-    return 2 * (MATRICES[t] @ weights - loss * weights) / square
-
-
-def plain_slope(t, weights):
-    return MATRICES[t] @ weights / 10
 
 
 def exact_gap(decayed, grown, root):

@@ -20,6 +20,7 @@ from snippets.momentum_conventions import (
     larger_root,
 )
 from snippets.scalar_run import scalar_run
+from tests.snippets.rational_losses import plain_slope, ratio_slope
 
 CLASSICAL, AVERAGED = "classical-momentum-twin", "averaged-momentum-twin"
 DECOUPLED, SPLIT = "decoupled-decay-twin", "coupled-decay-is-decoupled-decay"
@@ -30,24 +31,6 @@ DECOUPLED, SPLIT = "decoupled-decay-twin", "coupled-decay-is-decoupled-decay"
 STEPS = 5
 START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
 RUNNING = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
-
-
-def matrix(t):
-    random = Random(t)
-    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
-    return half + half.T
-
-
-MATRICES = [matrix(t) for t in range(STEPS)]
-
-
-def ratio_slope(t, weights):
-    square = weights @ weights
-    return 2 * (MATRICES[t] @ weights - weights @ MATRICES[t] @ weights / square * weights) / square
-
-
-def plain_slope(t, weights):
-    return MATRICES[t] @ weights / 10
 
 
 def run(step, start, buffer, *schedule, slope=ratio_slope):

@@ -20,6 +20,7 @@ from snippets.nesterov import (
     single_momentum_defects,
     two_momenta,
 )
+from tests.snippets.rational_losses import matrix, ratio_slope
 
 TWO, NONE = "nesterov-twin-has-two-momenta", "nesterov-has-no-single-momentum-twin"
 ANY = "any-nesterov-schedule-has-a-twin"
@@ -30,17 +31,6 @@ RUNNING = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
 # γ = 1/3 and s = 48/55 have the roots 4/5 and 4/11
 ETA, LAMBDA, GAMMA = Fraction(1, 5), Fraction(7, 11), Fraction(1, 3)
 KEPT, ROOTS = Fraction(48, 55), [Fraction(4, 5), Fraction(4, 11)]
-
-
-def matrix(t, size=3):
-    random = Random(t)
-    half = [[Fraction(random.randint(-9, 9)) for _ in range(size)] for _ in range(size)]
-    return np.array(half) + np.array(half).T
-
-
-def ratio_slope(t, weights):
-    symmetric, square = matrix(t, len(weights)), weights @ weights
-    return 2 * (symmetric @ weights - weights @ symmetric @ weights / square * weights) / square
 
 
 def plain_slope(t, weights):

@@ -12,6 +12,7 @@ import torch
 
 from snippets.exponential_lr import sgd_step
 from snippets.norm_growth import descend, draw_step
+from tests.snippets.rational_losses import slope_of_ratio
 
 ROUNDING = 1e-12  # float64 carries 16 digits; these sums have fewer than 1000 terms
 RATE, DECAY, MOMENTUM = Fraction(1, 3), Fraction(2, 15), Fraction(1, 2)
@@ -24,13 +25,6 @@ def problem(request):
     random = Random(request.param)
     half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
     return half + half.T, np.array([Fraction(random.randint(1, 9)) for _ in range(3)])
-
-
-def ratio_slope(matrix, weights):
-    """∇L of the scale-invariant L(x) = xᵀAx / xᵀx, exactly."""
-    square = weights @ weights
-    loss = weights @ matrix @ weights / square
-    return 2 * (matrix @ weights - loss * weights) / square
 
 
 def plain_slope(matrix, weights):
@@ -60,7 +54,7 @@ def test_the_squared_length_grows_by_exactly_the_squared_length_of_each_step(pro
     matrix, weights = problem
     for t in range(5):
         # another loss and another rate at every step
-        slope, rate = ratio_slope(matrix + t * np.diag([1, t, 2]), weights), RATE / (t + 1)
+        slope, rate = slope_of_ratio(matrix + t * np.diag([1, t, 2]), weights), RATE / (t + 1)
         after, _ = sgd_step(weights, NOTHING, slope, rate, 0, 0)
         assert excess(weights, after, slope, rate) == 0
         assert after @ after > weights @ weights
@@ -80,7 +74,7 @@ def test_control_on_a_plain_loss_the_weights_shrink(problem):
 def test_control_with_decay_the_weights_can_shrink(problem):
     matrix, weights = problem
     slope = (
-        ratio_slope(matrix, weights) / 100
+        slope_of_ratio(matrix, weights) / 100
     )  # of the loss / 100, on which η = 1/3 is a small step
     after, _ = sgd_step(weights, NOTHING, slope, RATE, DECAY, 0)
     assert after @ after < weights @ weights * Fraction(95, 100)
@@ -89,7 +83,7 @@ def test_control_with_decay_the_weights_can_shrink(problem):
 @pytest.mark.control("norm-grows-without-decay", drops="^no-momentum")
 def test_control_a_buffer_that_already_runs_can_shrink_the_weights(problem):
     matrix, weights = problem
-    slope = ratio_slope(matrix, weights) / 100
+    slope = slope_of_ratio(matrix, weights) / 100
     after, _ = sgd_step(weights, weights, slope, RATE, 0, MOMENTUM)
     assert after @ after < weights @ weights * Fraction(95, 100)
 
@@ -97,9 +91,9 @@ def test_control_a_buffer_that_already_runs_can_shrink_the_weights(problem):
 @pytest.mark.control("norm-grows-without-decay", drops="^no-momentum")
 def test_control_from_the_second_step_on_momentum_is_not_orthogonal_to_the_weights(problem):
     matrix, weights = problem
-    first = ratio_slope(matrix, weights)
+    first = slope_of_ratio(matrix, weights)
     weights, buffer = sgd_step(weights, NOTHING, first, RATE, 0, MOMENTUM)
-    slope = ratio_slope(matrix, weights)
+    slope = slope_of_ratio(matrix, weights)
     after, buffer = sgd_step(weights, buffer, slope, RATE, 0, MOMENTUM)
     # neither with the gradient as the step's length, nor with the buffer
     assert excess(weights, after, slope) > 0

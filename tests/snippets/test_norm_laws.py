@@ -18,6 +18,7 @@ from snippets.norm_laws import (
     upper_bound,
     without_radial_part,
 )
+from tests.snippets.rational_losses import slope_of_ratio
 
 STEP, ROOT = "norm-step-with-decay", "norm-grows-like-a-fourth-root"
 MOMENTUM, RADIAL = "momentum-multiplies-norm-growth", "dropping-the-radial-part-turns-further"
@@ -33,12 +34,6 @@ def problem(request):
     halves = [np.array([[Fraction(e) for e in row] for row in half]) for half in entries]
     start = np.array([Fraction(random.randint(1, 9)) for _ in range(3)])
     return [half + half.T for half in halves], start
-
-
-def ratio_slope(matrix, w):
-    """∇L of the scale-invariant L(w) = wᵀAw / wᵀw."""
-    image, square = matrix @ w, w @ w
-    return 2 * (image - (w @ image / square) * w) / square
 
 
 def plain_slope(matrix, w):
@@ -83,8 +78,8 @@ def step_gap(matrices, w, slope):
 @pytest.mark.claim(STEP, by="exact")
 def test_a_step_turns_by_the_angle_of_the_effective_step(problem):
     matrices, w = problem
-    assert step_gap(matrices, w, ratio_slope) == 0
-    g, square = ratio_slope(matrices[0], w), w @ w
+    assert step_gap(matrices, w, slope_of_ratio) == 0
+    g, square = slope_of_ratio(matrices[0], w), w @ w
     after = (1 - ETA * LAMBDA) * w - ETA * g
     tangent_square = (after @ after) * square / (after @ w) ** 2 - 1
     assert tangent_square == effective_step(square, ETA, LAMBDA) ** 2 * square * (g @ g)
@@ -99,7 +94,7 @@ def test_control_on_a_quadratic_form_a_step_does_not(problem):
 @pytest.mark.control(STEP, drops="^positive-remainder")
 def test_control_with_too_much_decay_the_step_ends_on_the_opposite_side(problem):
     matrices, w = problem
-    g, square = ratio_slope(matrices[0], w), w @ w
+    g, square = slope_of_ratio(matrices[0], w), w @ w
     a = 1 - ETA * 6
     step = ETA / (a * square)  # as the formula would have it
     after, predicted = a * w - ETA * g, w - step * square * g
@@ -133,7 +128,7 @@ def descend(matrices, w, slope):
 
 @pytest.mark.claim(ROOT, by="exact")
 def test_in_rational_numbers_descent_stays_between_the_bounds(problem):
-    squares, units = descend(*problem, ratio_slope)
+    squares, units = descend(*problem, slope_of_ratio)
     least, most = min(units), max(units)
     for t in range(1, STEPS + 1):
         assert lower_bound(squares[0], least, ETA, t) < squares[t] ** 2
@@ -274,8 +269,8 @@ def zero(problem):
 
 @pytest.mark.claim(MOMENTUM, by="exact")
 def test_momentum_adds_the_old_buffers_to_the_growth(problem):
-    assert growth_gaps(problem, ratio_slope, zero(problem)) == [0] * STEPS
-    assert product_gaps(problem, ratio_slope, zero(problem)) == [0] * STEPS
+    assert growth_gaps(problem, slope_of_ratio, zero(problem)) == [0] * STEPS
+    assert product_gaps(problem, slope_of_ratio, zero(problem)) == [0] * STEPS
 
 
 @pytest.mark.claim(MOMENTUM, by="certificate")
@@ -295,9 +290,9 @@ def test_control_on_a_quadratic_form_the_growth_is_another(problem):
 @pytest.mark.control(MOMENTUM, drops="^zero-start")
 def test_control_a_buffer_along_the_weights_shortens_them(problem):
     _, w = problem
-    squares = [w @ w for w, _, _ in momentum_run(problem, ratio_slope, w)]
+    squares = [w @ w for w, _, _ in momentum_run(problem, slope_of_ratio, w)]
     assert squares[1] < squares[0] - 1
-    assert max(growth_gaps(problem, ratio_slope, w)) > 1
+    assert max(growth_gaps(problem, slope_of_ratio, w)) > 1
 
 
 @pytest.mark.claim(MOMENTUM, by="exact")
@@ -324,8 +319,8 @@ def tangent_square(w, after):
 
 @pytest.mark.claim(RADIAL, by="exact")
 def test_the_projected_run_grows_by_pythagoras_and_its_buffer_points_inwards(problem):
-    assert growth_gaps(problem, ratio_slope, zero(problem), project=True) == [0] * STEPS
-    assert product_gaps(problem, ratio_slope, zero(problem), project=True) == [0] * STEPS
+    assert growth_gaps(problem, slope_of_ratio, zero(problem), project=True) == [0] * STEPS
+    assert product_gaps(problem, slope_of_ratio, zero(problem), project=True) == [0] * STEPS
 
 
 def turns(problem, slope, buffer):
@@ -337,10 +332,10 @@ def turns(problem, slope, buffer):
 
 @pytest.mark.claim(RADIAL, by="exact")
 def test_the_projected_step_turns_further_and_lengthens_less(problem):
-    further = [one - two for one, two in turns(problem, ratio_slope, zero(problem))]
+    further = [one - two for one, two in turns(problem, slope_of_ratio, zero(problem))]
     assert further[0] == 0
     assert min(further[1:]) > 0
-    for w, b, moved in momentum_run(problem, ratio_slope, zero(problem), project=True):
+    for w, b, moved in momentum_run(problem, slope_of_ratio, zero(problem), project=True):
         plain, projected = w - ETA * b, w - ETA * moved
         assert projected @ projected <= plain @ plain
         # in one plane, to one side: the parts across w are the same
@@ -350,7 +345,7 @@ def test_the_projected_step_turns_further_and_lengthens_less(problem):
 @pytest.mark.control(RADIAL, drops="scale-invariant-loss")
 def test_control_on_a_loss_that_pulls_inwards_the_plain_step_turns_further(problem):
     def pulling(matrix, w):
-        return ratio_slope(matrix, w) + w / 2
+        return slope_of_ratio(matrix, w) + w / 2
 
     worse = [two - one for one, two in turns(problem, pulling, zero(problem))]
     assert max(worse) > 0
@@ -359,13 +354,13 @@ def test_control_on_a_loss_that_pulls_inwards_the_plain_step_turns_further(probl
 
 def tangent_margin(problem):
     """A tenth of the squared tangent of the first step."""
-    return next(turns(problem, ratio_slope, zero(problem)))[0] / 10
+    return next(turns(problem, slope_of_ratio, zero(problem)))[0] / 10
 
 
 @pytest.mark.control(RADIAL, drops="^zero-start")
 def test_control_from_a_buffer_along_the_weights_the_plain_step_turns_further(problem):
     _, w = problem
-    one, two = next(turns(problem, ratio_slope, w))
+    one, two = next(turns(problem, slope_of_ratio, w))
     assert two - one > tangent_margin(problem)
 
 

@@ -1,7 +1,6 @@
 """Is the symmetry exact, and does what stands beside the optimizer have to be rescaled along?"""
 
 from fractions import Fraction
-from random import Random
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from snippets.rescaling import (
     rescaled,
 )
 from snippets.scalar_run import scalar_run
+from tests.snippets.rational_losses import plain_slope, ratio_slope
 
 SYMMETRY, ALONG = "rescaling-symmetry", "what-is-rescaled-along"
 
@@ -29,26 +29,6 @@ STEPS = 5
 START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
 RUNNING = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
 MARGIN = Fraction(1, 1000)
-
-
-def matrix(t):
-    random = Random(t)
-    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
-    return half + half.T
-
-
-MATRICES = [matrix(t) for t in range(STEPS)]
-
-
-def ratio_slope(t, weights, epsilon=0):
-    """∇L of L(x) = xᵀAₜx / (xᵀx + ε)."""
-    square = weights @ weights + epsilon
-    loss = weights @ MATRICES[t] @ weights / square
-    return 2 * (MATRICES[t] @ weights - loss * weights) / square
-
-
-def plain_slope(t, weights):
-    return MATRICES[t] @ weights / 10
 
 
 # ---------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import torch
 
 from snippets.exponential_lr import growth_root, sgd_step
 from snippets.scalar_run import decay_free_rate, descend, scalar_run, scalar_step
+from tests.snippets.rational_losses import plain_slope, ratio_slope
 
 THEOREM = "any-schedule-has-a-decay-free-twin"
 
@@ -80,26 +81,6 @@ def schedule(request):
     decays = [Fraction(random.randint(0, 4), 20) for _ in range(STEPS)]
     momenta = [Fraction(random.randint(0, 9), 10) for _ in range(STEPS)]
     return rates, decays, momenta
-
-
-def matrix(t):
-    random = Random(t)
-    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
-    return half + half.T
-
-
-MATRICES = [(-1) ** t * matrix(t) for t in range(STEPS)]  # the loss is climbed in every other step
-
-
-def ratio_slope(t, weights):
-    """∇L of L(x) = xᵀAₜx / xᵀx."""
-    square = weights @ weights
-    loss = weights @ MATRICES[t] @ weights / square
-    return 2 * (MATRICES[t] @ weights - loss * weights) / square
-
-
-def plain_slope(t, weights):
-    return MATRICES[t] @ weights / 10
 
 
 def gap(decayed, scalars, twin):

@@ -1,7 +1,6 @@
 """Does an epsilon that is scaled like a variance leave the twins exact, and a fixed one not?"""
 
 from fractions import Fraction
-from random import Random
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from snippets.scaled_epsilon import (
     scaled_epsilon,
     set_epsilon,
 )
+from tests.snippets.rational_losses import ratio_slope
 
 CLAIM = "epsilon-scales-with-the-variance"
 
@@ -32,24 +32,9 @@ DECAYS = [Fraction(n, 10) for n in (2, 1, 0, 3, 1)]
 MOMENTA = [Fraction(1, n) for n in (2, 3, 2, 4, 5)]
 
 
-def matrix(t):
-    random = Random(t)
-    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
-    return half + half.T
-
-
-MATRICES = [matrix(t) for t in range(STEPS)]
-
-
-def slope(t, weights, epsilon):
-    square = weights @ weights + epsilon
-    loss = weights @ MATRICES[t] @ weights / square
-    return 2 * (MATRICES[t] @ weights - loss * weights) / square
-
-
 def biased_slope(t, weights, epsilon):
     """∇L of the loss with a bias of fixed length before the normaliser."""
-    return slope(t, weights + 1, epsilon)
+    return ratio_slope(t, weights + 1, epsilon)
 
 
 def run(rates, decays, epsilons, slope):
@@ -61,7 +46,7 @@ def run(rates, decays, epsilons, slope):
     return path
 
 
-def exact_gap(epsilon_of=scaled_epsilon, slope=slope):
+def exact_gap(epsilon_of=scaled_epsilon, slope=ratio_slope):
     scalars, free = scalar_run(RATES, DECAYS, MOMENTA)
     decayed = run(RATES, DECAYS, [EPSILON] * STEPS, slope)
     epsilons = [epsilon_of(EPSILON, scalar) for scalar in scalars[:-1]]

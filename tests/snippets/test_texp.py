@@ -3,7 +3,6 @@
 from copy import deepcopy
 from fractions import Fraction
 from itertools import pairwise
-from random import Random
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from torch.optim.lr_scheduler import MultiStepLR
 from snippets.exponential_lr import growth_root, sgd_step
 from snippets.scalar_run import scalar_run
 from snippets.texp import TEXP, decay_share, scale, texp_rate
+from tests.snippets.rational_losses import plain_slope, ratio_slope
 
 THEOREM = "step-decay-is-tapered-exponential"
 COROLLARY = "texp-without-drops-divides-the-decay"
@@ -40,26 +40,6 @@ both_buffers = pytest.mark.parametrize("buffer", [ZERO, RUNNING], ids=["zero", "
 
 def rate_of(root, decay=DECAY, momentum=MOMENTUM):
     return (1 - root) * (root - momentum) / root / decay
-
-
-def matrix(t):
-    random = Random(t)
-    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
-    return half + half.T
-
-
-MATRICES = [matrix(t) for t in range(STEPS)]
-
-
-def ratio_slope(t, weights):
-    """∇L of L(x) = xᵀAₜx / xᵀx."""
-    square = weights @ weights
-    loss = weights @ MATRICES[t] @ weights / square
-    return 2 * (MATRICES[t] @ weights - loss * weights) / square
-
-
-def plain_slope(t, weights):
-    return MATRICES[t] @ weights / 10
 
 
 def decayed_run(rates, decays, buffer, slope=ratio_slope):

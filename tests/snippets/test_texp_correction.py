@@ -3,7 +3,6 @@
 import math
 from fractions import Fraction
 from itertools import pairwise
-from random import Random
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from snippets.texp_correction import (
     uncorrected_drop,
     uncorrected_share,
 )
+from tests.snippets.rational_losses import plain_slope, ratio_slope
 
 CLAIM = "texp-correction-is-small"
 MOMENTUM, DECAY = Fraction(1, 2), Fraction(2, 15)
@@ -29,26 +29,6 @@ RUNNING = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
 
 def rate_of(root, decay=DECAY, momentum=MOMENTUM):
     return (1 - root) * (root - momentum) / root / decay
-
-
-def matrix(t):
-    random = Random(t)
-    half = np.array([[Fraction(random.randint(-9, 9)) for _ in range(3)] for _ in range(3)])
-    return half + half.T
-
-
-MATRICES = [matrix(t) for t in range(STEPS)]
-
-
-def ratio_slope(t, weights):
-    """∇L of L(x) = xᵀAₜx / xᵀx."""
-    square = weights @ weights
-    loss = weights @ MATRICES[t] @ weights / square
-    return 2 * (MATRICES[t] @ weights - loss * weights) / square
-
-
-def plain_slope(t, weights):
-    return MATRICES[t] @ weights / 10
 
 
 def run(rates, decay, buffer, slope):
