@@ -7,13 +7,12 @@ those, from its properties and from the tests.
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
-from litmus.evidence import WAYS, Mark, Outcome, is_stale
-from litmus.fingerprint import fingerprint
+from litmus.evidence import WAYS, Mark, Outcome, stale_tests
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
 from litmus.notes import Note, walk
@@ -255,12 +254,12 @@ class Claims(dict[str, Claim]):
             if mark.drops == name
         ]
 
-    def attach(self, outcomes: Iterable[Outcome], root: Path) -> list[Problem]:
+    def attach(self, outcomes: Sequence[Outcome], root: Path) -> list[Problem]:
         """Give each claim the tests that mark it; return what is wrong with the tests."""
         problems = []
-        statements, of_now = self.statements, cache(lambda file: fingerprint(root / file, root))
+        changed = stale_tests(outcomes, self.statements, root)
         for outcome in outcomes:
-            stale = is_stale(outcome, statements, root, of_now)
+            stale = outcome.test in changed
             for mark in outcome.marks:
                 wrong = self.wrong_mark(mark)
                 if wrong and not stale:

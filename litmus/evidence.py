@@ -6,7 +6,7 @@ skipped is no evidence, and one that has changed since it ran is stale.
 
 import ast
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -85,30 +85,27 @@ def write_ledger(root: Path, outcomes: Iterable[Outcome], ran: set[str]) -> None
     write_whole(root / LEDGER, json.dumps(entries, indent=1, ensure_ascii=False))
 
 
-def is_stale(
-    outcome: Outcome,
-    statements: dict[str, str],
-    root: Path,
-    of_now: Callable[[str], str] | None = None,
-) -> bool:
-    """Say whether a test, what it imports, torch or a statement has changed since the test ran.
+def stale_tests(outcomes: Iterable[Outcome], statements: dict[str, str], root: Path) -> set[str]:
+    """Return the tests that have changed since they ran: themselves, or what they rest on.
 
-    Who asks about many tests has the fingerprint of each file taken once, by `of_now`.
+    That is what they import, torch, or the statement of a claim.
     """
-    file = root / outcome.file
-    now = of_now(outcome.file) if of_now else fingerprint(file, root)
-    return (
-        not file.exists()
-        or outcome.fingerprint != now
+    now = cache(lambda file: fingerprint(root / file, root))  # many tests are in one file
+    return {
+        outcome.test
+        for outcome in outcomes
+        if not (root / outcome.file).exists()
+        or outcome.fingerprint != now(outcome.file)
         or any(statements.get(name) != then for name, then in outcome.statements)
-    )
+    }
 
 
 def due(root: Path, statements: dict[str, str]) -> list[str]:
     """Return the test files with markers whose outcomes are missing, failing or stale."""
     known: dict[str, list[Outcome]] = {}
-    of_now = cache(lambda file: fingerprint(root / file, root))
-    for outcome in read_ledger(root):
+    ledger = read_ledger(root)
+    stale = stale_tests(ledger, statements, root)
+    for outcome in ledger:
         known.setdefault(outcome.file, []).append(outcome)
     marked = (
         path.relative_to(root).as_posix()
@@ -119,9 +116,7 @@ def due(root: Path, statements: dict[str, str]) -> list[str]:
         file
         for file in marked
         if file not in known
-        or any(
-            outcome.failed or is_stale(outcome, statements, root, of_now) for outcome in known[file]
-        )
+        or any(outcome.failed or outcome.test in stale for outcome in known[file])
     ]
 
 

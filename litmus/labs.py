@@ -1,4 +1,4 @@
-"""Labs: Python files in percent format that mkdocs-jupyter executes, shown as notes are.
+"""Labs: Python files in percent format, laid out by mkdocs-jupyter and shown as notes are.
 
 Its pages come with 590 KB of style, scripts that ask other hosts, and every cell twice. Here the
 cells are taken out of them and set like everything else on the site. A page of a megabyte is read

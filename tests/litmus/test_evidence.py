@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from litmus import cli
-from litmus.evidence import LEDGER, due, is_stale, read_ledger
+from litmus.evidence import LEDGER, due, read_ledger, stale_tests
 from litmus.project import Project
 
 DOCS = {
@@ -93,7 +93,7 @@ class ProjectWithTests:
 
     def stale(self):
         statements = self.claims().statements
-        return [t for t, o in self.ledger().items() if is_stale(o, statements, self.root)]
+        return sorted(stale_tests(read_ledger(self.root), statements, self.root))
 
     def due(self):
         return due(self.root, self.claims().statements)
