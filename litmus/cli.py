@@ -27,14 +27,18 @@ def main() -> None:
 @main.command()
 def check() -> None:
     """Run the tests of claims whose evidence is missing, failing or stale."""
-    root = Path.cwd()
-    files = due(root, _project(root).claims.statements)
-    if not files:
-        click.echo("The evidence of every claim is up to date.")
-        return
-    click.echo(f"Checking claims: {', '.join(files)}")
-    selection = ["-m", "claim or control or counterexample", "-n", "logical", "--dist", "loadfile"]
-    sys.exit(subprocess.run([sys.executable, "-m", "pytest", "-q", *selection, *files]).returncode)
+    _checked(Path.cwd())
+
+
+@main.command()
+def build() -> None:
+    """Check the claims as `check` does, then build the project's site, strictly.
+
+    One process does both: each has to read all notes and all that the tests import.
+    """
+    from litmus.mkdocs_plugin import build_project  # MkDocs takes long to import
+
+    build_project(_checked(Path.cwd()))
 
 
 @main.command()
@@ -43,7 +47,7 @@ def check() -> None:
 @click.option("--strict", is_flag=True, help="fail if anything in the notes does not fit")
 def site(vault: Path, out: Path, strict: bool) -> None:
     """Build VAULT, any folder of notes, into a site; nothing in it is run or changed."""
-    from litmus.mkdocs_plugin import build_folder  # the only module that knows MkDocs
+    from litmus.mkdocs_plugin import build_folder
 
     build_folder(vault, out, strict)
 
@@ -91,6 +95,21 @@ def impact(name: str) -> None:
     claims = _project(Path.cwd()).claims
     above = {n: [c.name for c in claims.values() if n in {*c.assumes, *c.uses}] for n in claims}
     _print_tree(claims, _known(claims, name), above.__getitem__)
+
+
+def _checked(root: Path) -> Project:
+    """Run the tests whose evidence does not hold; end the process if one of them fails."""
+    project = _project(root)
+    files = due(root, project.claims.statements)
+    if not files:
+        click.echo("The evidence of every claim is up to date.")
+        return project
+    click.echo(f"Checking claims: {', '.join(files)}")
+    selection = ["-m", "claim or control or counterexample", "-n", "logical", "--dist", "loadfile"]
+    command = [sys.executable, "-m", "pytest", "-q", *selection, *files]
+    if failed := subprocess.run(command).returncode:
+        sys.exit(failed)
+    return project
 
 
 def _project(root: Path) -> Project:

@@ -107,16 +107,15 @@ def due(root: Path, statements: dict[str, str]) -> list[str]:
     stale = stale_tests(ledger, statements, root)
     for outcome in ledger:
         known.setdefault(outcome.file, []).append(outcome)
-    marked = (
-        path.relative_to(root).as_posix()
+    tests = {
+        path.relative_to(root).as_posix(): path
         for path in sorted((root / "tests").rglob("test_*.py"))
-        if _has_marker(path)
-    )
+    }
     return [
         file
-        for file in marked
-        if file not in known
-        or any(outcome.failed or outcome.test in stale for outcome in known[file])
+        for file, path in tests.items()
+        if any(outcome.failed or outcome.test in stale for outcome in known.get(file, []))
+        or (file not in known and _has_marker(path))
     ]
 
 

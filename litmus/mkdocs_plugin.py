@@ -35,29 +35,33 @@ from litmus.indentation import WithoutIndentation
 from litmus.pages import OPEN_ENDS, Page, nested
 from litmus.problems import Problem, in_order
 from litmus.project import Project
+from litmus.render import code
 from litmus.render.links import TAGS
 from litmus.runs import RunError, Runner
 from litmus.serve import ErrorBanner, Observer, free_port
 from litmus.theme_blocks import KeptBlocks
 
 BASE = Path(__file__).with_name("mkdocs.yml")  # how a site looks, whatever its vault
-FORMULAS = "formulas.json"  # below what a project keeps
+KEPT = (tex.known, code.known)  # from one build of a project to the next
 log = logging.getLogger("mkdocs.plugins.litmus")
+
+
+def build_project(project: Project) -> None:
+    """Build the site of a project that has been read already, as its mkdocs.yml says, strictly."""
+    config = load_config(str(project.root / "mkdocs.yml"), strict=True)
+    _plugin(config).read_before = project
+    _build(config)
 
 
 def build_folder(vault: Path, site: Path, strict: bool) -> None:
     """Build any folder of notes into a site; ends the process with an error where it cannot."""
     config = load_config(str(BASE), **_folder_options(vault), site_dir=str(site), strict=strict)
-    config.plugins.on_startup(command="build", dirty=False)
     try:
-        mkdocs_build(config)
-        plugin = config.plugins["litmus"]
-        assert isinstance(plugin, LitmusPlugin)
-        made = plugin.made
+        _build(config)
+        made = _plugin(config).made
         ends = f"; open ends: {len(made.problems)}, see {site / OPEN_ENDS}" if made.problems else ""
         log.info(f"{len(made.notes)} notes are in {site}{ends}")
     finally:
-        config.plugins.on_shutdown()
         swap.discard(site)
 
 
@@ -73,6 +77,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     config_scheme = (("raw_html", config_options.Type(bool, default=False)),)
 
     runner: Runner | None = None
+    read_before: Project | None = None  # by who asks for the build
     runs_labs = False
     project: Project
     build: Build
@@ -100,11 +105,14 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.site_dir = Path(config.site_dir)
         swap.mend(self.site_dir)
         config.site_dir = str(swap.successor(self.site_dir))
-        self.project = Project.open(Path(config.docs_dir), Path(config.config_file_path).parent)
+        docs, settings = Path(config.docs_dir), Path(config.config_file_path).parent
+        read = self.read_before
+        self.project = read.again() if read else Project.open(docs, settings)
         self.runner = self.runner or Runner(self.project.root)
         self.runner.may_run = self.project.is_ours
         if self.project.is_ours:
-            tex.recall(self.project.kept / FORMULAS)
+            for made in KEPT:
+                made.recall(self.project.kept)
         self._stop_for(self.project.problems)  # before what follows from them is reported, too
         self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)))
         if not self.project.is_ours:  # nothing in it is MkDocs', which follows links for ever
@@ -212,7 +220,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.found_in_labs = json.loads(index.read_text("utf-8")) if index.exists() else None
         self._write_lists(swap.writer(Path(config.site_dir)))
         if self.project.is_ours:
-            tex.keep(self.project.kept / FORMULAS)
+            for made in KEPT:
+                made.keep(self.project.kept)
         if not (config.strict and self.warnings.said):  # else MkDocs stops the build next
             swap.swap(self.site_dir)
         self.frame = self._frame()
@@ -340,6 +349,20 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
                 log.warning(str(problem))
         if problems and self.config_of_build.strict:
             raise PluginError(f"{len(problems)} to mend; the site is left as it was")
+
+
+def _build(config: MkDocsConfig) -> None:
+    config.plugins.on_startup(command="build", dirty=False)
+    try:
+        mkdocs_build(config)
+    finally:
+        config.plugins.on_shutdown()
+
+
+def _plugin(config: MkDocsConfig) -> LitmusPlugin:
+    plugin = config.plugins["litmus"]
+    assert isinstance(plugin, LitmusPlugin)
+    return plugin
 
 
 class _Warnings(logging.Handler):

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterable
+from functools import lru_cache
 
 from typing_extensions import TypeIs
 
@@ -22,7 +23,7 @@ def quote(source: str, names: Iterable[str]) -> str:
     a name that the file does not define.
     """
     try:
-        tree = ast.parse(source)
+        tree = _tree(source)
     except SyntaxError as error:
         raise QuoteError(f"line {error.lineno}: {error.msg}.") from None
     statements = [s for s in tree.body if not _is_docstring(s) and not _is_main(s)]
@@ -81,9 +82,14 @@ def summary(source: str) -> str:
 def _parsed(source: str) -> ast.Module:
     """Return a file's syntax tree, an empty one if it is not Python: to run or quote it says so."""
     try:
-        return ast.parse(source)
+        return _tree(source)
     except SyntaxError:
         return ast.Module([], [])
+
+
+@lru_cache(maxsize=100)  # many notes quote one file
+def _tree(source: str) -> ast.Module:
+    return ast.parse(source)
 
 
 def _text(statement: ast.stmt, lines: list[str]) -> str:

@@ -5,21 +5,19 @@ and previews see its TeX; `typeset` puts the formulas in at the very end.
 """
 
 import atexit
-import hashlib
 import html
 import json
 import re
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from py_mini_racer import JSOOMException, JSTimeoutException, MiniRacer
 
 from litmus.compact_tex import compact
+from litmus.kept import Kept
 from litmus.mathjax import COMMANDS, rewritten
-from litmus.swap import write_whole
 
 THEME = files("shadcn")  # a theme whose wheel carries all of KaTeX: script, style and fonts
 PLACEHOLDER = re.compile(
@@ -27,8 +25,11 @@ PLACEHOLDER = re.compile(
     r'(?: data-macros="(?P<macros>[^"]*)")?>(?P<tex>[^<]*)</span>'
 )
 AT_ONCE = 100  # formulas in one call of V8: a call costs as much as a short formula
-KEPT = 10_000  # formulas, of about 2 KB each, that are remembered
 LONGEST = 20_000  # letters of a formula; the longest that people write have about 2,000
+SET_BY = [THEME.joinpath(name) for name in ("js/katex.min.js", "css/katex.min.css")]
+SET_BY += [
+    files("litmus").joinpath(name) for name in ("tex.js", "tex.py", "compact_tex.py", "mathjax.py")
+]
 SECONDS, MEMORY = 10.0, 500_000_000  # of a call; a formula of a thousand letters takes 0.01 seconds
 
 
@@ -42,34 +43,16 @@ class TexError(ValueError):
 
 def set_all(placeholders: Iterable[str]) -> dict[str, str | TexError]:
     """Return what each placeholder stands for as HTML, or KaTeX's error if it is not TeX."""
-    found = {held: _known.get(held) for held in placeholders}
-    for held in [held for held, known in found.items() if known is None and held in _earlier]:
-        found[held] = _known[held] = _earlier[held]
-    missing = [held for held, known in found.items() if known is None]
+    found = {held: known.get(held) for held in placeholders}
+    missing = [held for held, shown in found.items() if shown is None]
     for begin in range(0, len(missing), AT_ONCE):
         some = missing[begin : begin + AT_ONCE]
         for held, shown in zip(some, _set(some), strict=True):
-            found[held] = _known[held] = shown
-    for held in list(_known)[:-KEPT]:
-        del _known[held]
+            found[held] = known[held] = shown
     return {held: shown for held, shown in found.items() if shown is not None}
 
 
-def recall(file: Path) -> None:
-    """Take the formulas that another process has kept, if the code that sets them is the same."""
-    _earlier.clear()
-    try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return
-    if kept["set by"] == _setter():
-        _earlier.update(kept["formulas"])
-
-
-def keep(file: Path) -> None:
-    """Keep the formulas that this process has needed: to set them is a third of a build."""
-    shown = {held: formula for held, formula in _known.items() if isinstance(formula, str)}
-    write_whole(file, json.dumps({"set by": _setter(), "formulas": shown}))
+known: Kept[str | TexError] = Kept("formulas", SET_BY)  # by their placeholders
 
 
 def to_html(tex: str, display: bool) -> str:
@@ -107,23 +90,6 @@ def typeset(page: str) -> str:
         return as_written(found[0], formula) if isinstance(formula, TexError) else formula
 
     return PLACEHOLDER.sub(replaced, page) if shown else page
-
-
-_known: dict[str, str | TexError] = {}  # by their placeholders
-_earlier: dict[str, str] = {}  # the same, set by another process
-SET_BY = [THEME.joinpath(name) for name in ("js/katex.min.js", "css/katex.min.css")]
-SET_BY += [
-    files("litmus").joinpath(name) for name in ("tex.js", "tex.py", "compact_tex.py", "mathjax.py")
-]
-
-
-@cache
-def _setter() -> str:
-    """Return a hash of all that HTML is made of a formula with."""
-    digest = hashlib.sha256()
-    for part in SET_BY:
-        digest.update(part.read_bytes())
-    return digest.hexdigest()
 
 
 def _set(placeholders: Iterable[str]) -> list[str | TexError]:

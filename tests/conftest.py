@@ -12,8 +12,8 @@ pytest_plugins = ["pytester"]
 # What takes longest comes first, so that no process is left alone with it; and while one of them
 # builds the site for the browser, the other draws formulas, for which it needs none.
 FIRST = [
-    "tests/site/test_browser.py",
-    "tests/site/test_compact_tex.py",
+    "tests/site/test_browser",
+    "tests/site/test_compact_tex",
     "tests/site/",
     "tests/labs/",
     "tests/litmus/",

@@ -3,7 +3,9 @@
 import hashlib
 import html
 import re
-from functools import cache, lru_cache
+from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
 from typing import Any
 
 from pygments.lexers import get_lexer_by_name
@@ -13,6 +15,7 @@ from pygments.util import ClassNotFound
 
 from litmus import quotes
 from litmus.addresses import address, relative_url
+from litmus.kept import Kept
 from litmus.problems import nearest
 from litmus.render import plugins
 from litmus.render.diagrams import diagram
@@ -77,11 +80,22 @@ def _language(info: str) -> str:
     return found[1].lower() if found else ""
 
 
-@lru_cache(maxsize=2000)  # a claim is shown by essays, too, with its code
 def _highlighted(source: str, language: str) -> str:
-    """Return source with a class for each kind of word, those of Pygments and of Material.
+    """Return source with a class for each kind of word, those of Pygments and of Material."""
+    text = f"{language}\n{source}"
+    made = known.get(text)
+    if made is None:
+        made = known[text] = _highlight(source, language)
+    return made
 
-    Neighbours of one kind share an element: Pygments' own formatter takes twice the space.
+
+known: Kept[str] = Kept("code", [files("litmus").joinpath("render/code.py"), version("pygments")])
+
+
+def _highlight(source: str, language: str) -> str:
+    """Highlight source; neighbours of one kind share an element.
+
+    Pygments' own formatter takes twice the space.
     """
     parts: list[str] = []
     before = ""
