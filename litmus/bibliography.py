@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
+from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,12 @@ from pybtex.scanner import TokenRequired
 from pybtex.style.formatting.unsrt import Style
 from pybtex.style.template import FieldIsMissing
 
+from litmus.kept import Kept
 from litmus.problems import Problem
 
+known: Kept[list[dict[str, str]]] = Kept(
+    "references", [files("litmus").joinpath("bibliography.py"), version("pybtex")]
+)
 LABEL = re.compile(r"^\[\[[^\]]*\|")  # what precedes the shown part of [[note|name]]
 
 
@@ -44,12 +50,18 @@ def read_bibliography(file: Path, name: str) -> dict[str, Reference]:
     """
     if not file.exists():
         return {}
+    text = file.read_text(encoding="utf-8")
     try:
-        data = Parser().parse_string(file.read_text(encoding="utf-8"))
+        entries = known.of(text, lambda: [asdict(entry) for entry in _entries(text)])
     except PybtexError as error:
         line = error.lineno if isinstance(error, TokenRequired) else None
         raise Problem(name, line, f"the bibliography cannot be read: {error}.") from None
-    return {key: _reference(key, entry, data) for key, entry in data.entries.items()}
+    return {entry["key"]: Reference(**entry) for entry in entries}
+
+
+def _entries(text: str) -> list[Reference]:
+    data = Parser().parse_string(text)
+    return [_reference(key, entry, data) for key, entry in data.entries.items()]
 
 
 def described(key: str, properties: Mapping[str, Any], title: str) -> Reference:

@@ -7,6 +7,7 @@ those, from its properties and from the tests.
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -185,6 +186,18 @@ class Claims(dict[str, Claim]):
 
     problems: list[Problem]
 
+    @cached_property
+    def dropping(self) -> dict[str, list[tuple[Claim, Outcome, Mark]]]:
+        """The controls that drop an assumption, each with the claim that then fails, by its name.
+
+        Asked for when every test has been given to its claim.
+        """
+        dropping: dict[str, list[tuple[Claim, Outcome, Mark]]] = defaultdict(list)
+        for claim in self.values():
+            for outcome, mark in claim.marked("control"):
+                dropping[mark.drops].append((claim, outcome, mark))
+        return dropping
+
     @classmethod
     def read(cls, vault: Vault) -> "Claims":
         """Find the claims of a vault and what they rest on; `problems` says what is wrong."""
@@ -234,7 +247,7 @@ class Claims(dict[str, Claim]):
 
         That is how it and its neighbours stand, how they are titled, and the tests of each.
         """
-        claim, dropping = self[name], self.dropping(name)
+        claim, dropping = self[name], self.dropping[name]
         marks = [*(mark.drops for o in claim.outcomes for mark in o.marks if mark.drops in self)]
         around = [*claim.assumes, *claim.uses, *claim.used_by, *self.rests_on(name), *marks]
         around += [other.name for other, _, _ in dropping]
@@ -244,15 +257,6 @@ class Claims(dict[str, Claim]):
             *((*_titled(self[other].note), self[other].argument) for other in around),
             *(tuple(claim.assumes), tuple(claim.uses), tuple(claim.used_by)),
         )
-
-    def dropping(self, name: str) -> list[tuple[Claim, Outcome, Mark]]:
-        """Return the controls that drop an assumption, each with the claim that then fails."""
-        return [
-            (claim, outcome, mark)
-            for claim in self.values()
-            for outcome, mark in claim.marked("control")
-            if mark.drops == name
-        ]
 
     def attach(self, outcomes: Sequence[Outcome], root: Path) -> list[Problem]:
         """Give each claim the tests that mark it; return what is wrong with the tests."""

@@ -4,7 +4,15 @@ import ast
 import hashlib
 from functools import cache
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
+
+from litmus.kept import Kept
+
+LONGEST = 200  # letters of a path
+known: Kept[tuple[list[str], list[str]]] = Kept(
+    "imports", [files("litmus").joinpath("fingerprint.py")]
+)
 
 
 def fingerprint(file: Path, root: Path) -> str:
@@ -48,28 +56,39 @@ def _needs(path: Path, root: Path, changed: int) -> set[Path]:
         for folder in path.parents
         if path.name.startswith("test_") and folder.is_relative_to(root)
     }
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError):
-        return set()  # whoever runs the file reports it
-    for node in ast.walk(tree):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            within = [node.module] if node.module else []
-            names = [*within, *(".".join([*within, alias.name]) for alias in node.names)]
-        elif (
-            isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 200
-        ):
-            needs.add(root / node.value)
-        for name in names:
-            for folder in (root, path.parent):  # a script finds its neighbours, too
-                module = folder / name.replace(".", "/")
-                needs |= {module.with_suffix(".py"), module / "__init__.py"}
+    source = path.read_bytes()
+    names, texts = known.of(hashlib.sha256(source).hexdigest(), lambda: _mentioned(source))
+    needs |= {root / text for text in texts}
+    for name in names:
+        for folder in (root, path.parent):  # a script finds its neighbours, too
+            module = folder / name.replace(".", "/")
+            needs |= {module.with_suffix(".py"), module / "__init__.py"}
     return {
         need.resolve() for need in needs if _is_file(need) and need.resolve().is_relative_to(root)
     }
+
+
+def _mentioned(source: bytes) -> tuple[list[str], list[str]]:
+    """Return what a file imports, and the texts in it that could be paths."""
+    names: set[str] = set()
+    texts: set[str] = set()
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return [], []  # whoever runs the file reports it
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            within = [node.module] if node.module else []
+            names |= {*within, *(".".join([*within, alias.name]) for alias in node.names)}
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and len(node.value) < LONGEST
+        ):
+            texts.add(node.value)
+    return sorted(names), sorted(texts)
 
 
 def _is_file(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -31,6 +31,13 @@ class Kept(Generic[T]):
         if text not in self._now and text in self._earlier:
             self[text] = self._earlier[text]
         return self._now.get(text)
+
+    def of(self, text: str, make: Callable[[], T]) -> T:
+        """Return what was made of a text, or make it."""
+        made = self.get(text)
+        if made is None:
+            made = self[text] = make()
+        return made
 
     def __setitem__(self, text: str, made: T) -> None:
         self._now[text] = made

@@ -35,14 +35,12 @@ from litmus.indentation import WithoutIndentation
 from litmus.pages import OPEN_ENDS, Page, nested
 from litmus.problems import Problem, in_order
 from litmus.project import Project
-from litmus.render import code
 from litmus.render.links import TAGS
 from litmus.runs import RunError, Runner
 from litmus.serve import ErrorBanner, Observer, free_port
 from litmus.theme_blocks import KeptBlocks
 
 BASE = Path(__file__).with_name("mkdocs.yml")  # how a site looks, whatever its vault
-KEPT = (tex.known, code.known)  # from one build of a project to the next
 log = logging.getLogger("mkdocs.plugins.litmus")
 
 
@@ -110,9 +108,6 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.project = read.again() if read else Project.open(docs, settings)
         self.runner = self.runner or Runner(self.project.root)
         self.runner.may_run = self.project.is_ours
-        if self.project.is_ours:
-            for made in KEPT:
-                made.recall(self.project.kept)
         self._stop_for(self.project.problems)  # before what follows from them is reported, too
         self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)))
         if not self.project.is_ours:  # nothing in it is MkDocs', which follows links for ever
@@ -219,9 +214,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         index = Path(config.site_dir) / search.INDEX
         self.found_in_labs = json.loads(index.read_text("utf-8")) if index.exists() else None
         self._write_lists(swap.writer(Path(config.site_dir)))
-        if self.project.is_ours:
-            for made in KEPT:
-                made.keep(self.project.kept)
+        self.project.keep()
         if not (config.strict and self.warnings.said):  # else MkDocs stops the build next
             swap.swap(self.site_dir)
         self.frame = self._frame()

@@ -5,12 +5,16 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from litmus import attachments
+from litmus import attachments, bibliography, fingerprint, tex
 from litmus.bibliography import Reference, read_bibliography
 from litmus.claims import Claims
 from litmus.evidence import LEDGER, Outcome, read_ledger
 from litmus.problems import Problem
+from litmus.render import code
 from litmus.vault import Vault
+
+BUILD = "build"  # below the root
+KEPT = (tex.known, code.known, fingerprint.known, bibliography.known)
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,9 @@ class Project:
 
         Notes that have not changed since a previous reading are taken from there.
         """
+        if is_ours and not previous:
+            for made in KEPT:
+                made.recall(root / BUILD)
         vault, problems = Vault.read(docs, previous.vault if previous else None)
         if not is_ours:
             left_out = list(attachments.withheld(docs, vault.files))
@@ -69,7 +76,13 @@ class Project:
     @property
     def kept(self) -> Path:
         """Where to keep what takes long to make."""
-        return self.root / "build" if self.is_ours else user_cache_path("litmus")
+        return self.root / BUILD if self.is_ours else user_cache_path("litmus")
+
+    def keep(self) -> None:
+        """Keep what took long to make for the next process that reads the project."""
+        if self.is_ours:
+            for made in KEPT:
+                made.keep(self.kept)
 
     @property
     def made_of(self) -> list[Path]:

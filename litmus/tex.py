@@ -41,6 +41,9 @@ class TexError(ValueError):
         self.line = line
 
 
+known: Kept[str | TexError] = Kept("formulas", SET_BY)  # by their placeholders
+
+
 def set_all(placeholders: Iterable[str]) -> dict[str, str | TexError]:
     """Return what each placeholder stands for as HTML, or KaTeX's error if it is not TeX."""
     found = {held: known.get(held) for held in placeholders}
@@ -50,9 +53,6 @@ def set_all(placeholders: Iterable[str]) -> dict[str, str | TexError]:
         for held, shown in zip(some, _set(some), strict=True):
             found[held] = known[held] = shown
     return {held: shown for held, shown in found.items() if shown is not None}
-
-
-known: Kept[str | TexError] = Kept("formulas", SET_BY)  # by their placeholders
 
 
 def to_html(tex: str, display: bool) -> str:

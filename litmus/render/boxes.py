@@ -137,7 +137,7 @@ def _claim(site: Site, claim: Claim, scope: Scope, embedded: bool, url: str) -> 
         counterexamples=[_test(site, claim, *pair) for pair in claim.marked("counterexample")],
         dropped=[
             _test(site, other, outcome, mark, fails=link(other.name))
-            for other, outcome, mark in site.claims.dropping(claim.name)
+            for other, outcome, mark in site.claims.dropping[claim.name]
         ],
         ran=_when(claim.outcomes),
     )

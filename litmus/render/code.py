@@ -26,6 +26,7 @@ LANGUAGE = re.compile(r"[{.\s]*([\w+#/-]+)")  # in "python", "{.python}", "js {1
 PLAIN = {"w", "err"}  # white space, and what is no error where code is an excerpt
 LONGEST, WIDEST = 200_000, 10_000  # letters of a block and of a line that are highlighted
 LONGEST_NAME = 200  # bytes of a file name with its folders; what is longer, no system can hold
+known: Kept[str] = Kept("code", [files("litmus").joinpath("render/code.py"), version("pygments")])
 
 
 def fence(at: At) -> str:
@@ -70,7 +71,7 @@ def code_block(source: str, language: str) -> str:
         language = ""  # some lexers take the square of the length
     kind = f"language-{html.escape(language or 'text')} highlight"
     button = '<button class="copy" type="button">copy</button>' if language == "python" else ""
-    code = _highlighted(source, language)
+    code = known.of(f"{language}\n{source}", lambda: _highlighted(source, language))
     return f'<div class="{kind}">{button}<pre><span></span><code>{code}</code></pre></div>\n'
 
 
@@ -81,21 +82,9 @@ def _language(info: str) -> str:
 
 
 def _highlighted(source: str, language: str) -> str:
-    """Return source with a class for each kind of word, those of Pygments and of Material."""
-    text = f"{language}\n{source}"
-    made = known.get(text)
-    if made is None:
-        made = known[text] = _highlight(source, language)
-    return made
+    """Return source with a class for each kind of word, those of Pygments and of Material.
 
-
-known: Kept[str] = Kept("code", [files("litmus").joinpath("render/code.py"), version("pygments")])
-
-
-def _highlight(source: str, language: str) -> str:
-    """Highlight source; neighbours of one kind share an element.
-
-    Pygments' own formatter takes twice the space.
+    Neighbours of one kind share an element: Pygments' own formatter takes twice the space.
     """
     parts: list[str] = []
     before = ""

@@ -1,0 +1,117 @@
+"""Does the next process take what one has made, and only as long as the same code would make it?"""
+
+import pytest
+
+from litmus import fingerprint, tex
+from litmus.bibliography import read_bibliography
+from litmus.kept import MOST, Kept
+from litmus.project import KEPT
+from litmus.render.code import code_block
+
+
+@pytest.fixture
+def process(tmp_path):
+    """A function that gives what a new process has of what others kept, and how it makes more."""
+    part = tmp_path / "code.py"
+    part.write_text("first")
+
+    def begin():
+        known = Kept("lengths", [part, "1.0"])
+        known.recall(tmp_path)
+        return known
+
+    return begin
+
+
+def broken():
+    pytest.fail("made again")
+
+
+def test_what_one_process_has_made_the_next_one_takes(process, tmp_path):
+    first = process()
+    assert first.of("abc", lambda: 3) == 3
+    assert first.of("abc", broken) == 3
+    first.keep(tmp_path)
+    kept = (tmp_path / "lengths.json").read_bytes()
+    second = process()
+    assert second.of("abc", broken) == 3
+    second.keep(tmp_path)
+    assert (tmp_path / "lengths.json").read_bytes() == kept
+
+
+def test_what_is_no_longer_asked_for_is_not_kept(process, tmp_path):
+    first = process()
+    first["abc"] = 3
+    first.keep(tmp_path)
+    process().keep(tmp_path)
+    assert process().get("abc") is None
+
+
+def test_control_what_other_code_has_made_is_made_again(process, tmp_path):
+    first = process()
+    first["abc"] = 3
+    first.keep(tmp_path)
+    (tmp_path / "code.py").write_text("second")
+    assert process().get("abc") is None
+
+
+def test_an_error_is_remembered_and_not_kept(process, tmp_path):
+    first = process()
+    first["abc"] = error = ValueError("why")
+    assert first.get("abc") is error
+    first.keep(tmp_path)
+    assert process().get("abc") is None
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '"made by"'])
+def test_a_file_that_cannot_be_read_is_as_good_as_none(process, tmp_path, text):
+    (tmp_path / "lengths.json").write_text(text)
+    assert process().of("abc", lambda: 3) == 3
+
+
+def test_the_oldest_are_forgotten_when_there_are_too_many(process):
+    known = process()
+    for number in range(MOST + 1):
+        known[str(number)] = number
+    assert known.get("0") is None
+    assert known.get("1") == 1
+
+
+@pytest.fixture
+def written(tmp_path):
+    (tmp_path / "a.py").write_text("import b\n")
+    (tmp_path / "b.py").write_text("")
+    (tmp_path / "a.bib").write_text("@misc{a, title={T}, year={2020}, author={A. Bee}}")
+    return tmp_path
+
+
+MAKERS = {
+    "formulas": lambda folder: tex.to_html("x^2", False),
+    "code": lambda folder: code_block("def f(): pass\n", "python"),
+    "imports": lambda folder: fingerprint.fingerprint(folder / "a.py", folder),
+    "references": lambda folder: read_bibliography(folder / "a.bib", "a.bib"),
+}
+
+
+@pytest.mark.parametrize("known", KEPT, ids=lambda known: known.name)
+def test_what_is_kept_of_each_comes_back_as_it_was(known, written, monkeypatch, tmp_path):
+    make = MAKERS[known.name]
+    monkeypatch.setattr(known, "_now", {})
+    made = make(written)
+    assert known._now
+    known.keep(tmp_path)
+    monkeypatch.setattr(known, "_now", {})
+    known.recall(tmp_path)
+    fingerprint._needs.cache_clear()
+    assert make(written) == made
+    assert known._now == known._earlier != {}
+
+
+@pytest.mark.parametrize("known", KEPT, ids=lambda known: known.name)
+def test_what_each_is_made_by_is_there_and_counts(known, tmp_path, monkeypatch):
+    whole = known._maker()
+    for part in known.made_by:
+        rest = [other for other in known.made_by if other is not part]
+        monkeypatch.setattr(known, "made_by", rest)
+        assert known._maker() != whole
+        monkeypatch.undo()
