@@ -36,10 +36,12 @@ class Link:
     sentence: tuple[Token, ...]
 
 
-Kept = dict[str, tuple[str, list[Link]]]  # by the path of a note, for a digest of it
+FoundLinks = dict[str, tuple[str, list[Link]]]  # by the path of a note, for a digest of it
 
 
-def backlinks(vault: Vault, claims: Claims, kept: Kept | None = None) -> dict[str, list[Backlink]]:
+def backlinks(
+    vault: Vault, claims: Claims, kept: FoundLinks | None = None
+) -> dict[str, list[Backlink]]:
     """Return for each note the links to it from others, by relation, each source once.
 
     What is kept from one call to the next spares looking through notes that have not changed.

@@ -5,7 +5,6 @@ was rendered is no longer as it was (render/asked.py). Everything else stays. So
 from a previous one leaves the same files as one that begins from nothing.
 """
 
-import hashlib
 import html
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,8 @@ from pathlib import Path
 
 from litmus import search, stylesheets
 from litmus.addresses import address
-from litmus.backlinks import Backlink, Kept, backlinks
+from litmus.backlinks import Backlink, FoundLinks, backlinks
+from litmus.digest import digest
 from litmus.pages import Page, Pages
 from litmus.problems import Problem, in_order
 from litmus.project import Project
@@ -47,14 +47,18 @@ class MadePage:
 class Made:
     """A site as it was last made, from which the next build begins."""
 
-    names: int = 0
+    names: str = ""
     settings: object = None
-    links: Kept = field(default_factory=dict)
+    links: FoundLinks = field(default_factory=dict)
     remembered: dict[Key, tuple[str, Asked]] = field(default_factory=dict)
     notes: dict[str, MadePage] = field(default_factory=dict)  # by path
     files: dict[str, Hashable] = field(default_factory=dict)  # all else: marks, by path on site
     listed: list[str] = field(default_factory=list)  # search entries of the generated pages
     problems: list[Problem] = field(default_factory=list)
+
+    def to_keep(self) -> "Made":
+        """Return all of it but what is quickly found again and takes long to write down."""
+        return replace(self, links={})
 
     @property
     def outputs(self) -> set[str]:
@@ -124,11 +128,11 @@ class Build:
         for page in self.pages.all(rendered, linked, made.problems):
             made.listed.append(search.entry(page.address, page.title, page.words))
             path = f"{page.address}index.html"
-            made.files[path] = _digest(f"{page.title}\0{page.html}".encode())
+            made.files[path] = digest(page.title, page.html)
             if was.files.get(path) != made.files[path]:
                 self.write(path, self._dressed(page))
         for path, content in self._files(rendered, self.site.labs):
-            made.files[path] = stamp(content) if isinstance(content, Path) else _digest(content)
+            made.files[path] = stamp(content) if isinstance(content, Path) else digest(content)
             if was.files.get(path) != made.files[path]:
                 self.write(path, content)
         return made
@@ -198,7 +202,3 @@ class Build:
         for path, redirect in self.pages.redirects().items():
             yield path, redirect.encode()
         yield "claims.json", self.pages.claims_json().encode()
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -5,7 +5,6 @@ its statement links; what it uses are the claims that its proofs link; both stat
 those, from its properties and from the tests.
 """
 
-import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from litmus.digest import digest
 from litmus.evidence import WAYS, Mark, Outcome, stale_tests
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
@@ -91,8 +91,7 @@ class Claim:
     @property
     def statement_hash(self) -> str:
         """Changes when the statement does, and with nothing else."""
-        said = "\0".join(token.content for token in self.statement if token.content)
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        return digest(*(token.content for token in self.statement if token.content))
 
     @property
     def statement_tex(self) -> str:

@@ -1,12 +1,12 @@
 """What a Python file depends on inside the project, as one number: changed means run again."""
 
 import ast
-import hashlib
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
+from litmus.digest import digest
 from litmus.kept import Kept
 
 LONGEST = 200  # letters of a path
@@ -21,12 +21,11 @@ def fingerprint(file: Path, root: Path) -> str:
     A string in the code that is the path of a project's file counts as well: tests read labs, and
     snippets read data, by path.
     """
-    digest = hashlib.sha256(f"torch {_torch()}".encode())
     base = root.resolve()
+    parts: list[str | bytes] = [f"torch {_torch()}"]
     for path in sorted(imports(file, root)):
-        digest.update(path.relative_to(base).as_posix().encode() + b"\0")
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+        parts += [path.relative_to(base).as_posix(), path.read_bytes()]
+    return digest(*parts)
 
 
 def imports(file: Path, root: Path) -> set[Path]:
@@ -57,7 +56,7 @@ def _needs(path: Path, root: Path, changed: int) -> set[Path]:
         if path.name.startswith("test_") and folder.is_relative_to(root)
     }
     source = path.read_bytes()
-    names, texts = known.of(hashlib.sha256(source).hexdigest(), lambda: _mentioned(source))
+    names, texts = known.of(digest(source), lambda: _mentioned(source))
     needs |= {root / text for text in texts}
     for name in names:
         for folder in (root, path.parent):  # a script finds its neighbours, too

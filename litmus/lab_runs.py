@@ -5,7 +5,6 @@ what it measured. So it runs once, here, and both read the notebook. A lab says 
 a dictionary of that name, of plain numbers, lists and dictionaries.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -20,6 +19,7 @@ from filelock import FileLock
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from litmus.digest import digest
 from litmus.fingerprint import fingerprint
 from litmus.runs import RunError
 from litmus.swap import write_whole
@@ -32,9 +32,7 @@ REPORT = "import json; print(json.dumps(globals().get('measured', {}), allow_nan
 def key(lab: Path, root: Path) -> str:
     """Return a hash of a lab, of what it imports of the project, and of the project's pins."""
     pins = root / "requirements.txt"
-    digest = hashlib.sha256(fingerprint(lab, root).encode())
-    digest.update(pins.read_bytes() if pins.exists() else b"")
-    return digest.hexdigest()[:16]
+    return digest(fingerprint(lab, root), pins.read_bytes() if pins.exists() else b"")
 
 
 def executed(lab: Path, root: Path, kept: Path) -> Path:

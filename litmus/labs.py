@@ -6,7 +6,6 @@ by selectolax, in a hundredth of the time of BeautifulSoup, which then rewrites 
 """
 
 import base64
-import hashlib
 import html
 import re
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from litmus import tex
 from litmus.addresses import relative_url
+from litmus.digest import digest
 from litmus.markdown.maths import DISPLAY, INLINE
 from litmus.problems import Problem
 from litmus.render import TocEntry
@@ -51,7 +51,7 @@ def figures_apart(body: str, page: str) -> tuple[str, dict[str, bytes]]:
 
     def apart(found: re.Match[str]) -> str:
         picture = base64.b64decode(found[2])
-        path = f"assets/figures/{hashlib.sha256(picture).hexdigest()[:16]}.png"
+        path = f"assets/figures/{digest(picture)}.png"
         figures[path] = picture
         width, height = Image.open(BytesIO(picture)).size
         place = f'src="{relative_url(path, page)}" width="{width}" height="{height}"'

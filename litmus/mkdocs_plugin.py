@@ -27,10 +27,11 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page as ThemedPage
 from mkdocs.structure.toc import get_toc
+from mkdocs.utils.yaml import yaml_load
 
-from litmus import collisions, search, stylesheets, swap, tex
+from litmus import collisions, last_build, search, stylesheets, swap, tex
 from litmus.addresses import address, sitemap, tag_anchor
-from litmus.build import Build, Made, Write
+from litmus.build import Build, Content, Made, Write
 from litmus.indentation import WithoutIndentation
 from litmus.pages import OPEN_ENDS, Page, nested
 from litmus.problems import Problem, in_order
@@ -200,9 +201,30 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
         env.globals["kept"] = KeptBlocks(page.url for page in self.nav.pages)
         env.add_extension(WithoutIndentation)
+        self._begin_from_last_build(config)
         self.made = self.build.run(self.labs)
         self._stop_for(self.made.problems)
+        for path in self.made.outputs - self.written:  # as it was
+            swap.writer(Path(config.site_dir))(path, self.site_dir / path)
         return env
+
+    def _begin_from_last_build(self, config: MkDocsConfig) -> None:
+        """Let the build take from the last one what is as it was."""
+        with Path(config.config_file_path).open("rb") as settings:
+            said = [repr(yaml_load(settings)), str(config.site_url), str(config.theme.name)]
+        said += [f"{here} {title}" for here, title in self.menu.items()]
+        self.page_frame = last_build.frame([*said, *sorted(self.labs)], config.theme.dirs)
+        self.written: set[str] = set()
+        write = swap.writer(Path(config.site_dir))
+
+        def write_new(path: str, content: Content) -> None:
+            self.written.add(path)
+            write(path, content)
+
+        made = None
+        if self.project.is_ours:
+            made = last_build.recall(self.project.kept, self.site_dir, self.page_frame)
+        self.build = self._build_of(self.project, write_new, made)
 
     def on_post_page(self, output: str, *, page: ThemedPage, config: MkDocsConfig) -> str:
         return tex.typeset(output)
@@ -217,6 +239,9 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.project.keep()
         if not (config.strict and self.warnings.said):  # else MkDocs stops the build next
             swap.swap(self.site_dir)
+            if self.project.is_ours:
+                kept = self.project.kept, self.site_dir, self.page_frame
+                last_build.keep(*kept, self.made)
         self.frame = self._frame()
 
     def on_serve(

@@ -1,6 +1,5 @@
 """One note: its properties, and its text as tokens with headings and named blocks."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 from markdown_it import MarkdownIt
 
 from litmus import properties
+from litmus.digest import digest
 from litmus.markdown import Token
 from litmus.markdown.headings import comparable
 from litmus.problems import Problem
@@ -213,8 +213,8 @@ def read_note(raw: bytes, path: str, markdown: MarkdownIt) -> Note:
         has_title = bool(tokens) and tokens[0].tag == "h1"
         place = 3 if has_title else 0
         tokens.insert(place, Token("unread_properties", "", 0, content=unread, block=True))
-    digest = hashlib.sha256(raw).hexdigest()
-    return Note(path, read, first_line, tokens, environment, [*problems, *wrong], digest)
+    wrong = [*problems, *wrong]
+    return Note(path, read, first_line, tokens, environment, wrong, digest(raw))
 
 
 def walk(tokens: Iterable[Token]) -> Iterable[Token]:

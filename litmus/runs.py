@@ -1,6 +1,5 @@
 """What a snippet prints and draws, kept until the file, what it imports or torch changes."""
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from litmus.digest import digest
 from litmus.fingerprint import fingerprint
 from litmus.swap import write_whole
 
@@ -45,7 +45,7 @@ class Runner:
         if not self.may_run:
             raise RunError("code of a vault that is not ours is never run")
         path = self.root / file
-        key = hashlib.sha256(f"{file} {fingerprint(path, self.root)}".encode()).hexdigest()[:16]
+        key = digest(file, fingerprint(path, self.root))
         kept = self.root / CACHE / f"{key}.json"
         if kept.exists():
             found = json.loads(kept.read_text(encoding="utf-8"))

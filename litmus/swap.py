@@ -11,9 +11,10 @@ from pathlib import Path
 BESIDE = ".writing-"
 
 
-def write_whole(file: Path, text: str) -> None:
+def write_whole(file: Path, content: str | bytes) -> None:
     """Write a file, and the folders above it, such that nobody ever reads half of it."""
-    writer(file.parent, is_read=True)(file.name, text.encode())
+    whole = content.encode() if isinstance(content, str) else content
+    writer(file.parent, is_read=True)(file.name, whole)
 
 
 def writer(folder: Path, is_read: bool = False) -> Callable[[str, bytes | Path], None]:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from litmus import collisions
+from litmus.digest import digest
 from litmus.markdown import macros, parser
 from litmus.markdown.headings import folded
 from litmus.notes import Note, read_note
@@ -155,10 +156,10 @@ class Vault:
         return sorted(self._by_alias.get(wanted.removesuffix(".md"), []), key=distance)
 
     @cached_property
-    def names_digest(self) -> int:
+    def names_digest(self) -> str:
         """Changes when a link could mean another file than before, or no file, and rarely else."""
-        aliases = ((note.path, *note.aliases) for note in self.notes.values())
-        return hash((tuple(sorted(aliases)), tuple(sorted(self.files))))
+        aliases = sorted((note.path, *note.aliases) for note in self.notes.values())
+        return digest(*("\0".join(names) for names in aliases), "", *sorted(self.files))
 
     @cached_property
     def names(self) -> Names:

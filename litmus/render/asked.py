@@ -2,12 +2,15 @@
 
 A page is a function of its note and of these answers. So, after a change, it has to be rendered
 again if its note or one of the answers is another one, and only then: there are no rules about what
-depends on what that could be forgotten. Answers are remembered by a short mark, such as a digest.
+depends on what that could be forgotten. Answers are remembered by a short mark, such as a digest,
+which is the same in every process.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from functools import cached_property
 from typing import Generic, TypeVar
 
+from litmus.digest import digest
 from litmus.notes import Note
 from litmus.vault import Vault
 
@@ -30,8 +33,12 @@ class Watched(Mapping[str, T], Generic[T]):
     def mark(self, *about: str) -> Hashable:
         """Return the mark of a value (None if there is none), or of all keys together."""
         if not about:
-            return hash(tuple(self.inner))
+            return self._keys
         return self._mark(self.inner[about[0]]) if about[0] in self.inner else None
+
+    @cached_property
+    def _keys(self) -> str:
+        return digest(*self.inner)
 
     def __getitem__(self, key: str) -> T:
         self.asked[self.name, key] = self.mark(key)
@@ -78,7 +85,7 @@ class WatchedVault:
     def text(self, path: str) -> str:
         """Return the text of a file that is no note, "" where there is none to read."""
         text = self.inner.text(path)
-        self.asked["text", path] = hash(text)
+        self.asked["text", path] = digest(text)
         return text
 
     def is_withheld(self, path: str) -> bool:
@@ -104,7 +111,7 @@ class WatchedVault:
         if kind == "withheld":
             return about[0] in self.inner.withheld
         if kind == "text":
-            return hash(self.inner.text(*about))
+            return digest(self.inner.text(*about))
         if kind == "macros":
-            return hash(tuple(self.inner.macros.items()))
+            return digest(*(part for macro in self.inner.macros.items() for part in macro))
         return self.inner.missing(*about)

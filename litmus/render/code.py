@@ -1,6 +1,5 @@
 """Code on a page: highlighted blocks, quoted functions, and what a file prints and draws."""
 
-import hashlib
 import html
 import re
 from functools import cache
@@ -15,6 +14,7 @@ from pygments.util import ClassNotFound
 
 from litmus import quotes
 from litmus.addresses import address, relative_url
+from litmus.digest import digest
 from litmus.kept import Kept
 from litmus.problems import nearest
 from litmus.render import plugins
@@ -168,7 +168,7 @@ def show_run(run: Run, link: str, about: str, at: At) -> str:
 
 def _figure_path(svg: str) -> str:
     """Return where on the site a figure stands: the same figure at the same place."""
-    return f"assets/figures/{hashlib.sha256(svg.encode()).hexdigest()[:16]}.svg"
+    return f"assets/figures/{digest(svg)}.svg"
 
 
 def _snippet(at: At, file: str) -> str | None:

@@ -32,19 +32,7 @@ def test_what_one_process_has_made_the_next_one_takes(process, tmp_path):
     assert first.of("abc", lambda: 3) == 3
     assert first.of("abc", broken) == 3
     first.keep(tmp_path)
-    kept = (tmp_path / "lengths.json").read_bytes()
-    second = process()
-    assert second.of("abc", broken) == 3
-    second.keep(tmp_path)
-    assert (tmp_path / "lengths.json").read_bytes() == kept
-
-
-def test_what_is_no_longer_asked_for_is_not_kept(process, tmp_path):
-    first = process()
-    first["abc"] = 3
-    first.keep(tmp_path)
-    process().keep(tmp_path)
-    assert process().get("abc") is None
+    assert process().of("abc", broken) == 3
 
 
 def test_control_what_other_code_has_made_is_made_again(process, tmp_path):
@@ -69,12 +57,26 @@ def test_a_file_that_cannot_be_read_is_as_good_as_none(process, tmp_path, text):
     assert process().of("abc", lambda: 3) == 3
 
 
-def test_the_oldest_are_forgotten_when_there_are_too_many(process):
+def test_what_nobody_has_asked_for_the_longest_is_forgotten(process):
     known = process()
-    for number in range(MOST + 1):
+    for number in range(MOST):
         known[str(number)] = number
-    assert known.get("0") is None
-    assert known.get("1") == 1
+    assert known.get("0") == 0
+    known["more"] = 1
+    assert known.get("1") is None
+    assert known.get("0") == 0
+
+
+def test_what_is_known_already_is_not_written_again(process, tmp_path):
+    first = process()
+    first["abc"] = 3
+    first.keep(tmp_path)
+    (tmp_path / "lengths.json").unlink()
+    first.keep(tmp_path)
+    assert not (tmp_path / "lengths.json").exists()
+    first["abcd"] = 4
+    first.keep(tmp_path)
+    assert process().get("abc") == 3
 
 
 @pytest.fixture
@@ -96,15 +98,15 @@ MAKERS = {
 @pytest.mark.parametrize("known", KEPT, ids=lambda known: known.name)
 def test_what_is_kept_of_each_comes_back_as_it_was(known, written, monkeypatch, tmp_path):
     make = MAKERS[known.name]
-    monkeypatch.setattr(known, "_now", {})
+    monkeypatch.setattr(known, "_made", {})
     made = make(written)
-    assert known._now
     known.keep(tmp_path)
-    monkeypatch.setattr(known, "_now", {})
+    monkeypatch.setattr(known, "_made", {})
     known.recall(tmp_path)
+    before = dict(known._made)
     fingerprint._needs.cache_clear()
     assert make(written) == made
-    assert known._now == known._earlier != {}
+    assert known._made == before != {}
 
 
 @pytest.mark.parametrize("known", KEPT, ids=lambda known: known.name)

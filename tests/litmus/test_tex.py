@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from litmus import tex
 from litmus.tex import TexError, placeholder, to_html, typeset
 
 

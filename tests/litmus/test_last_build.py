@@ -1,0 +1,151 @@
+"""Does a build that begins from another process's leave the very files of one from nothing?"""
+
+import random
+import shutil
+
+import pytest
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
+from mkdocs.config.defaults import MkDocsConfig
+
+from litmus import last_build, stylesheets
+from litmus.mkdocs_plugin import BASE, LitmusPlugin
+from tests.litmus.test_incremental import VAULT, Live, change, contents
+
+
+class Ours(Live):
+    """A project that is built again and again, each time as by a new process."""
+
+    def __init__(self, folder):
+        self.settings, self.kept = folder / "mkdocs.yml", folder / "build" / last_build.FILE
+        self.settings.write_text(
+            f"INHERIT: {BASE}\nsite_name: V\ndocs_dir: vault\n"
+            f"theme: {{custom_dir: {BASE.with_name('theme')}}}\n"
+        )
+        super().__init__(folder)
+
+    def build(self, site):
+        # MkDocs keeps a plugin for all builds of one process; here each has its own.
+        dict(MkDocsConfig._schema)["plugins"].plugin_cache.clear()
+        config = load_config(str(self.settings), site_dir=str(site))
+        config.plugins.on_startup(command="build", dirty=False)
+        build(config)
+
+    def update(self):
+        """Return the pages that were made again."""
+        made = []
+        with pytest.MonkeyPatch.context() as patch:
+            dress = LitmusPlugin._dress
+            patch.setattr(
+                LitmusPlugin,
+                "_dress",
+                lambda plugin, page: made.append(page.address) or dress(plugin, page),
+            )
+            self.build(self.site)
+        return made
+
+    def differences(self):
+        kept = self.kept.read_bytes()
+        self.kept.unlink()
+        found = super().differences()
+        self.kept.write_bytes(kept)
+        return found
+
+
+@pytest.fixture(scope="module")
+def fonts(tmp_path_factory):
+    """The text font, cut down once: that takes longer than a build."""
+    folder = tmp_path_factory.mktemp("kept") / "fonts"
+    stylesheets.files(folder)
+    return folder
+
+
+@pytest.fixture
+def ours(tmp_path, fonts):
+    shutil.copytree(fonts, tmp_path / "build/fonts")
+    return Ours(tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_random_changes_the_site_is_as_if_built_from_nothing(ours, seed):
+    draw, done = random.Random(seed), []
+    for _ in range(3):
+        done.append(change(ours, draw))
+        ours.update()
+        assert ours.differences() == [], done
+
+
+def test_nothing_is_made_again_where_nothing_has_changed(ours):
+    before = contents(ours.site)
+    assert ours.update() == []
+    assert ours.update() == []  # nor by the one that begins from this
+    assert contents(ours.site) == before
+
+
+def test_an_edit_makes_only_the_pages_again_that_it_can_touch(ours):
+    ours.write("a.md", VAULT["a.md"].replace("A note", "Another note"))
+    assert sorted(ours.update()) == ["", "a/", "b/", "sub/c/"]
+
+
+def touch_a_page(ours):
+    (ours.site / "sub/c/index.html").write_text("mine")
+
+
+def lose_a_page(ours):
+    (ours.site / "sub/c/index.html").unlink()
+
+
+def lose_the_site(ours):
+    shutil.rmtree(ours.site)
+
+
+def spoil_what_is_kept(ours):
+    ours.kept.write_bytes(ours.kept.read_bytes()[:-9])
+
+
+def build_another_site(ours):
+    ours.build(ours.site.with_name("other"))
+
+
+def rename_the_site(ours):
+    ours.settings.write_text(ours.settings.read_text().replace("site_name: V", "site_name: W"))
+
+
+def put_a_page_into_the_menu(ours):
+    ours.settings.write_text(f"{ours.settings.read_text()}nav: [index.md, a.md]\n")
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        touch_a_page,
+        lose_a_page,
+        lose_the_site,
+        spoil_what_is_kept,
+        build_another_site,
+        rename_the_site,
+        put_a_page_into_the_menu,
+    ],
+    ids=lambda what: what.__name__,
+)
+def test_all_is_made_again_where_the_last_site_is_not_this_one(ours, what):
+    what(ours)
+    assert len(ours.update()) >= len([path for path in VAULT if path.endswith(".md")])
+    assert ours.differences() == []
+
+
+def test_all_is_made_again_by_other_code(ours, tmp_path, monkeypatch):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/build.py").write_text("other")
+    monkeypatch.setattr(last_build, "PACKAGE", tmp_path / "code")
+    assert "sub/c/" in ours.update()
+    assert ours.update() == []
+    (tmp_path / "code/build.py").write_text("another")
+    assert "sub/c/" in ours.update()
+
+
+def test_control_a_page_that_is_not_made_again_is_noticed(ours, monkeypatch):
+    monkeypatch.setattr("litmus.build.Build._would_be_told", lambda *_: True)
+    ours.write("claims/lemma.md", VAULT["claims/lemma.md"].replace("[[def]]", "A [[def]]"))
+    ours.update()
+    assert "claims/top/index.html" in ours.differences()
