@@ -25,7 +25,7 @@ c, a0, a, eta, v, eps, bias1, bias2, b2 = sympy.symbols("c a0 a eta v eps k l b2
 theta, m, g, other, b1 = sympy.symbols("theta m g other b1", real=True)
 
 
-def induction_step(slope=None, settings=twin_settings):
+def rests(slope=None, settings=twin_settings):
     """Weights, first and second moment after a step: as claimed, minus as found."""
     decay = (1 - a) / eta
     after, moments = adam_step(
@@ -46,17 +46,25 @@ def induction_step(slope=None, settings=twin_settings):
         sympy.sqrt,
     )
     pairs = [(after / (a * c), found), (c * moments[0], twins[0]), (c**2 * moments[1], twins[1])]
-    return [sympy.simplify(x - y) for x, y in pairs]
+    return [x - y for x, y in pairs]
+
+
+def sizes(rests):
+    """The rests at one place. Where they are not 0 there, they are not 0 for all values."""
+    values = {c: 3, a0: sympy.Rational(1, 2), a: sympy.Rational(2, 3), eta: 5, v: 7, eps: 11}
+    values |= {bias1: 13, bias2: 17, theta: 19, m: 23, g: 29, other: 31}
+    values |= {b1: sympy.Rational(1, 5), b2: sympy.Rational(1, 7)}
+    return [abs(float(rest.subs(values))) for rest in rests]
 
 
 @pytest.mark.claim(THEOREM, by="certificate")
 def test_one_step_keeps_weights_and_moments_together_for_all_values():
-    assert induction_step() == [0, 0, 0]
+    assert [sympy.simplify(rest) for rest in rests()] == [0, 0, 0]
 
 
 @pytest.mark.control(THEOREM, drops="scale-invariant-loss")
 def test_control_with_a_gradient_that_does_not_scale_all_three_are_off():
-    assert all(left != 0 for left in induction_step(other))
+    assert min(sizes(rests(other))) > 0.1
 
 
 def changed(part):
@@ -76,20 +84,20 @@ def changed(part):
 
 @pytest.mark.control(THEOREM, drops="^rates")
 def test_control_the_exponent_two_of_gradient_descent_is_wrong():
-    assert induction_step(settings=changed("rate"))[0] != 0
+    assert sizes(rests(settings=changed("rate")))[0] > 0.1
 
 
 @pytest.mark.control(THEOREM, drops="^betas")
 @pytest.mark.parametrize("part", ["betas", "square"])
 def test_control_betas_that_stay_are_wrong(part):
-    assert induction_step(settings=changed(part))[2] != 0
+    assert sizes(rests(settings=changed(part)))[2] > 0.1
 
 
 @pytest.mark.control(THEOREM, drops="^eps")
 def test_control_an_epsilon_that_stays_is_wrong():
-    left = induction_step(settings=changed("eps"))
-    assert left[0] != 0
-    assert left[1:] == [0, 0]
+    weights, *moments = rests(settings=changed("eps"))
+    assert sizes([weights])[0] > 0.01
+    assert [sympy.simplify(rest) for rest in moments] == [0, 0]
 
 
 def problem(seed=0):
