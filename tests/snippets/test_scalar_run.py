@@ -37,20 +37,29 @@ def one_step(slope_of_twin, rate_of_twin=decay_free_rate):
     found = sgd_step(
         *twin(theta, buffer, c, d), slope_of_twin, rate_of_twin(eta, c, scalar), 0, gamma
     )
-    return [sympy.simplify(a[0] - b[0]) for a, b in zip(claimed, found, strict=True)]
+    return [a[0] - b[0] for a, b in zip(claimed, found, strict=True)]
+
+
+def size(rest):
+    """A rest at one place. Where it is not 0 there, it is not 0 for all values."""
+    values = {eta: 3, decay: sympy.Rational(1, 7), gamma: sympy.Rational(1, 2), c: 5, d: 7}
+    values |= dict(zip(entries, (11, 13, 17, 19), strict=True))
+    return abs(float(sympy.sympify(rest).subs(values)))
 
 
 @pytest.mark.claim(THEOREM, by="certificate")
 def test_one_step_keeps_the_two_runs_together_for_all_values():
-    assert one_step(c * slope) == [0, 0]  # by scale invariance ∇L(θ/c) = c∇L(θ)
+    rests = one_step(c * slope)  # by scale invariance ∇L(θ/c) = c∇L(θ)
+    # rational functions: cancelled, they are 0 just if they are for all values
+    assert [sympy.cancel(rest) for rest in rests] == [0, 0]
     assert [pair[0] for pair in twin(theta, buffer, 1, 0)] == [theta[0], buffer[0]]
 
 
 @pytest.mark.control(THEOREM, drops="scale-invariant-loss")
 def test_control_with_a_gradient_that_does_not_scale_something_is_left():
     weights, buffers = one_step(other)
-    assert weights != 0
-    assert buffers != 0
+    assert size(weights) > 0.1
+    assert size(buffers) > 0.1
 
 
 @pytest.mark.control(THEOREM, drops="^rates")
@@ -61,7 +70,7 @@ def test_control_with_a_gradient_that_does_not_scale_something_is_left():
 )
 def test_control_with_the_rate_divided_by_one_square_something_is_left(rate):
     weights, _ = one_step(c * slope, rate)
-    assert weights != 0
+    assert size(weights) > 0.01
 
 
 # ---------------------------------------------------------------------------------------------
