@@ -2,11 +2,11 @@
 
 import math
 from fractions import Fraction
+from functools import cache
 
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 from torch.optim import SGD, Adam
 from torch.optim.lr_scheduler import ExponentialLR
@@ -38,17 +38,22 @@ class Net(nn.Module):
         return x.mean((2, 3)) @ self.last
 
 
-DIGITS = load_digits()
-IMAGES = torch.tensor(DIGITS.images[:128] / 16, dtype=torch.float32)[:, None]
-LABELS = torch.tensor(DIGITS.target[:128])
+@cache
+def digits():
+    """Images and labels. Only who needs them imports scikit-learn, which takes a second."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    images = torch.tensor(found.images[:128] / 16, dtype=torch.float32)[:, None]
+    return images, torch.tensor(found.target[:128])
 
 
 def train(model, optimizer, steps, start=0, growth=1.0):
-    losses = []
+    losses, (images, labels) = [], digits()
     for step in range(start, start + steps):
         batch = slice(step % 4 * 32, step % 4 * 32 + 32)
         optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(IMAGES[batch]), LABELS[batch])
+        loss = nn.functional.cross_entropy(model(images[batch]), labels[batch])
         loss.backward()
         optimizer.step()
         for group in optimizer.param_groups:
@@ -68,18 +73,26 @@ def optimizer_for(model, **options):
 def evaluated(model):
     model.eval()
     with torch.no_grad():
-        return model(IMAGES[:64])
+        return model(digits()[0][:64])
+
+
+def run(change=None, growth=1.0, **options):
+    """Train for 24 steps, with a change after 8; return the losses from there on, and a model."""
+    model = Net()
+    optimizer = optimizer_for(model, **options)
+    train(model, optimizer, 8, growth=growth)
+    if change:
+        change(model, optimizer)
+    return train(model, optimizer, 16, 8, growth), model
+
+
+plain_run = cache(run)  # which several tests compare with
 
 
 def two_runs(change, growth=1.0, **options):
-    """Train twice, and change one of the two after 8 of 24 steps; return losses and models."""
-    models = Net(), Net()
-    optimizers = [optimizer_for(model, **options) for model in models]
-    for model, optimizer in zip(models, optimizers, strict=True):
-        train(model, optimizer, 8, growth=growth)
-    change(models[1], optimizers[1])
-    pairs = zip(models, optimizers, strict=True)
-    return [train(*pair, 16, 8, growth) for pair in pairs], models
+    """Return the losses and the models of a run without the change and of one with it."""
+    plain, changed = plain_run(growth=growth, **options), run(change, growth, **options)
+    return [plain[0], changed[0]], [plain[1], changed[1]]
 
 
 def by_powers(*exponents):
