@@ -1,7 +1,9 @@
 """Does every snippet run alone, anywhere, and print a table of numbers without writing a file?"""
 
 import ast
+import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -34,15 +36,26 @@ def test_a_snippet_runs_in_an_empty_folder_and_prints_a_small_table(snippet, run
     assert len(set(re.findall(r"\d+\.\d+", printed))) >= 5
 
 
-def test_control_what_a_snippet_warns_of_is_seen_and_what_it_writes_is_refused(runner, tmp_path):
+def test_control_what_a_snippet_warns_of_is_seen_and_what_it_writes_is_refused(tmp_path):
     warns, writes = tmp_path / "warns.py", tmp_path / "writes.py"
     warns.write_text("import warnings\nwarnings.warn('careful')\n", encoding="utf-8")
     writes.write_text(f"open({str(tmp_path / 'file')!r}, 'w')\n", encoding="utf-8")
     elsewhere = Runner(tmp_path)
-    elsewhere._ask = runner._ask  # in the process that has torch already
+    elsewhere._ask = fork_without_torch
     assert "Warning: careful" in elsewhere.run("warns.py").printed
     with pytest.raises(RunError, match="writes outside"):
         elsewhere.run("writes.py")
+
+
+def fork_without_torch(request):
+    """Return what the fork server answers, from a process that does not import torch first.
+
+    These files need none. The server takes seconds to start, and with all other runs kept from last
+    time it would start for them alone.
+    """
+    code = f"import json, litmus.fork_server as f; print(json.dumps(f._run_in_fork(*{request!r})))"
+    answer = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
+    return json.loads(answer.stdout)
 
 
 @each
