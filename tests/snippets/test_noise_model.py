@@ -129,12 +129,12 @@ def test_the_memory_is_the_stated_mixture_of_powers_of_two_roots():
     rho = [sympy.Integer(1), first]
     for k in range(6):
         gap = (first - b) * a**k + (a - first) * b**k - (a - b) * rho[k]
-        assert sympy.expand(gap * (1 + gamma)).together().expand() == 0
+        assert sympy.cancel(gap) == 0
         rho.append(p * rho[-1] - gamma * rho[-2])
     eta_lambda = 1 + gamma - p
-    assert sympy.simplify(first - (1 - eta_lambda / (1 + gamma))) == 0
-    assert sympy.simplify(first - b - a * (1 - b**2) / (1 + a * b)) == 0  # positive: b < 1
-    assert sympy.simplify(1 - first - (1 - a) * (1 - b) / (1 + a * b)) == 0
+    assert sympy.cancel(first - (1 - eta_lambda / (1 + gamma))) == 0
+    assert sympy.cancel(first - b - a * (1 - b**2) / (1 + a * b)) == 0  # positive: b < 1
+    assert sympy.cancel(1 - first - (1 - a) * (1 - b) / (1 + a * b)) == 0
     z = sympy.symbols("z")
     assert sympy.expand(z**2 - p * z + gamma - (z - a) * (z - b)) == 0
 
