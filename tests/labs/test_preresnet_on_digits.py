@@ -1,11 +1,13 @@
 """Is the paper's architecture the same function with decay and with a growing rate?"""
 
+import io
 import json
 import pickle
 import runpy
 import sys
 import types
 import warnings
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import matplotlib
@@ -71,6 +73,9 @@ def test_statistics_collected_afresh_make_evaluation_the_same_function(lab):
 def command(monkeypatch, *arguments):
     """Run the lab as a script with these arguments, and return its names."""
     monkeypatch.setattr(sys, "argv", ["", *map(str, arguments)])
+    # With CIFAR no digit is read, and it takes seconds to import what would read them.
+    digits = types.SimpleNamespace(load_digits=None)
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", digits)
     with matplotlib.rc_context({"backend": "agg"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*non-interactive.*")
         try:
@@ -79,24 +84,34 @@ def command(monkeypatch, *arguments):
             plt.close("all")
 
 
-@pytest.fixture
-def cifar(tmp_path):
-    """A folder in the format of CIFAR-10, with four images of noise in each file."""
+def write_cifar(folder):
+    """Fill a folder in the format of CIFAR-10, with four images of noise in each file."""
     random = np.random.default_rng(0)
     for name in [*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"]:
         data = random.integers(0, 256, (4, 3072), dtype=np.uint8)
         batch = {b"data": data, b"labels": random.integers(0, 10, 4).tolist()}
-        (tmp_path / name).write_bytes(pickle.dumps(batch, protocol=4))
-    return tmp_path
+        (folder / name).write_bytes(pickle.dumps(batch, protocol=4))
+    return folder
 
 
-def test_the_command_reads_cifar_and_records_what_it_measured(monkeypatch, cifar, tmp_path, capsys):
-    record = tmp_path / "run.json"
-    names = command(
-        monkeypatch,
-        *("--cifar", cifar, "--epochs", 1, "--width", 2, "--batch", 8, "--record", record),
-    )
-    assert "20 images to train on, 4 held out, 2 steps" in capsys.readouterr().out
+@pytest.fixture
+def cifar(tmp_path):
+    return write_cifar(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder of CIFAR, the lab's names and words after a run on it, and what it recorded."""
+    cifar, record = write_cifar(tmp_path_factory.mktemp("cifar")), tmp_path_factory.mktemp("run")
+    small = "--epochs", 1, "--width", 2, "--batch", 8, "--record", record / "run.json"
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as printed:
+        names = command(patch, "--cifar", cifar, *small)
+    return cifar, names, printed.getvalue(), record / "run.json"
+
+
+def test_the_command_reads_cifar_and_records_what_it_measured(trained):
+    cifar, names, printed, record = trained
+    assert "20 images to train on, 4 held out, 2 steps" in printed
     recorded = json.loads(record.read_text("utf-8"))
     assert recorded == json.loads(json.dumps(names["measured"]))
     assert recorded["arguments"]["decay"] == 5e-4
@@ -112,8 +127,8 @@ def test_the_command_reads_cifar_and_records_what_it_measured(monkeypatch, cifar
     assert images[5, 2, 3, 5].item() == pytest.approx(pixel, abs=1e-7)
 
 
-def test_in_a_notebook_the_arguments_of_the_kernel_are_left_alone(monkeypatch, cifar):
-    names = command(monkeypatch, "--cifar", cifar, "--epochs", 1, "--width", 2, "--batch", 8)
+def test_in_a_notebook_the_arguments_of_the_kernel_are_left_alone(monkeypatch, trained):
+    _, names, _, _ = trained
     assert names["ARGUMENTS"].cifar
     kernel = {key: value for key, value in names.items() if key != "__file__"}
     function = types.FunctionType(names["given_arguments"].__code__, kernel)
