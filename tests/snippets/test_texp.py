@@ -1,5 +1,6 @@
 """Are step decay with weight decay and TEXP the same run, and does the scheduler make it one?"""
 
+import functools
 from copy import deepcopy
 from fractions import Fraction
 from itertools import pairwise
@@ -354,6 +355,7 @@ def train(net, optimizer, scheduler, steps=60):
 DECAYS = [0.05, 0.5, 0.0]
 
 
+@functools.cache  # most controls compare with the same run
 def stepped(eps=1e-100, factor=0.1, warm_up=0, **others):
     net = network(eps)
     optimizer = optimizer_for(net, DECAYS, **others)
