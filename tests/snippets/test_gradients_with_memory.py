@@ -111,11 +111,11 @@ def test_the_square_of_a_gradient_leaves_one_unknown_and_its_ends_are_the_bounds
     along = sum(weights[i] * lags[abs(i)] for i in weights)
     assert sympy.solve(along, c) == [p / (1 + q)]
     settled = square.subs(c, p / (1 + q))
-    assert sympy.simplify(gain_with_memory(p, q, rho) * settled) == 1
+    assert sympy.cancel(gain_with_memory(p, q, rho) * settled) == 1
     both = (1 + q) * c  # p
     ends = {1: (1 + q) ** 2, 2 * c**2 - 1: (1 - q) ** 2, both * c - q: 1 - q**2}
     for value, share in ends.items():  # zigzag, circle, fresh
-        assert sympy.simplify(gain_with_memory(both, q, value) * share * (1 - c**2)) == 1
+        assert sympy.cancel(gain_with_memory(both, q, value) * share * (1 - c**2)) == 1
     slope = sympy.diff(1 / gain_with_memory(p, q, rho), rho)
     assert slope == 2 * q  # so that nothing lies beyond the ends, if q ≥ 0
     second = 2 + 2 * rho - 4 * c**2  # ‖θₜ₊₂ + θₜ − 2cθₜ₊₁‖² over ‖θ‖²

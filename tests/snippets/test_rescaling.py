@@ -86,7 +86,7 @@ def test_one_step_is_rescaled_for_all_values():
         expected = rescaled(*step(theta, b, g, rate, decay, gamma), rate, decay, k)
         found = step(x, v, g / k, new_rate, new_decay, gamma)
         for left, right in zip(found, expected, strict=False):
-            assert sympy.simplify((left - right)[0]) == 0
+            assert sympy.cancel((left - right)[0]) == 0
 
 
 @pytest.mark.claim(SYMMETRY, by="certificate")
@@ -96,7 +96,7 @@ def test_a_velocity_goes_with_the_weights():
     x, _, new_rate, new_decay = rescaled(theta, v, rate, decay, k)
     expected = classical_step(theta, v, g, rate, decay, gamma)
     found = classical_step(x, k * v, g / k, new_rate, new_decay, gamma)
-    assert all(sympy.simplify((a - k * b)[0]) == 0 for a, b in zip(found, expected, strict=True))
+    assert all(sympy.cancel((a - k * b)[0]) == 0 for a, b in zip(found, expected, strict=True))
 
 
 @pytest.mark.control(SYMMETRY, drops="scale-invariant-loss")
