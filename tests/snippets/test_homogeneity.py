@@ -28,7 +28,8 @@ INVARIANT = sympy.Function("f")(y / x) * sympy.Function("g")(z / x)
 
 
 def derivatives(f, point=POINT):
-    return sympy.Matrix([f]).jacobian(point).T, sympy.hessian(f, list(point))
+    slope = sympy.Matrix([f]).jacobian(point).T
+    return slope, slope.jacobian(point)
 
 
 def stretched(thing):
@@ -46,8 +47,8 @@ EXAMPLE = (1 + y / x + (y / x) ** 3) * (2 - (z / x) ** 2)
 
 def size(*rests):
     """The largest of them at one point."""
-    numbers = {x: 1, y: 2, z: 3, c: 2, u: 2, w: 5}
-    return max(abs(rest.subs(numbers)) for rest in rests)
+    numbers = dict(zip((x, y, z, c, u, w), map(sympy.Integer, (1, 2, 3, 2, 2, 5)), strict=True))
+    return max(abs(rest.xreplace(numbers)) for rest in rests)
 
 
 def euler_rests(f, degree):
@@ -117,7 +118,7 @@ def random_ratio(seed):
 
 
 def exact_newton(f, place):
-    slope, hessian = (thing.subs(place) for thing in derivatives(f))
+    slope, hessian = (thing.xreplace(place) for thing in derivatives(f))
     assert hessian.det() != 0
     return sympy.Matrix([place[v] for v in POINT]) - hessian.LUsolve(slope)
 
@@ -132,7 +133,7 @@ def test_in_the_plane_a_newton_step_doubles_the_weights_for_any_loss():
 
 
 @pytest.mark.claim(NEWTON, by="exact")
-@pytest.mark.parametrize("seed", range(8), ids="seed={}".format)
+@pytest.mark.parametrize("seed", range(4), ids="seed={}".format)
 def test_in_rational_numbers_a_newton_step_doubles_the_weights(seed):
     ratio, place = random_ratio(seed)
     assert list(exact_newton(ratio, place)) == [2 * place[v] for v in POINT]
