@@ -71,7 +71,12 @@ def drop_times(values: Sequence[float]) -> list[float]:
 
 
 def flow_at(values: Sequence[float], time: float) -> list[float]:
-    """Return the singular values after a time t ≥ 0, in the order in which they were given."""
+    """Return the singular values after a time t ≥ 0, in the order in which they were given.
+
+    Raises ValueError for a time before the start, from which many pasts may have come.
+    """
+    if time < 0:
+        raise ValueError(f"t = {time:g}: the flow has no past that could be known; take t ≥ 0")
     length, drops = math.hypot(*values), drop_times(values)
     done = sum(drop <= time for drop in drops)
     passed, since = (sorted(values)[done - 1], drops[done - 1]) if done else (0.0, 0.0)
@@ -112,7 +117,7 @@ def deep_velocities(
     if depth < 1:
         raise ValueError(f"a product of {depth} layers: the depth is at least 1")
     length = math.hypot(*values)
-    given = slopes or [0.0] * len(values)
+    given = [0.0] * len(values) if slopes is None else slopes
     return [
         -depth * s ** (2 - 2 / depth) * (slope - strength * v / length)
         for s, slope, v in zip(values, given, scaled_velocities(values), strict=True)

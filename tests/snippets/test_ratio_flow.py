@@ -421,5 +421,12 @@ def test_a_depth_below_one_is_refused():
 
 
 def test_a_slope_is_needed_for_every_value():
-    with pytest.raises(ValueError, match="shorter"):
-        deep_velocities([1.0, 2.0], 2, 1.0, [1.0])
+    for slopes in ([1.0], []):
+        with pytest.raises(ValueError, match="shorter"):
+            deep_velocities([1.0, 2.0], 2, 1.0, slopes)
+
+
+def test_the_flow_has_no_past():
+    assert flow_at([3.0, 4.0], 0.0) == pytest.approx([3.0, 4.0], rel=1e-15)
+    with pytest.raises(ValueError, match="t = -1: the flow has no past that"):
+        flow_at([3.0, 4.0], -1.0)
