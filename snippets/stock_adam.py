@@ -23,12 +23,14 @@ Source. Derived here, for Adam and AdamW as in torch.optim.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch.optim import Adam, AdamW, Optimizer
 
-State = dict[str, float]
+Number = Any  # a float; a symbol, where a formula is to be exact
+State = dict[str, Number]
 
 
 def fresh_state() -> State:
@@ -36,27 +38,42 @@ def fresh_state() -> State:
     return {"scale": 1.0, "first": 1.0, "second": 1.0, "shrink": 1.0}
 
 
-def twin_settings(count: int, group: dict[str, Any], state: State) -> tuple[dict[str, Any], State]:
-    """Return lr, betas and eps of the twin for the n-th step, and the state to use for the next.
+def adam_settings(
+    count: Number,
+    rate: Number,
+    shrink: Number,
+    betas: tuple[Number, Number],
+    eps: Number,
+    state: State,
+    root: Callable[[Number], Number] = math.sqrt,
+) -> tuple[dict[str, Any], State]:
+    """Return lr, betas and eps of the twin for the n-th step, at which AdamW has η and a = shrink.
 
-    group holds lr, weight_decay, betas and eps of the AdamW at this step. Raises ValueError where
-    ηλ is not below 1, or negative.
+    And the state to use for the next step.
     """
-    rate, decay, (beta1, beta2) = float(group["lr"]), float(group["weight_decay"]), group["betas"]
+    (beta1, beta2), scale = betas, state["scale"]
+    first = 1 - beta1 + beta1 * state["shrink"] * state["first"]
+    second = 1 - beta2 + beta2 * state["shrink"] ** 2 * state["second"]
+    new = 1 - (1 - beta1) / first, 1 - (1 - beta2) / second
+    first_bias = first * (1 - new[0] ** count) / (1 - beta1**count)
+    second_bias = root(second * (1 - new[1] ** count) / (1 - beta2**count))
+    lr = rate * first_bias / (scale * shrink * second_bias)
+    settings = {"lr": lr, "betas": new, "eps": scale * eps / second_bias}
+    return settings, {"scale": scale * shrink, "first": first, "second": second, "shrink": shrink}
+
+
+def twin_settings(count: int, group: dict[str, Any], state: State) -> tuple[dict[str, Any], State]:
+    """Return adam_settings for lr, weight_decay, betas and eps of a parameter group of AdamW.
+
+    Raises ValueError where ηλ is not below 1, or negative.
+    """
+    rate, decay = float(group["lr"]), float(group["weight_decay"])
     if not 0 <= rate * decay < 1:
         raise ValueError(
             f"step {count}: lr · weight_decay = {rate * decay:g} is not in [0, 1), so the weights "
             "of the twin are no positive multiple of those with decay; lower one of the two"
         )
-    shrink, scale = 1 - rate * decay, state["scale"]
-    first = 1 - beta1 + beta1 * state["shrink"] * state["first"]
-    second = 1 - beta2 + beta2 * state["shrink"] ** 2 * state["second"]
-    betas = 1 - (1 - beta1) / first, 1 - (1 - beta2) / second
-    first_bias = first * (1 - betas[0] ** count) / (1 - beta1**count)
-    second_bias = math.sqrt(second * (1 - betas[1] ** count) / (1 - beta2**count))
-    lr = rate * first_bias / (scale * shrink * second_bias)
-    settings = {"lr": lr, "betas": betas, "eps": scale * group["eps"] / second_bias}
-    return settings, {"scale": scale * shrink, "first": first, "second": second, "shrink": shrink}
+    return adam_settings(count, rate, 1 - rate * decay, group["betas"], group["eps"], state)
 
 
 def stock_adam(optimizer: Optimizer) -> Adam:

@@ -1,11 +1,13 @@
 """Does the stock Adam train the function that its AdamW would have trained?"""
 
 import pytest
+import sympy
 import torch
 from torch import nn
 from torch.optim import SGD, Adam, AdamW
 
-from snippets.stock_adam import fresh_state, stock_adam, twin_settings
+from snippets.adamw_twin import adam_step
+from snippets.stock_adam import adam_settings, fresh_state, stock_adam, twin_settings
 
 NAME = "every-adamw-schedule-is-a-stock-adam"
 ROUNDING = 1e-11  # some sixty steps, each rounded at 1e-16
@@ -47,6 +49,81 @@ def gap(**options):
     common = {key: value for key, value in options.items() if key != "spoil"}
     right = run(**common)[0]
     return ((run(twin_at, **options)[0] - right).norm() / right.norm()).item()
+
+
+def induction_step(**changes):
+    """Weights, first and second moment: of AdamW's twin, minus those of Adam times 1, r and q.
+
+    Before the step the twin's moments are r and q times those of Adam. Two roots are taken. They
+    are symbols here, K and W, of what they are the roots of.
+    """
+    names = "eta a before c r q beta1 beta2 eps phi M V K W slope"
+    symbols = dict(zip(names.split(), sympy.symbols(names, positive=True), strict=True))
+    eta, a, before, c, r, q, b1, b2, eps, phi, first, second, ratio, size, slope = symbols.values()
+    count = sympy.symbols("n", positive=True, integer=True)
+    squares = {}
+
+    def root(name, value):
+        return lambda of: squares.update({name: of}) or value
+
+    state = {"scale": c, "first": r, "second": q, "shrink": before}
+    settings, after = adam_settings(count, eta, a, (b1, b2), eps, state, root("K", ratio))
+    settings |= changes
+    keep, add = (before * b1, before**2 * b2), (1 - b1, 1 - b2)
+    moments, bias, rate = (r * first, q * second), (1 - b1**count, 1 - b2**count), eta / (c * a)
+    twin = adam_step(
+        phi, moments, slope, rate, 0, keep, add, bias, c * eps, root("twin", ratio * size)
+    )
+    adam = adam_step(
+        phi,
+        (first, second),
+        changes.get("slope", slope),
+        settings["lr"],
+        0,
+        settings["betas"],
+        tuple(1 - beta for beta in settings["betas"]),
+        tuple(1 - beta**count for beta in settings["betas"]),
+        settings["eps"],
+        root("adam", size),
+    )
+    assert (after["scale"], after["shrink"]) == (c * a, a)
+    gaps = [
+        twin[0] - adam[0],
+        twin[1][0] - after["first"] * adam[1][0],
+        twin[1][1] - after["second"] * adam[1][1],
+        squares["twin"] - squares["K"] * squares["adam"],  # so that √ of the first is K times W
+    ]
+    return [sympy.cancel(sympy.together(gap)) for gap in gaps]
+
+
+@pytest.mark.claim(NAME, by="certificate")
+def test_a_step_of_adam_in_these_settings_is_that_of_the_twin_for_all_values():
+    assert induction_step() == [0, 0, 0, 0]
+    eta, a, b1, b2, eps = sympy.symbols("eta a beta1 beta2 eps", positive=True)
+    start = {"scale": 1, "first": 1, "second": 1, "shrink": 1}
+    assert start == fresh_state()
+    settings, _ = adam_settings(3, eta, a, (b1, b2), eps, start, sympy.sqrt)
+    assert settings == {"lr": eta / a, "betas": (b1, b2), "eps": eps}
+
+
+@pytest.mark.control(NAME, drops="scale-invariant-loss")
+def test_control_with_another_gradient_weights_and_moments_are_off():
+    assert all(gap != 0 for gap in induction_step(slope=sympy.symbols("other")))
+
+
+@pytest.mark.control(NAME, drops="^betas")
+def test_control_with_the_old_betas_the_moments_are_off():
+    assert all(
+        gap != 0 for gap in induction_step(betas=sympy.symbols("beta1 beta2", positive=True))
+    )
+
+
+@pytest.mark.control(NAME, drops="^rates")
+@pytest.mark.parametrize("name", ["lr", "eps"])
+def test_control_with_another_rate_or_eps_the_step_is_off(name):
+    first, *others = induction_step(**{name: sympy.symbols("eta", positive=True)})
+    assert first != 0
+    assert others == [0, 0, 0]
 
 
 @pytest.mark.claim(NAME, by="float64")
