@@ -90,7 +90,7 @@ def twin_settings(
     return rate / after, (betas[0] * shrink, betas[1] * shrink**2), now * eps
 
 
-def weight_sum(beta: Number, count: int) -> Number:
+def weight_sum(beta: Number, count: Number) -> Number:
     """Return Sₙ(β) = 1 + β + … + βⁿ⁻¹."""
     return count if beta == 1 else (1 - beta**count) / (1 - beta)
 
@@ -106,7 +106,7 @@ def stock_settings(
     return rate / a**count * first * second, new, eps * a ** (count - 1) * second
 
 
-def naive_step_share(count: int, shrink: Number, betas: Betas) -> Number:
+def naive_step_share(count: Number, shrink: Number, betas: Betas) -> Number:
     """Return how many times as long the naive rule's n-th step is, for a = shrink."""
     first = weight_sum(betas[0] / shrink, count) / weight_sum(betas[0], count)
     return first * (weight_sum(betas[1], count) / weight_sum(betas[1] / shrink**2, count)) ** 0.5

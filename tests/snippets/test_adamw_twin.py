@@ -335,6 +335,57 @@ def test_the_naive_step_has_the_stated_share_under_steady_gradients(count, shrin
     assert (share < 1 - 1e-6) == (count > 1 and shrink < 1)
 
 
+def induction_of_moments(slope):
+    """Both moments of the naive rule after a step, minus what the proof says that they are."""
+    n, start = sympy.symbols("n", positive=True, integer=True), sympy.symbols("s", positive=True)
+    add = (1 - b1, 1 - b2)
+
+    def said(count):
+        sums = weight_sum(b1 / a, count), weight_sum(b2 / a**2, count)
+        last = a ** (count - 1)
+        return add[0] * last * start * sums[0], add[1] * (last * start) ** 2 * sums[1]
+
+    given = (0, said(n), slope(a**n * start), 1, 0, (b1, b2), add, (1, 1), 0, sympy.sqrt)
+    _, found = adam_step(*given)
+    return [sympy.simplify(x - y) for x, y in zip(found, said(n + 1), strict=True)]
+
+
+@pytest.mark.claim(NAIVE, by="certificate")
+def test_the_moments_of_the_naive_rule_are_as_stated_at_every_step():
+    assert induction_of_moments(lambda steady: steady) == [0, 0]
+    assert weight_sum(b1, 1).simplify() == 1  # the start: one gradient, with its share
+
+
+@pytest.mark.control(NAIVE, drops="^steady")
+def test_control_with_one_gradient_of_another_size_both_moments_are_off():
+    assert all(gap != 0 for gap in induction_of_moments(lambda steady: 2 * steady))
+
+
+@pytest.mark.claim(NAIVE, by="certificate")
+def test_the_share_and_its_limit_to_first_order_are_as_stated():
+    n = sympy.symbols("n", positive=True)
+    right = weight_sum(b1, n), weight_sum(b2, n)
+    naive = weight_sum(b1 / a, n), weight_sum(b2 / a**2, n)
+    square = sympy.nsimplify(naive_step_share(n, a, (b1, b2)) ** 2)
+    assert sympy.simplify(square / (naive[0] / right[0]) ** 2 * naive[1] / right[1]) == 1
+    limit = (1 - b1) / (1 - b1 / a) * sympy.sqrt((1 - b2 / a**2) / (1 - b2))
+    # Where the bases are below one their powers tend to zero.
+    fading = {b1**n: 0, b2**n: 0, (b1 / a) ** n: 0, (b2 / a**2) ** n: 0}
+    assert sympy.simplify(square.subs(fading) - limit**2) == 0
+    slope = sympy.diff(limit, a).subs(a, 1)
+    assert sympy.simplify(slope - (b2 / (1 - b2) - b1 / (1 - b1))) == 0
+    assert sympy.simplify(limit.subs(a, 1)) == 1
+
+
+@pytest.mark.claim(NAIVE, by="float64")
+def test_with_the_betas_in_order_every_step_but_the_first_is_too_short():
+    for first, second in [(0.9, 0.9), (0.5, 0.999), (0.01, 0.02), (0.9, 0.95)]:
+        shares = [naive_step_share(count, 0.97, (first, second)) for count in range(1, 40)]
+        assert shares[0] == pytest.approx(1)
+        assert max(shares[1:]) < 1 - 1e-5
+    assert naive_step_share(5, 0.97, (0.9, 0.0)) > 1.05  # and not if they are not
+
+
 @pytest.mark.claim(NAIVE, by="float64")
 def test_the_limits_are_as_stated():
     def limit(x, b=(0.9, 0.999)):
@@ -343,6 +394,7 @@ def test_the_limits_are_as_stated():
     assert naive_step_share(200000, 1 - 1e-4, (0.9, 0.999)) == pytest.approx(limit(1e-4), rel=1e-9)
     assert (1 - limit(1e-7)) / 1e-7 == pytest.approx(999 - 9, rel=1e-3)
     assert naive_step_share(20000, 0.999, (0.9, 0.999)) < 1e-3  # β₂ > a²
+    assert naive_step_share(10**6, 0.5, (0.2, 0.25)) < 2e-3  # β₂ = a²
 
 
 @pytest.mark.control(NAIVE, drops="^steady")

@@ -102,6 +102,61 @@ POSITIONS = pytest.mark.parametrize("positions", [1, 3])
 EACH = pytest.mark.parametrize("layer", BLIND)
 
 
+def symbolic_root(entries):
+    """√(c²q) as c√q, for c > 0, which sympy does where it sees the factor."""
+    return np.vectorize(lambda x: sympy.sqrt(sympy.factor(x)), otypes=[object])(entries)
+
+
+WRITERS, COMMON = "residual-writers-are-one-block", sympy.symbols("c", positive=True)
+STREAM = np.array(sympy.symbols("x:3", real=True))
+STREAMS = pytest.mark.parametrize("norm", [layer_norm, rms_norm])
+
+
+def read(stream, norm, eps=0):
+    """What a branch, or the output, sees of a stream of three units."""
+    seen = norm(stream.reshape(1, 3, 1), eps, symbolic_root)
+    return [sympy.factor(z) for z in seen.flat]
+
+
+def written(seen, factor):
+    """What a branch adds to the stream, any function of what it has seen, with W and b times c."""
+    branch = [sympy.Function(f"f{i}")(*seen) for i in range(3)]
+    weights, bias = np.array(sympy.symbols("W:9")).reshape(3, 3), np.array(sympy.symbols("b:3"))
+    return factor * (weights @ branch + bias)
+
+
+def step_gap(factors, norm=None, eps=0):
+    """The stream behind the branch, minus c times what it was; norm = None reads it as it is."""
+    streams = STREAM, COMMON * STREAM
+    one, other = (list(x) if norm is None else read(x, norm, eps) for x in streams)
+    was, now = STREAM + written(one, 1), factors[0] * STREAM + written(other, factors[1])
+    return [sympy.expand(x - COMMON * y) for x, y in zip(now, was, strict=True)]
+
+
+@pytest.mark.claim(WRITERS, by="certificate")
+@STREAMS
+def test_a_stream_c_times_as_long_stays_so_behind_any_branch_and_is_read_as_it_was(norm):
+    assert read(COMMON * STREAM, norm) == read(STREAM, norm)
+    assert step_gap((COMMON, COMMON), norm) == [0, 0, 0]
+
+
+@pytest.mark.control(WRITERS, drops="^together")
+@pytest.mark.parametrize("factors", [(COMMON, 1), (1, COMMON)])
+def test_control_a_factor_on_one_writer_alone_does_not_come_out(factors):
+    assert all(gap != 0 for gap in step_gap(factors, rms_norm))
+
+
+@pytest.mark.control(WRITERS, drops="^reads-normalised")
+def test_control_a_branch_that_reads_the_stream_as_it_is_sees_the_factor():
+    assert all(gap != 0 for gap in step_gap((COMMON, COMMON)))
+
+
+@pytest.mark.control(WRITERS, drops="normalisation-layer")
+@STREAMS
+def test_control_with_eps_the_factor_is_seen(norm):
+    assert all(gap != 0 for gap in step_gap((COMMON, COMMON), norm, eps=1))
+
+
 @pytest.mark.claim("what-normalisers-cannot-see", by="exact")
 @POSITIONS
 def test_at_every_yes_of_the_table_the_outputs_are_equal(positions):
