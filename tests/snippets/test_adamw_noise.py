@@ -1,5 +1,6 @@
 """Are AdamW's steps, and its weights, as long as the formulas say or shorter?"""
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -34,6 +35,36 @@ def test_exchanging_two_gradients_shows_that_the_recent_one_counts_less():
     b = sympy.symbols("beta", positive=True)
     squares = (1 - b) ** 2 / (1 - b**2)  # the sum of the squares of (1 − β₁) β₁ᵏ
     assert sympy.cancel(energy(b) - squares) == 0
+
+
+def mean_share(values, momentum, second, count=4):
+    """E m²/v over the formula after these many steps from zero, v corrected: all are enumerated."""
+    correction = (1 - second**count) / (1 - momentum ** (2 * count))
+    outcomes = list(itertools.product(values, repeat=count))
+    return sum(last_share(n, momentum, second) for n in outcomes) * correction / len(outcomes)
+
+
+@pytest.mark.claim(STEPS, by="exact")
+@pytest.mark.parametrize("sizes", [(1, 3), (1, 30)])
+def test_from_the_start_on_steps_are_as_long_as_the_formula_at_one_place_and_shorter_above(sizes):
+    law = [Fraction(sign * size) for sign in (1, -1) for size in sizes]
+    half = Fraction(1, 2)
+    assert mean_share(law, half, half**2) == 1
+    for second in (Fraction(3, 10), half, Fraction(9, 10)):
+        assert mean_share(law, half, second) < Fraction(99, 100)
+    assert mean_share(law[::2], half, half) == 1  # of one size, v does not fluctuate
+
+
+@pytest.mark.control(STEPS, drops="^order")
+def test_control_a_second_moment_that_forgets_sooner_makes_longer_steps_exactly():
+    law = [Fraction(sign * size) for sign in (1, -1) for size in (1, 3)]
+    assert mean_share(law, Fraction(1, 2), Fraction(1, 10)) > Fraction(11, 10)
+
+
+@pytest.mark.control(STEPS, drops="^symmetric")
+def test_control_two_sizes_of_one_sign_make_longer_steps_exactly():
+    law = [Fraction(1), Fraction(3)]
+    assert mean_share(law, Fraction(1, 2), Fraction(1, 4)) > 2
 
 
 @pytest.mark.claim(STEPS, by="experiment")
