@@ -130,6 +130,60 @@ def test_control_with_a_shorter_memory_the_weights_are_longer(table):
         assert value > 1 + 4 * error
 
 
+def gained(momentum, second, square, steps=400):
+    """What one gradient of this square, among others of square 1, adds to the sum of n² h².
+
+    h is how far a gradient reaches: the sum of its shares in all later steps, over √v. This is
+    what rare gradients of another size do to the weights over the formula as 1 − ηλ tends to 1.
+    """
+    reach, total = 1.0, 0.0
+    for k in reversed(range(steps)):
+        root = math.sqrt(1 + (1 - second) * second**k * (square - 1))
+        reach = (1 - momentum) / root + momentum * reach
+        total += (square if k == 0 else 1) * reach**2 - 1
+    for _ in range(steps):  # the gradients before it
+        reach = 1 - momentum + momentum * reach
+        total += reach**2 - 1
+    return total
+
+
+def threshold(momentum):
+    return momentum * (1 + 2 * momentum) / (2 + momentum)
+
+
+def test_for_small_fluctuations_and_slow_decay_the_threshold_is_the_one_of_the_note():
+    b1, b2 = sympy.symbols("beta1 beta2", positive=True)
+    squares = (1 - b2) / (1 + b2)
+    double = energy(b1) * (1 + b1 * b2) / (1 - b1 * b2)  # of c_k c_l β₂^|k − l|
+    cross = (1 - b1) * (1 - b2) / (1 - b1 * b2)
+    slope = -cross + squares * (3 + double) / 4
+    factors = 2 * (1 + b1) * (1 + b2) * (1 - b1 * b2)
+    claimed = (1 - b2) * (b1 * (1 + 2 * b1) - b2 * (2 + b1)) / factors
+    assert sympy.cancel(slope - claimed) == 0
+    for momentum, second in [(0.5, 0.3), (0.5, 0.6), (0.9, 0.85)]:
+        # the part of second order: those of first order cancel in a sum of both signs
+        both = gained(momentum, second, 1 + 1e-3) + gained(momentum, second, 1 - 1e-3)
+        expected = 2e-6 * claimed.subs({b1: momentum, b2: second})
+        assert both == pytest.approx(float(expected), rel=1e-3)
+
+
+@pytest.mark.control(NORM, drops="^order")
+@pytest.mark.parametrize("momentum", [0.2, 0.5, 0.9])
+def test_control_below_a_threshold_even_small_fluctuations_make_longer_weights(momentum):
+    assert momentum**2 < threshold(momentum) < momentum
+    for square in (0.99, 1.01):
+        assert gained(momentum, threshold(momentum) - 0.02, square) > 1e-7
+        assert gained(momentum, threshold(momentum) + 0.02, square) < -1e-7
+
+
+@pytest.mark.claim(NORM, by="float64")
+@pytest.mark.parametrize("momentum", [0.05, 0.5, 0.9, 0.95])
+def test_no_rare_gradient_of_another_size_makes_longer_weights_from_one_momentum_on(momentum):
+    for second in (momentum, (1 + momentum) / 2):
+        for power in range(-20, 41):
+            assert gained(momentum, second, 2.0**power, 1000) <= 1e-9
+
+
 def test_the_formulas():
     assert energy(0.9) == pytest.approx(0.1 / 1.9)
     assert squared_norm(Fraction(4, 5), Fraction(1, 2)) == Fraction(1, 3) * Fraction(7, 5) / (
