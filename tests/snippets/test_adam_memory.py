@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+import sympy
 import torch
 
 from snippets.adam_memory import memory_along_weights, standard_scores, tangent_noise
@@ -46,6 +47,76 @@ def test_control_without_memory_the_mean_is_zero():
     assert plane_mean(lambda w: torch.ones(len(w)), memory=0.0) == 0
     samples = memory_along_weights(tangent_noise, START, 0.1, (0.0, 0.9), 3, 100, 0)
     assert not samples.any()
+
+
+LEANS = "adams-second-step-leans-outwards"
+LAWS = [((1.0,), (1.0,)), ((1.0, 5.0), (1.0, 5.0)), ((0.1, 1.0), (3.0, 40.0))]  # of |ζ₀| and |ζ₁|
+
+
+def second_step(start, rate, betas, law, strength=None):
+    """E⟨u₁, θ₁⟩ of the memory in the plane, over all outcomes of two symmetric numbers."""
+    both_signs = [[sign * size for sign in (1, -1) for size in sizes] for sizes in law]
+    outcomes = torch.tensor(list(itertools.product(*both_signs)), dtype=torch.float64)
+    columns = iter(outcomes.T)
+
+    def noise(weights, generator):
+        tangent = torch.stack([-weights[:, 1], weights[:, 0]], 1)
+        size = next(columns) * (1 if strength is None else strength(weights))
+        return (size / weights.square().sum(1))[:, None] * tangent
+
+    start = torch.tensor(start, dtype=torch.float64)
+    return memory_along_weights(noise, start, rate, betas, 2, len(outcomes), 0)[1].mean().item()
+
+
+def four_terms(start, rate, betas, law):
+    """The same by the sum of the note, which is for 0 < y ≤ x."""
+    x, y = start
+    square = x * x + y * y
+    plus, minus = (square / ((x + s * rate) ** 2 + (y - s * rate) ** 2) for s in (1, -1))
+
+    def phi(k):
+        shares = [(b / a) ** 2 for a, b in itertools.product(*law)]
+        return sum((betas[1] + k * k * share) ** -0.5 for share in shares) / len(shares)
+
+    first = (x - rate) * phi(minus * (y + rate) / y) - (x + rate) * phi(plus * abs(y - rate) / y)
+    second = (y - rate) * phi(plus * (x + rate) / x) - (y + rate) * phi(minus * abs(x - rate) / x)
+    return betas[0] * (1 + betas[1]) ** 0.5 / (1 + betas[0]) * (first + second) / 2, first, second
+
+
+@pytest.mark.claim(LEANS, by="float64")
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.9, 0.1), (0.1, 0.5)])
+def test_in_the_plane_the_second_step_leans_outwards_from_every_start_at_every_rate(law, betas):
+    for start in [(1.0, 1.0), (1.0, 0.7), (1.0, 0.2), (1.0, 0.01)]:
+        for rate in (1e-3, 0.1, 0.19, 0.5, 1.0, 30.0):
+            mean, *lines = four_terms(start, rate, betas, law)
+            assert max(lines) < 0
+            assert second_step(start, rate, betas, law) == pytest.approx(mean, rel=1e-9)
+            assert second_step((start[1], -start[0]), rate, betas, law) == pytest.approx(mean)
+
+
+@pytest.mark.claim(LEANS, by="certificate")
+def test_the_second_line_is_negative_for_all_values():
+    x, y, eta = sympy.symbols("x y eta", positive=True)
+    plus, minus = (x + eta) ** 2 + (y - eta) ** 2, (x - eta) ** 2 + (y + eta) ** 2
+    quotient = plus * (x - eta) / (minus * (x + eta))  # B′/A′, for η < x
+    above = x**2 - 2 * x * y - y**2 - 2 * eta**2
+    assert sympy.cancel(quotient - 1 - 2 * eta * above / (minus * (x + eta))) == 0
+    assert sympy.expand((x - y) ** 2 - above - 2 * y**2 - 2 * eta**2) == 0
+    assert sympy.expand(minus - (x - eta) ** 2 - (y + eta) ** 2) == 0
+    assert sympy.expand(plus - minus - 4 * eta * (x - y)) == 0
+
+
+@pytest.mark.control(LEANS, drops="^isotropic")
+def test_control_noise_that_depends_on_the_weights_can_turn_the_second_step_inwards():
+    given = (0.8, 0.6), 0.05, (0.6, 0.9), LAWS[0]
+    steep = second_step(*given, strength=lambda w: torch.exp(-60 * (w[:, 1] / w[:, 0] - 0.75)))
+    assert second_step(*given) < -0.01 < 0.01 < steep
+
+
+@pytest.mark.control(LEANS, drops="^memory")
+def test_control_without_memory_the_second_step_leans_nowhere():
+    assert second_step((0.8, 0.6), 0.05, (0.0, 0.9), LAWS[1]) == 0
 
 
 def test_the_noise_is_tangent_and_as_long_as_it_should_be():
