@@ -153,6 +153,11 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             files.append(File.generated(config, name, abs_src_path=source))
         return files
 
+    def _is_kept(self) -> bool:
+        """Is this the project's site, rather than one that somebody looks at elsewhere?"""
+        root = self.project.root.resolve()
+        return self.project.is_ours and self.site_dir.resolve().is_relative_to(root)
+
     def _withhold(self, project: Project, build: Build) -> None:
         """Leave out what would take the place of a part of the site."""
         files = project.vault.files - project.vault.withheld - self.labs
@@ -222,7 +227,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             write(path, content)
 
         made = None
-        if self.project.is_ours:
+        if self._is_kept():
             made = last_build.recall(self.project.kept, self.site_dir, self.page_frame)
         self.build = self._build_of(self.project, write_new, made)
 
@@ -239,7 +244,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.project.keep()
         if not (config.strict and self.warnings.said):  # else MkDocs stops the build next
             swap.swap(self.site_dir)
-            if self.project.is_ours:
+            if self._is_kept():
                 kept = self.project.kept, self.site_dir, self.page_frame
                 last_build.keep(*kept, self.made)
         self.frame = self._frame()

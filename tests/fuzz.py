@@ -11,6 +11,7 @@ import random
 import tempfile
 import time
 import traceback
+from html.parser import HTMLParser
 from pathlib import Path
 
 import click
@@ -23,7 +24,7 @@ from litmus.project import Project
 from litmus.render import Site
 from litmus.runs import Runner
 from tests.active import runs
-from tests.html import Balance
+from tests.html import unbalanced
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 2.0  # of one note; most take a millisecond
@@ -223,17 +224,13 @@ class Fuzz:
         return "; ".join([*_faults(page), *_faults(menu)])
 
 
-class _Faults(Balance):
+class _Faults(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.ids: set[str] = set()
         self.found: list[str] = []
 
     def handle_starttag(self, tag, attributes):
-        super().handle_starttag(tag, attributes)
-        self.handle_startendtag(tag, attributes)
-
-    def handle_startendtag(self, tag, attributes):
         self.found += runs(tag, attributes)
         for name, value in attributes:
             if name == "id":
@@ -246,8 +243,7 @@ def _faults(page: str) -> list[str]:
     faults = _Faults()
     faults.feed(page)
     faults.close()
-    unbalanced = [str(faults.wrong[:3])] if faults.wrong else []
-    return unbalanced + [f"<{tag}> is left open" for tag in faults.open[:3]] + faults.found
+    return [f"not balanced: {wrong}" for wrong in unbalanced(page)[:3]] + faults.found
 
 
 @click.command()

@@ -2,39 +2,35 @@
 
 import re
 from collections import Counter
-from html.parser import HTMLParser
 
 from selectolax.lexbor import LexborHTMLParser
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+# Tags, whole, whatever their attributes hold; scripts and styles with what is in them, and comments.
+# Python's own parser takes five times as long.
+TAG = re.compile(
+    r"<!--.*?-->"
+    r"|<(?P<literal>script|style)\b[^>]*>.*?</(?P=literal)>"
+    r"""|<(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*)(?:"[^"]*"|'[^']*'|[^"'>])*>""",
+    re.DOTALL,
+)
 RAW = re.compile(r"\[\[|\]\]|%%|\$\$|(?:^|\s)\^[\w-]+\s*$|\[@|\[!\w|==\w")
 
 
-class Balance(HTMLParser):
-    """Notes each tag that is closed without being open, or left open."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.wrong = [], []
-
-    def handle_starttag(self, tag, attributes):
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        pass  # <path/> in a picture
-
-    def handle_endtag(self, tag):
-        if self.open and self.open[-1] == tag:
-            self.open.pop()
-        elif tag not in VOID:
-            self.wrong.append((tag, self.getpos()))
-
-
 def unbalanced(html):
-    balance = Balance()
-    balance.feed(html)
-    return balance.wrong + balance.open
+    """The tags that are closed without being open, with their places, or left open."""
+    still_open, wrong = [], []
+    for tag in TAG.finditer(html):
+        name = (tag["name"] or "").lower()
+        if not name or name in VOID:
+            continue
+        if not tag["end"]:
+            still_open += [name] * (not tag[0].endswith("/>"))  # <path/> in a picture
+        elif still_open and still_open[-1] == name:
+            still_open.pop()
+        else:
+            wrong.append((name, tag.start()))
+    return wrong + still_open
 
 
 def parsed(html):

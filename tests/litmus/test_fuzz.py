@@ -23,7 +23,7 @@ def test_any_note_becomes_a_whole_page_on_which_nothing_runs(tmp_path, seed):
 def test_control_what_goes_wrong_is_noticed(tmp_path):
     fuzz = Fuzz(tmp_path)
     fuzz.site.raw_html = True
-    assert "left open" in fuzz.wrong(b"<div>")
+    assert "not balanced: div" in fuzz.wrong(b"<div>")
     assert "<script>" in fuzz.wrong(b"<script></script>")
     assert "twice" in fuzz.wrong(b"<b id=a></b><b id=a></b>")
     fuzz.site.vault.notes = None

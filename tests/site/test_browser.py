@@ -54,27 +54,58 @@ class Visit:
             self.wrong.append(message.text)
 
     def go(self, url):
-        self.page.goto(url, wait_until="networkidle")
+        self.page.goto(url)
+        self.page.evaluate("document.fonts.ready.then(() => true)")
         return self.page
 
 
 @pytest.fixture
-def visit(browser):
-    """A function that opens a window of a size and scheme; all are closed in the end."""
-    visits = []
+def desk(browser):
+    """A window of one test's own, to change what it shows."""
+    made = Visit(browser, DESK, LIGHT)
+    yield made
+    made.context.close()
 
-    def begin(size=DESK, scheme=LIGHT):
-        visits.append(Visit(browser, size, scheme))
-        return visits[-1]
 
-    yield begin
-    for made in visits:
+@pytest.fixture(scope="module")
+def seen(browser, url):
+    """A function that opens a page in a window of a scheme and size, once for all who look at it.
+
+    To open one takes a second or two. Who asks for one leaves it as it was found.
+    """
+    visits = {}
+
+    def look(address, scheme, size):
+        if (address, scheme, size) not in visits:
+            visits[address, scheme, size] = made = Visit(browser, size, scheme)
+            made.go(url + address)
+        return visits[address, scheme, size]
+
+    yield look
+    for made in visits.values():
         made.context.close()
 
 
-@pytest.fixture
-def desk(visit):
-    return visit()
+@pytest.mark.parametrize(
+    ("address", "scheme", "size"),
+    [(CLAIM, LIGHT, PHONE), (CLAIM, DARK, DESK), (ESSAY, DARK, PHONE), (ESSAY, LIGHT, DESK)],
+)
+def test_formulas_are_drawn_in_their_own_font_and_nothing_moves_meanwhile(
+    seen, address, scheme, size
+):
+    page = seen(address, scheme, size).page
+    assert page.locator(".katex").count() > 10
+    assert page.evaluate(
+        "[...document.fonts].some(f => /KaTeX/.test(f.family) && f.status == 'loaded')"
+    )
+    text = page.locator("article").evaluate(
+        """article => { const copy = article.cloneNode(true)
+           copy.querySelectorAll(".katex, pre, code").forEach(part => part.remove())
+           return copy.textContent }"""
+    )
+    assert "\\" not in text
+    assert "$" not in text
+    assert page.evaluate(SHIFTS) < STILL
 
 
 @pytest.mark.parametrize(
@@ -90,10 +121,11 @@ def desk(visit):
     ],
 )
 def test_a_page_asks_no_other_host_is_quiet_fits_and_is_accessible(
-    visit, url, address, scheme, size
+    seen, url, address, scheme, size
 ):
-    window = visit(size, scheme)
-    page = window.go(url + address)
+    window = seen(address, scheme, size)
+    page = window.page
+    page.wait_for_load_state("networkidle")
     assert page.evaluate(TOO_WIDE) <= 0
     assert findings(page) == {}
     assert {urlsplit(asked).netloc for asked in window.asked} == {urlsplit(url).netloc}
@@ -112,28 +144,8 @@ def test_control_a_foreign_request_a_wide_page_and_a_bad_contrast_are_noticed(de
     assert {"color-contrast", "image-alt"} <= findings(page).keys()
 
 
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize("address", [CLAIM, ESSAY])
-def test_formulas_are_drawn_in_their_own_font_and_nothing_moves_meanwhile(
-    visit, url, address, size
-):
-    page = visit(size).go(url + address)
-    assert page.locator(".katex").count() > 10
-    assert page.evaluate(
-        "[...document.fonts].some(f => /KaTeX/.test(f.family) && f.status == 'loaded')"
-    )
-    text = page.locator("article").evaluate(
-        """article => { const copy = article.cloneNode(true)
-           copy.querySelectorAll(".katex, pre, code").forEach(part => part.remove())
-           return copy.textContent }"""
-    )
-    assert "\\" not in text
-    assert "$" not in text
-    assert page.evaluate(SHIFTS) < STILL
-
-
 def test_control_what_moves_the_page_is_noticed(desk, url):
-    page = desk.go(url + ESSAY)
+    page = desk.go(url)
     page.evaluate("""() => new Promise(resolve => {
         document.querySelector("h1").style.paddingBottom = "300px"
         requestAnimationFrame(() => requestAnimationFrame(resolve))
@@ -141,8 +153,8 @@ def test_control_what_moves_the_page_is_noticed(desk, url):
     assert page.evaluate(SHIFTS) > STILL
 
 
-def test_a_link_shows_a_card_with_what_it_leads_to(desk, url):
-    page = desk.go(url + ESSAY)
+def test_a_link_shows_a_card_with_what_it_leads_to(seen):
+    page = seen(ESSAY, LIGHT, DESK).page
     link = page.locator("article p > a[href*='/claims/gradient-is-orthogonal/']:visible").first
     link.hover()
     card = page.locator(".preview-card")
@@ -155,6 +167,7 @@ def test_a_link_shows_a_card_with_what_it_leads_to(desk, url):
 
 def test_search_finds_a_claim_and_asks_for_its_index_only_then(desk, url):
     page = desk.go(url)
+    page.wait_for_load_state("networkidle")
     assert not [asked for asked in desk.asked if "search_index" in asked]
     page.locator(".md-search__input").click()
     page.locator(".md-search__input").fill("orthogonal")
@@ -163,8 +176,8 @@ def test_search_finds_a_claim_and_asks_for_its_index_only_then(desk, url):
     assert [asked for asked in desk.asked if "search_index" in asked]
 
 
-def test_code_is_copied_as_it_stands_there(desk, url):
-    page = desk.go(url + SNIPPET)
+def test_code_is_copied_as_it_stands_there(seen):
+    page = seen(SNIPPET, LIGHT, PHONE).page
     code = page.locator(".language-python code").first.inner_text()
     page.locator(".language-python").first.hover()
     page.locator(".language-python button").first.click()
@@ -180,11 +193,13 @@ def test_dark_mode_can_be_switched_on_and_stays_on(desk, url):
     page.wait_for_selector("body[data-md-color-scheme=slate]")
 
 
-def test_a_folded_part_of_a_claim_opens_with_the_keyboard(desk, url):
-    page = desk.go(url + CLAIM)
+def test_a_folded_part_of_a_claim_opens_with_the_keyboard(seen):
+    page = seen(CLAIM, DARK, DESK).page
     part = page.locator("details.claim-part").first
     assert part.get_attribute("open") is None
     part.locator("summary").focus()
     page.keyboard.press("Enter")
     assert part.get_attribute("open") is not None
     assert part.locator("dd").first.is_visible()
+    page.keyboard.press("Enter")
+    assert part.get_attribute("open") is None
