@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from litmus import stylesheets
 from litmus.project import Project
 from litmus.render import Site
 from litmus.runs import Runner
@@ -58,6 +59,17 @@ class SharedRunner(Runner):
 
     def close(self):
         pass
+
+
+@pytest.fixture(scope="session")
+def font(tmp_path_factory):
+    """The text font as it is kept below a project, which takes longer to cut than a site to build.
+
+    A project of which it is one file finds it there.
+    """
+    folder = tmp_path_factory.mktemp("fonts")
+    stylesheets.files(folder)
+    return {f"build/fonts/{file.name}": file.read_bytes() for file in folder.iterdir()}
 
 
 @pytest.fixture(scope="session")
