@@ -6,12 +6,12 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from mkdocs.__main__ import cli
 
-from litmus import stylesheets
 from litmus.evidence import Mark, Outcome, write_ledger
 from litmus.fingerprint import fingerprint
 
@@ -158,23 +158,45 @@ BROKEN_TESTS = {
 
 
 @pytest.fixture(scope="module")
-def fonts(tmp_path_factory):
-    """What every site is served with, made once."""
-    return stylesheets.files(tmp_path_factory.mktemp("fonts"))
+def asked_once(runner_of):
+    """As `runner_of`, but what a snippet does is asked once, and not again for each project."""
+    answers = {}
+
+    def make(root):
+        runner = runner_of(root)
+        ask = runner._ask
+
+        def ask_once(request):
+            text = Path(request[0]).read_bytes()
+            if text not in answers:
+                answers[text] = ask(request)
+            return answers[text]
+
+        runner._ask = ask_once
+        return runner
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def compiled(font):
+    """What every project may begin with: the font, and the theme as earlier builds compiled it."""
+    return {**font}
 
 
 @pytest.fixture
-def build(project, monkeypatch, runner_of, fonts):
+def build(project, monkeypatch, asked_once, compiled):
     """A function that builds a site with MkDocs' own command; returns its exit code and log."""
-    monkeypatch.setattr("litmus.mkdocs_plugin.Runner", runner_of)
-    monkeypatch.setattr(stylesheets, "files", lambda kept: fonts)
+    monkeypatch.setattr("litmus.mkdocs_plugin.Runner", asked_once)
 
     def run(files, *options):
-        root = project({**GOOD, "site/index.html": "the previous site", **files}).root
+        root = project({**GOOD, **compiled, "site/index.html": "the previous site", **files}).root
         result = CliRunner().invoke(cli, ["build", "-f", str(root / "mkdocs.yml"), *options])
         log = logging.getLogger("mkdocs")
         for handler in list(log.handlers):
             log.removeHandler(handler)  # they write to what CliRunner has closed
+        for file in (root / "build").glob("templates/*"):
+            compiled[f"build/templates/{file.name}"] = file.read_bytes()
         return result.exit_code, result.output
 
     return run
@@ -256,17 +278,31 @@ def test_in_a_vault_that_is_not_strict_it_stops_nothing_and_is_listed(
     assert message.partition(":")[0] in page
 
 
-def test_a_build_that_is_killed_leaves_the_previous_site_whole(project, tmp_path):
-    # The snippet says when the build has come to it, and goes on for ever.
+# Says when the build has come to a snippet, which goes on for ever.
+BUILD_AND_HANG = """
+import time
+from mkdocs.__main__ import cli
+from litmus.runs import Runner
+
+def hang(runner, request):
+    with open("reached", "r"):
+        pass
+    time.sleep(600)
+
+Runner._ask = hang
+cli(["build", "--strict"])
+"""
+
+
+def test_a_build_that_is_killed_leaves_the_previous_site_whole(project, font, tmp_path):
     os.mkfifo(tmp_path / "reached")
-    waits = f"open({str(tmp_path / 'reached')!r}).read()\nwhile True: pass\n"
-    two = GOOD["snippets/two.py"] + waits
-    root = project({**GOOD, "site/index.html": "the previous site", "snippets/two.py": two}).root
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
+    root = project({**GOOD, **font, "site/index.html": "the previous site"}).root
+    command = [sys.executable, "-c", BUILD_AND_HANG]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, cwd=root, start_new_session=True, **quiet)
-    with open(tmp_path / "reached", "w"):  # returns when the snippet opens its end
+    with open(tmp_path / "reached", "w"):  # returns when the build opens its end
         os.killpg(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
+    assert list(root.glob(".site*"))  # so it had begun
     assert [p.name for p in (root / "site").iterdir()] == ["index.html"]
     assert (root / "site/index.html").read_text() == "the previous site"
