@@ -468,10 +468,13 @@ def test_what_is_opened_again_and_again_takes_time_in_proportion(opening):
         read_note(text, "n.md", MARKDOWN)
         return time.process_time() - begin
 
-    gc.collect()
-    gc.disable()  # as a build does; what other tests have left is not to be counted
-    try:
+    def is_in_proportion():
         # Eight times the text: in proportion eight times as long, if quadratic 64 times.
-        assert seconds(8_000) < 24 * seconds(1_000) + 0.05
+        return seconds(4_000) < 14 * seconds(500) + 0.01
+
+    gc.disable()  # as a build does; so what other tests have left is not counted
+    try:
+        # A busy machine may disturb one time that is so short, but hardly three.
+        assert any(is_in_proportion() for _ in range(3))
     finally:
         gc.enable()
