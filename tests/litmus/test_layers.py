@@ -14,13 +14,19 @@ MODULES = sorted(
     for path in (ROOT / "litmus").rglob("*.py")
 )
 
-# Each module is imported in a fork of its own, of a process that has imported nothing of ours.
+# Each module is imported in a fork of its own, of a process that has compiled what is ours once for
+# all forks, but has imported nothing of it.
 IMPORT_EACH = """
-import os, sys
+import os, pathlib, sys
 import bs4, click, filelock, jinja2, linkify_it, markdown_it, mdit_py_plugins.footnote, nh3, pytest
 import pybtex.database.input.bibtex, pybtex.style.formatting.unsrt, py_mini_racer, rapidfuzz.process
 import concurrent.futures.process, pygments.formatters, pygments.lexers, shadcn, xml.sax, yaml
-import defusedxml.ElementTree
+import defusedxml.ElementTree, http.server
+from importlib.machinery import SourceFileLoader
+ours = pathlib.Path.cwd().glob("litmus/**/*.py")
+code = {str(path): compile(path.read_bytes(), path, "exec") for path in ours}
+get_code = SourceFileLoader.get_code
+SourceFileLoader.get_code = lambda self, name: code.get(self.path) or get_code(self, name)
 for module in sys.argv[1:]:
     if not os.fork():
         __import__(module)
@@ -78,6 +84,4 @@ def test_a_snippet_imports_nothing_of_ours(file):
 
 
 def test_control_the_tests_of_a_snippet_do():
-    assert "snippets" in {
-        name for file in (ROOT / "tests/snippets").glob("*.py") for name in imported(file)
-    }
+    assert any("snippets" in imported(file) for file in (ROOT / "tests/snippets").glob("*.py"))
