@@ -144,10 +144,10 @@ def test_code_of_a_vault_that_is_not_ours_never_runs(tmp_path, caplog):
     assert "by hand" not in caplog.text
 
 
-def test_control_our_own_code_does(tmp_path, monkeypatch, runner_of):
+def test_control_our_own_code_does(tmp_path, monkeypatch, runner_of, font):
     monkeypatch.setattr("litmus.mkdocs_plugin.Runner", runner_of)
     _, mark = with_code(tmp_path)
-    write_files(tmp_path, {"mkdocs.yml": OUR_SETTINGS})
+    write_files(tmp_path, {"mkdocs.yml": OUR_SETTINGS, **font})
     result = CliRunner().invoke(cli, ["build", "-f", str(tmp_path / "mkdocs.yml")])
     assert result.exit_code == 0, result.output
     page = (tmp_path / "site/index.html").read_text(encoding="utf-8")
