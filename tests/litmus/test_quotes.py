@@ -2,8 +2,6 @@
 
 import ast
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -115,12 +113,12 @@ def test_a_file_says_what_it_defines_and_what_it_is_about():
     assert docstring(SOURCE).startswith("About something.")
 
 
-# Each quote is the only code of a module object of its own; torch is imported once for all.
+# Each quote is the only code of a module object of its own; torch is there already.
 RUN_EACH = """
 import json, sys, types
-import torch
 failed = {}
-for name, source in json.load(sys.stdin).items():
+sources, names = json.loads(%r)
+for name, source in sources.items():
     module = types.ModuleType("pasted")
     sys.modules["pasted"] = module
     try:
@@ -130,27 +128,30 @@ for name, source in json.load(sys.stdin).items():
     loose = {
         word for function in vars(module).values() if isinstance(function, types.FunctionType)
         and function.__module__ == "pasted" for word in function.__code__.co_names
-        if word in sys.argv[1:] and word not in vars(module)
+        if word in names and word not in vars(module)
     }
     if loose:
         failed[name] = f"it lacks {sorted(loose)}"
+print()
 print(json.dumps(failed))
 """
 
 
-def run_each(sources, names):
-    process = subprocess.run(
-        [sys.executable, "-c", RUN_EACH, *names],
-        input=json.dumps(sources),
-        capture_output=True,
-        text=True,
-        cwd="/",
-        check=True,
-    )
-    return json.loads(process.stdout)
+@pytest.fixture
+def run_each(fork_server, tmp_path):
+    """A function that runs quotes, by name, and says which fail, and why."""
+
+    def run(sources, names):
+        file = tmp_path / "run_each.py"
+        file.write_text(RUN_EACH % json.dumps([sources, names]), encoding="utf-8")
+        answer = fork_server._ask([str(file), 60])
+        assert not answer["problem"]
+        return json.loads(answer["printed"].splitlines()[-1])
+
+    return run
 
 
-def test_every_function_of_every_snippet_can_be_quoted_and_runs_alone():
+def test_every_function_of_every_snippet_can_be_quoted_and_runs_alone(run_each):
     sources, defined = {}, set()
     for file in SNIPPETS:
         source = file.read_text(encoding="utf-8")
