@@ -11,6 +11,7 @@ import random
 import tempfile
 import time
 import traceback
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -181,6 +182,7 @@ class Writer:
         )
 
 
+@cache
 def corpus() -> list[str]:
     """Texts to begin from: the golden pages, the project's own notes, and attacks."""
     from tests.litmus.test_hostile import ATTACKS, LINKS, everywhere

@@ -112,7 +112,7 @@ BROKEN = {
         "claims/lemma.md:20: snippets/two.py does not run: line 6: ZeroDivisionError: .*Run",
     ),
     "a snippet that hangs": (
-        {"snippets/two.py": GOOD["snippets/two.py"] + "while True: pass\n"},
+        {"snippets/two.py": GOOD["snippets/two.py"] + "import time; time.sleep(60)\n"},
         "claims/lemma.md:20: snippets/two.py does not run: it did not end within 1 seconds. Run",
     ),
     "a snippet that writes outside of its folder": (
