@@ -59,7 +59,11 @@ ALL = [
 ]
 
 
-OPTIONS = ["-p", "litmus.pytest_plugin", "-p", "no:cacheprovider", "--assert=plain"]
+# Without what no test here needs, since pytest begins some eighty times.
+UNUSED = ["cacheprovider", "doctest", "faulthandler", "junitxml", "legacypath", "pastebin"]
+UNUSED += ["recwarn", "setuponly", "setupplan", "stepwise", "tmpdir", "unittest"]
+OPTIONS = ["-p", "litmus.pytest_plugin", "--assert=plain"]
+OPTIONS += [part for plugin in UNUSED for part in ["-p", f"no:{plugin}"]]
 
 
 class ProjectWithTests:
