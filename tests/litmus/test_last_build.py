@@ -8,8 +8,9 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
 
-from litmus import last_build, stylesheets
+from litmus import last_build
 from litmus.mkdocs_plugin import BASE, LitmusPlugin
+from tests.litmus.conftest import write_files
 from tests.litmus.test_incremental import VAULT, Live, change, contents
 
 
@@ -53,17 +54,19 @@ class Ours(Live):
 
 
 @pytest.fixture(scope="module")
-def fonts(tmp_path_factory):
-    """The text font, cut down once: that takes longer than a build."""
-    folder = tmp_path_factory.mktemp("kept") / "fonts"
-    stylesheets.files(folder)
-    return folder
+def begun(tmp_path_factory, font):
+    """What every project begins with: the font, and the theme as the builds before compiled it."""
+    folder = tmp_path_factory.mktemp("begun")
+    write_files(folder, font)
+    return folder / "build"
 
 
 @pytest.fixture
-def ours(tmp_path, fonts):
-    shutil.copytree(fonts, tmp_path / "build/fonts")
-    return Ours(tmp_path)
+def ours(tmp_path, begun):
+    shutil.copytree(begun, tmp_path / "build")
+    made = Ours(tmp_path)
+    shutil.copytree(tmp_path / "build/templates", begun / "templates", dirs_exist_ok=True)
+    return made
 
 
 @pytest.mark.parametrize("seed", range(3))
