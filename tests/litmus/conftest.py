@@ -11,6 +11,7 @@ from litmus import stylesheets
 from litmus.project import Project
 from litmus.render import Site
 from litmus.runs import Runner
+from tests.forks import SharedRunner
 
 
 def write_files(root, files):
@@ -48,20 +49,6 @@ class SmallProject:
         return rendered.html, [str(problem) for problem in rendered.problems]
 
 
-class SharedRunner(Runner):
-    """A runner whose snippets run in the fork server of another, which outlives it."""
-
-    def __init__(self, root, server):
-        super().__init__(root, seconds=1.0)  # only what is meant to hang takes as long
-        self.server = server
-
-    def _ask(self, request):
-        return self.server._ask(request)
-
-    def close(self):
-        pass
-
-
 LISTED = {}
 
 
@@ -97,17 +84,9 @@ def font(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def fork_server(tmp_path_factory):
-    """One process with torch for all tests: to start it takes longer than all that it runs."""
-    server = Runner(tmp_path_factory.mktemp("server"))
-    yield server
-    server.close()
-
-
-@pytest.fixture(scope="session")
-def runner_of(fork_server):
+def runner_of():
     """A function that returns a runner for the project in a folder."""
-    return lambda root: SharedRunner(root, fork_server)
+    return lambda root: SharedRunner(root, seconds=1.0)  # only what is meant to hang takes as long
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ import jupytext
 import pytest
 
 from litmus import lab_runs
-from litmus.runs import RunError, Runner
+from litmus.runs import RunError
+from tests.forks import SharedRunner
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 300  # on a busy machine a snippet can take long
@@ -16,9 +17,7 @@ SECONDS = 300  # on a busy machine a snippet can take long
 @pytest.fixture(scope="module")
 def runner():
     """Runs files in an empty folder each, in forks of one process that has imported torch."""
-    runner = Runner(ROOT, SECONDS)
-    yield runner
-    runner.close()
+    return SharedRunner(ROOT, SECONDS)
 
 
 @pytest.fixture(scope="module")
