@@ -138,13 +138,13 @@ print(json.dumps(failed))
 
 
 @pytest.fixture
-def run_each(fork_server, tmp_path):
+def run_each(runner_of, tmp_path):
     """A function that runs quotes, by name, and says which fail, and why."""
 
     def run(sources, names):
         file = tmp_path / "run_each.py"
         file.write_text(RUN_EACH % json.dumps([sources, names]), encoding="utf-8")
-        answer = fork_server._ask([str(file), 60])
+        answer = runner_of(tmp_path)._ask([str(file), 60])
         assert not answer["problem"]
         return json.loads(answer["printed"].splitlines()[-1])
 
