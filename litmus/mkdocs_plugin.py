@@ -31,7 +31,7 @@ from mkdocs.utils.yaml import yaml_load
 
 from litmus import collisions, last_build, search, stylesheets, swap, tex
 from litmus.addresses import address, sitemap, tag_anchor
-from litmus.build import Build, Content, Made, Write
+from litmus.build import Build, Made, Write
 from litmus.indentation import WithoutIndentation
 from litmus.pages import OPEN_ENDS, Page, nested
 from litmus.problems import Problem, in_order
@@ -209,8 +209,10 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self._begin_from_last_build(config)
         self.made = self.build.run(self.labs)
         self._stop_for(self.made.problems)
-        for path in self.made.outputs - self.written:  # as it was
-            swap.writer(Path(config.site_dir))(path, self.site_dir / path)
+        site = Path(config.site_dir)
+        for path in self.made.outputs:
+            if not (site / path).exists():  # it is as it was
+                swap.writer(site)(path, self.site_dir / path)
         return env
 
     def _begin_from_last_build(self, config: MkDocsConfig) -> None:
@@ -219,17 +221,10 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             said = [repr(yaml_load(settings)), str(config.site_url), str(config.theme.name)]
         said += [f"{here} {title}" for here, title in self.menu.items()]
         self.page_frame = last_build.frame([*said, *sorted(self.labs)], config.theme.dirs)
-        self.written: set[str] = set()
-        write = swap.writer(Path(config.site_dir))
-
-        def write_new(path: str, content: Content) -> None:
-            self.written.add(path)
-            write(path, content)
-
         made = None
         if self._is_kept():
             made = last_build.recall(self.project.kept, self.site_dir, self.page_frame)
-        self.build = self._build_of(self.project, write_new, made)
+        self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)), made)
 
     def on_post_page(self, output: str, *, page: ThemedPage, config: MkDocsConfig) -> str:
         return tex.typeset(output)

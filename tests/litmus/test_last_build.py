@@ -8,7 +8,7 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
 
-from litmus import last_build
+from litmus import last_build, shares
 from litmus.mkdocs_plugin import BASE, LitmusPlugin
 from tests.litmus.conftest import write_files
 from tests.litmus.test_incremental import VAULT, Live, change, contents
@@ -134,6 +134,17 @@ def put_a_page_into_the_menu(ours):
 def test_all_is_made_again_where_the_last_site_is_not_this_one(ours, what):
     what(ours)
     assert len(ours.update()) >= len([path for path in VAULT if path.endswith(".md")])
+    assert ours.differences() == []
+
+
+def test_what_several_processes_make_again_is_not_taken_from_the_last_site(ours, monkeypatch):
+    monkeypatch.setattr(shares, "WORTH_IT", 1)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    rename_the_site(ours)
+    ours.update()
+    assert ours.differences() == []
+    lose_the_site(ours)
+    ours.update()
     assert ours.differences() == []
 
 
