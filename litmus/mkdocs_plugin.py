@@ -206,25 +206,24 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
         env.globals["kept"] = KeptBlocks(page.url for page in self.nav.pages)
         env.add_extension(WithoutIndentation)
-        self._begin_from_last_build(config)
+        site, write = Path(config.site_dir), swap.writer(Path(config.site_dir))
+        if self._is_kept():
+            self._begin_from_last_build(config, write)
         self.made = self.build.run(self.labs)
         self._stop_for(self.made.problems)
-        site = Path(config.site_dir)
         for path in self.made.outputs:
             if not (site / path).exists():  # it is as it was
-                swap.writer(site)(path, self.site_dir / path)
+                write(path, self.site_dir / path)
         return env
 
-    def _begin_from_last_build(self, config: MkDocsConfig) -> None:
+    def _begin_from_last_build(self, config: MkDocsConfig, write: Write) -> None:
         """Let the build take from the last one what is as it was."""
         with Path(config.config_file_path).open("rb") as settings:
             said = [repr(yaml_load(settings)), str(config.site_url), str(config.theme.name)]
         said += [f"{here} {title}" for here, title in self.menu.items()]
         self.page_frame = last_build.frame([*said, *sorted(self.labs)], config.theme.dirs)
-        made = None
-        if self._is_kept():
-            made = last_build.recall(self.project.kept, self.site_dir, self.page_frame)
-        self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)), made)
+        if made := last_build.recall(self.project.kept, self.site_dir, self.page_frame):
+            self.build = self._build_of(self.project, write, made)
 
     def on_post_page(self, output: str, *, page: ThemedPage, config: MkDocsConfig) -> str:
         return tex.typeset(output)

@@ -5,7 +5,7 @@ from collections import Counter
 
 from selectolax.lexbor import LexborHTMLParser
 
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
+VOID = {*"area base br col embed hr img input link meta source track wbr".split()}  # noqa: SIM905
 # Tags, whole, whatever their attributes hold; comments; scripts and styles with what is in them.
 # Python's own parser takes five times as long.
 TAG = re.compile(

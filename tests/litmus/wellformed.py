@@ -6,8 +6,9 @@ from html.parser import HTMLParser
 
 from bs4 import BeautifulSoup
 
+from tests.html import VOID
+
 WORDS = re.compile(r"\w+")
-VOID = {*WORDS.findall("area base br col embed hr img input link meta source track wbr")}
 BLOCKS = {
     *WORDS.findall("address article aside blockquote details div dl fieldset figure footer form"),
     *WORDS.findall("h1 h2 h3 h4 h5 h6 header hr main nav ol p pre section table ul"),
