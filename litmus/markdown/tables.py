@@ -1,6 +1,7 @@
-"""Rows with more cells than the head of their table: what is in these cells is not shown.
+"""Tables: what is in cells beyond the head is not shown, and an empty cell heads nothing.
 
-A formula such as $|x|$ and a link with a label are cut where they have a | without a backslash.
+A formula such as $|x|$ and a link with a label are cut where they have a | without a backslash. The
+empty corner of a table with names on two sides would be read out as a heading without words.
 """
 
 from markdown_it import MarkdownIt
@@ -21,6 +22,9 @@ def _table(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     if not table(state, first, last, silent):
         return False
     if not silent:
+        for place, token in enumerate(state.tokens[begun:], begun):
+            if token.type == "th_open" and not state.tokens[place + 1].content:
+                token.tag = state.tokens[place + 2].tag = "td"
         width = sum(token.type == "th_open" for token in state.tokens[begun:])
         rows = range(first + 2, state.line)
         cut = [row - first for row in rows if _goes_beyond(text_of(state, row), width)]
