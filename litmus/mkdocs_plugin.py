@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemBytecodeCache
+from jinja2 import Environment
 from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.commands.build import get_context
 from mkdocs.commands.serve import serve as mkdocs_serve
@@ -22,17 +22,16 @@ from mkdocs.config import config_options, load_config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.livereload import LiveReloadServer
-from mkdocs.plugins import BasePlugin, event_priority
+from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Navigation
 from mkdocs.structure.pages import Page as ThemedPage
 from mkdocs.structure.toc import get_toc
 from mkdocs.utils.yaml import yaml_load
 
-from litmus import collisions, last_build, search, stylesheets, swap, tex
+from litmus import collisions, last_build, search, stylesheets, swap, tex, theme_templates
 from litmus.addresses import address, sitemap, tag_anchor
 from litmus.build import Build, Made, Write
-from litmus.indentation import WithoutIndentation
 from litmus.pages import OPEN_ENDS, Page, nested
 from litmus.problems import Problem, in_order
 from litmus.project import Project
@@ -94,21 +93,29 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             self.runner.close()
         self.runner = None  # the object may see another command
 
-    def on_config(self, config: MkDocsConfig) -> MkDocsConfig:
+    @event_priority(100)  # before the search asks the theme how words of its language are parted
+    def _open(self, config: MkDocsConfig) -> MkDocsConfig:
         # A build makes millions of small objects and hardly a cycle among them: the collector's
         # walks over all of them would be a quarter of its time.
         gc.disable()
         self.warnings.said.clear()
         logging.getLogger("mkdocs").addHandler(self.warnings)
         self.config_of_build = config
-        self.site_dir = Path(config.site_dir)
-        swap.mend(self.site_dir)
-        config.site_dir = str(swap.successor(self.site_dir))
         docs, settings = Path(config.docs_dir), Path(config.config_file_path).parent
         read = self.read_before
         self.project = read.again() if read else Project.open(docs, settings)
         self.runner = self.runner or Runner(self.project.root)
         self.runner.may_run = self.project.is_ours
+        compiled, environment = self.project.kept / "templates", config.theme.get_env
+        config.theme.get_env = lambda: theme_templates.prepared(  # type: ignore[method-assign]
+            environment(), compiled
+        )
+        return config
+
+    def _prepare(self, config: MkDocsConfig) -> MkDocsConfig:
+        self.site_dir = Path(config.site_dir)
+        swap.mend(self.site_dir)
+        config.site_dir = str(swap.successor(self.site_dir))
         self._stop_for(self.project.problems)  # before what follows from them is reported, too
         self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)))
         if not self.project.is_ours:  # nothing in it is MkDocs', which follows links for ever
@@ -127,6 +134,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             self.runs_labs, jupyter["execute"] = jupyter["execute"], False
             jupyter["include"].append("labs/*.ipynb")
         return config
+
+    on_config = CombinedEvent(_open, _prepare)
 
     @event_priority(-50)  # after mkdocs-jupyter, which would take the download of a lab for a lab
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
@@ -201,11 +210,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         """Write what comes from the vault: the labs are known now."""
         self.env = env
         env.auto_reload = False  # it looks at the file of each part on each page
-        compiled = self.project.kept / "templates"  # which takes half a second
-        compiled.mkdir(parents=True, exist_ok=True)
-        env.bytecode_cache = FileSystemBytecodeCache(str(compiled))
         env.globals["kept"] = KeptBlocks(page.url for page in self.nav.pages)
-        env.add_extension(WithoutIndentation)
         site, write = Path(config.site_dir), swap.writer(Path(config.site_dir))
         if self._is_kept():
             self._begin_from_last_build(config, write)

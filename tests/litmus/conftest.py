@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from jinja2 import FileSystemLoader
 
 from litmus import stylesheets
 from litmus.project import Project
@@ -47,29 +46,6 @@ class SmallProject:
         site = self.site()
         rendered = site.render(site.vault.notes[path])
         return rendered.html, [str(problem) for problem in rendered.problems]
-
-
-LISTED = {}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _templates_listed_once():
-    """MkDocs lists the theme's files for each site, and leaves 14,000 icons out one by one.
-
-    That takes half of the time of a small site. The themes do not change while tests run, and all
-    names that begin with a dot are left out anyway.
-    """
-    list_templates = FileSystemLoader.list_templates
-
-    def listed(loader):
-        folders = tuple(map(str, loader.searchpath))
-        if folders not in LISTED:
-            LISTED[folders] = [f for f in list_templates(loader) if not f.startswith(".icons/")]
-        return LISTED[folders]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(FileSystemLoader, "list_templates", listed)
-        yield
 
 
 @pytest.fixture(scope="session")
