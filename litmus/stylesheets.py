@@ -1,5 +1,6 @@
 """Style, fonts and a script that our own site serves, taken from installed packages."""
 
+from base64 import b64encode
 from importlib.resources import as_file
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +10,7 @@ from litmus.tex import THEME
 
 KATEX = "assets/katex"
 KATEX_STYLE = f"{KATEX}/katex.css"
+IN_STYLE = ("KaTeX_Main-Regular", "KaTeX_Math-Italic", "KaTeX_Size")
 MERMAID = "assets/mermaid/mermaid.min.js"
 FONT = "assets/fonts/Geist.woff2"
 LETTERS = "U+20-17F,U+2010-203F"  # Latin with accents, and punctuation
@@ -18,14 +20,25 @@ SIGNS = "€←↑→↓−≈≠≤≥✓✗"
 def files(kept: Path) -> dict[str, bytes]:
     """Return KaTeX's style and fonts and the text font, by their path on the site.
 
+    The fonts that most formulas need are a part of the style. A browser asks for others when it has
+    laid out the page and found a letter of them, and then moves what is there already.
+
     The text font is cut down to the letters that notes are made of, half its weight, and is kept in
     a folder, since that takes half a second.
     """
     style = compact_tex.stylesheet(THEME.joinpath("css/katex.min.css").read_text("utf-8"))
-    fonts = THEME.joinpath("fonts/katex").iterdir()
+    fonts = {}
+    for font in THEME.joinpath("fonts/katex").iterdir():
+        there = f"url(../fonts/katex/{font.name})"
+        if font.name.startswith(IN_STYLE):
+            written = b64encode(font.read_bytes()).decode()
+            style = style.replace(there, f"url(data:font/woff2;base64,{written})")
+        else:
+            style = style.replace(there, f"url(fonts/{font.name})")
+            fonts[f"{KATEX}/fonts/{font.name}"] = font.read_bytes()
     return {
-        KATEX_STYLE: style.replace("url(../fonts/katex/", "url(fonts/").encode(),
-        **{f"{KATEX}/fonts/{font.name}": font.read_bytes() for font in fonts},
+        KATEX_STYLE: style.encode(),
+        **fonts,
         FONT: _text_font(kept / "Geist.woff2"),
     }
 

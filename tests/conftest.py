@@ -3,9 +3,11 @@
 Test files run side by side already, and on small tensors threads only wait for each other.
 """
 
+import gc
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
+gc.disable()  # until all is imported and collected, of which nothing is ever thrown away
 
 pytest_plugins = ["pytester"]
 
@@ -22,3 +24,8 @@ FIRST = [
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: [not item.nodeid.startswith(place) for place in FIRST])
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()

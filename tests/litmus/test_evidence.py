@@ -85,9 +85,8 @@ class ProjectWithTests:
     def run(self, *arguments):
         return self.pytester.runpytest_inprocess(*OPTIONS, *arguments)
 
-    def run_side_by_side(self):
-        side_by_side = ["-p", "xdist", "-n", "2", "--dist", "loadfile"]
-        return self.run(*side_by_side)
+    def run_in_processes(self, count):
+        return self.run("-p", "xdist", "-n", str(count), "--dist", "loadfile")
 
     def ledger(self):
         return {outcome.test: outcome for outcome in read_ledger(self.root)}
@@ -158,7 +157,7 @@ def test_the_outcomes_become_the_evidence_of_the_claims(tested):
 
 
 def test_files_that_run_side_by_side_leave_the_same_evidence(tested):
-    tested.run_side_by_side()
+    tested.run_in_processes(2)
     apart = tested.ledger()
     (tested.root / LEDGER).unlink()
     tested.run()
@@ -169,9 +168,9 @@ def test_files_that_run_side_by_side_leave_the_same_evidence(tested):
     )
 
 
-def test_side_by_side_too_a_marker_that_marks_nothing_stops_the_run_and_names_the_test(tested):
+def test_in_another_process_too_a_wrong_marker_stops_the_run_and_names_the_test(tested):
     tested.replace("tests/test_c.py", 'drops="d"', 'drops="other"')
-    result = tested.run_side_by_side()
+    result = tested.run_in_processes(1)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     said = "\n".join([*result.outlines, *result.errlines])
     assert "a control drops 'other', which 'c' does not assume." in said

@@ -18,21 +18,19 @@ ROOT = Path(__file__).parents[2]
 def site(tmp_path_factory, worker_id):
     """The folder of the project's own site, built from what is there now.
 
-    Processes that run tests side by side share one: who comes first builds it, the others wait.
+    It is where every build of it is, and so begins from the last one. Processes that run tests side
+    by side share it: who comes first builds it, the others wait.
     """
     base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "built" / "site"
-    folder.parent.mkdir(exist_ok=True)
-    said = folder.with_name("said")
-    with FileLock(folder.with_name("lock")):
+    said = (base if worker_id == "master" else base.parent) / "said"
+    with FileLock(said.with_name("lock")):
         if not said.exists():
             command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
-            command += ["--site-dir", str(folder)]
             build = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-            said.write_text(build.stderr, encoding="utf-8")
-    if not folder.exists():  # a build that fails leaves none
-        pytest.fail(f"the site does not build:\n{said.read_text('utf-8')}", pytrace=False)
-    return folder
+            said.write_text("" if build.returncode == 0 else build.stderr, encoding="utf-8")
+    if error := said.read_text("utf-8"):
+        pytest.fail(f"the site does not build:\n{error}", pytrace=False)
+    return ROOT / "site"
 
 
 @pytest.fixture(scope="session")
