@@ -1,5 +1,6 @@
 """What tests of the engine share: small projects on disk, and one process that runs snippets."""
 
+import logging
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -81,6 +82,21 @@ def project_in(runner_of):
 def project(project_in, tmp_path):
     """The same for a folder of the test's own."""
     return partial(project_in, tmp_path)
+
+
+@pytest.fixture
+def warned():
+    """What is warned of meanwhile, a text each. (For pytest's own, all tests would be slower.)"""
+    texts = []
+
+    class Texts(logging.Handler):
+        def emit(self, record):
+            texts.append(record.getMessage())
+
+    handler = Texts(logging.WARNING)
+    logging.getLogger("mkdocs").addHandler(handler)  # all that a build says, it says there
+    yield texts
+    logging.getLogger("mkdocs").removeHandler(handler)
 
 
 @pytest.fixture

@@ -19,6 +19,9 @@ from tests.html import unbalanced
 from tests.litmus.conftest import write_files
 
 THEME = Path(stylesheets.__file__).parent / "theme"
+ASKS_FOR_FONTS = re.search(
+    r"<script>(.*?)</script>", (THEME / "main.html").read_text("utf-8"), re.DOTALL
+)[1].split()
 CONFIG = f"""
 site_name: Test
 theme: {{name: material, font: false, custom_dir: {THEME}, features: [search.highlight]}}
@@ -237,6 +240,7 @@ def is_own_script(attributes, text):
         re.fullmatch(r"[./]*assets/[\w./-]+\.js", attributes.get("src", ""))
         or (attributes.get("id") == "__config" and json.loads(text))
         or re.match(r"__md_scope=|var palette|var target=document|var \w+=__md_get\(", text)
+        or text.split() == ASKS_FOR_FONTS
     )
 
 

@@ -118,9 +118,8 @@ def put_a_page_into_the_menu(ours):
     ours.settings.write_text(f"{ours.settings.read_text()}nav: [index.md, a.md]\n")
 
 
-@pytest.mark.parametrize(
-    "what",
-    [
+def test_all_is_made_again_where_the_last_site_is_not_this_one(ours):
+    for what in [
         touch_a_page,
         lose_a_page,
         lose_the_site,
@@ -128,13 +127,11 @@ def put_a_page_into_the_menu(ours):
         build_another_site,
         rename_the_site,
         put_a_page_into_the_menu,
-    ],
-    ids=lambda what: what.__name__,
-)
-def test_all_is_made_again_where_the_last_site_is_not_this_one(ours, what):
-    what(ours)
-    assert len(ours.update()) >= len([path for path in VAULT if path.endswith(".md")])
-    assert ours.differences() == []
+    ]:
+        what(ours)
+        notes = [path for path in VAULT if path.endswith(".md")]
+        assert len(ours.update()) >= len(notes), what.__name__
+        assert ours.differences() == [], what.__name__
 
 
 def test_what_several_processes_make_again_is_not_taken_from_the_last_site(ours, monkeypatch):

@@ -1,6 +1,5 @@
 """Any name that a file may have, links that lead out or round, and names that collide."""
 
-import logging
 import os
 
 import pytest
@@ -17,7 +16,7 @@ STRANGE = [
 
 
 @pytest.fixture
-def site(tmp_path, caplog):
+def site(tmp_path, warned):
     """A function that builds a folder of files as a site and returns what was said, and it."""
 
     def build(files, links=()):
@@ -26,10 +25,9 @@ def site(tmp_path, caplog):
         for name, target in dict(links).items():
             (vault / name).parent.mkdir(parents=True, exist_ok=True)
             (vault / name).symlink_to(target)
-        caplog.set_level(logging.WARNING)
         result = CliRunner().invoke(main, ["site", str(vault), "--out", str(tmp_path / "out/site")])
         assert result.exit_code == 0, result.output + repr(result.exception)
-        return caplog.messages, tmp_path / "out/site"
+        return warned, tmp_path / "out/site"
 
     return build
 
