@@ -2,10 +2,11 @@
 
 import logging
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
+from mkdocs import utils
 
 from litmus import stylesheets
 from litmus.project import Project
@@ -47,6 +48,14 @@ class SmallProject:
         site = self.site()
         rendered = site.render(site.vault.notes[path])
         return rendered.html, [str(problem) for problem in rendered.problems]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _packages_are_searched_once():
+    """MkDocs looks for themes among all that is installed, twice for each site."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(utils, "entry_points", cache(utils.entry_points))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,15 @@ TEXTS = [
 ]
 
 
+def configured(settings, **options):
+    """Return a configuration with plugins of its own: MkDocs keeps one for all of a process."""
+    kept = dict(MkDocsConfig._schema)["plugins"].plugin_cache
+    kept.clear()
+    config = load_config(str(settings), **options)
+    kept.clear()
+    return config
+
+
 class Live:
     """A vault that is built once and then updated, as under `serve`."""
 
@@ -49,9 +58,7 @@ class Live:
         (self.vault / path).write_text(text, encoding="utf-8")
 
     def build(self, site):
-        # MkDocs keeps a plugin for all builds of one process; here each has its own.
-        dict(MkDocsConfig._schema)["plugins"].plugin_cache.clear()
-        config = load_config(str(BASE), docs_dir=str(self.vault), site_name="V", site_dir=str(site))
+        config = configured(BASE, docs_dir=str(self.vault), site_name="V", site_dir=str(site))
         config.plugins.on_startup(command="build", dirty=False)
         build(config)
         return config.plugins["litmus"]

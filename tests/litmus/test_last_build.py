@@ -5,13 +5,11 @@ import shutil
 
 import pytest
 from mkdocs.commands.build import build
-from mkdocs.config import load_config
-from mkdocs.config.defaults import MkDocsConfig
 
 from litmus import last_build, shares
 from litmus.mkdocs_plugin import BASE, LitmusPlugin
 from tests.litmus.conftest import write_files
-from tests.litmus.test_incremental import VAULT, Live, change, contents
+from tests.litmus.test_incremental import VAULT, Live, change, configured, contents
 
 
 class Ours(Live):
@@ -26,9 +24,7 @@ class Ours(Live):
         super().__init__(folder)
 
     def build(self, site):
-        # MkDocs keeps a plugin for all builds of one process; here each has its own.
-        dict(MkDocsConfig._schema)["plugins"].plugin_cache.clear()
-        config = load_config(str(self.settings), site_dir=str(site))
+        config = configured(self.settings, site_dir=str(site))
         config.plugins.on_startup(command="build", dirty=False)
         build(config)
 
