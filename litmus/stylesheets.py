@@ -10,7 +10,7 @@ from litmus.tex import THEME
 
 KATEX = "assets/katex"
 KATEX_STYLE = f"{KATEX}/katex.css"
-IN_STYLE = ("KaTeX_Main-Regular", "KaTeX_Math-Italic", "KaTeX_Size")
+IN_STYLE = ("KaTeX_Main-Regular", "KaTeX_Math-Italic", "KaTeX_Size1", "KaTeX_Size2")
 MERMAID = "assets/mermaid/mermaid.min.js"
 FONT = "assets/fonts/Geist.woff2"
 LETTERS = "U+20-17F,U+2010-203F"  # Latin with accents, and punctuation
