@@ -18,16 +18,15 @@
 #
 # What runs here is the paper's depth at a quarter of the usual width, for some dozens of steps, on
 # real digits enlarged to the size of CIFAR's images: as much as one processor core does in some
-# seconds. At full width, on a GPU, eighty epochs of the same digits take two minutes; [what came
-# out](#the-full-width-on-a-gpu) is further down. The paper's own data need the same file with one
-# argument more,
+# seconds. [What came out at full width](#the-full-width-on-a-gpu), after eighty epochs of the same
+# digits on a GPU, is further down. The paper's own data need the same file with one argument more,
 #
 #     python docs/labs/preresnet-on-digits.py --device cuda --epochs 80 --cifar FOLDER \
 #         --record run.json
 #
 # where `FOLDER` is `cifar-10-batches-py`, as the archive of CIFAR-10's "python version" unpacks.
-# That takes sixteen channels, batches of 128, ordinary decay, crops and flips, and writes what it
-# measured to `run.json`; `--single` gives up half the digits for speed. That run has not been made:
+# That takes sixteen channels, batches of 128, ordinary decay, crops and flips, and writes a summary
+# to `run.json`; `--single` gives up half the digits for speed. That run has not been made:
 # nothing on this page was measured on CIFAR-10.
 
 # %%

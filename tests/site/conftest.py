@@ -27,9 +27,10 @@ def site(tmp_path_factory, worker_id):
         if not said.exists():
             command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
             build = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-            said.write_text("" if build.returncode == 0 else build.stderr, encoding="utf-8")
+            error = f"the site does not build:\n{build.stderr}" if build.returncode else ""
+            said.write_text(error, encoding="utf-8")
     if error := said.read_text("utf-8"):
-        pytest.fail(f"the site does not build:\n{error}", pytrace=False)
+        pytest.fail(error, pytrace=False)
     return ROOT / "site"
 
 
