@@ -19,10 +19,10 @@ from pathlib import Path
 from urllib.parse import quote
 from urllib.request import urlopen
 
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from tests.site.browser import browser, served
+from tests.site.test_browser import findings
 
 ROOT = Path(__file__).parents[1]
 GENERATOR = ROOT.parent / "shared/tools/gen_vault.py"  # where it exists
@@ -157,7 +157,7 @@ def first_view(page: Page, url: str, path: str) -> tuple[int, int]:
 def accessibility(page: Page, url: str) -> int:
     """Return how many rules of axe a page breaks."""
     page.goto(url, wait_until="networkidle")
-    return len(Axe().run(page).response["violations"])
+    return len(findings(page))
 
 
 if __name__ == "__main__":

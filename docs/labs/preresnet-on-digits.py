@@ -39,6 +39,7 @@ import pickle
 import sys
 import warnings
 from pathlib import Path
+from statistics import fmean
 
 import matplotlib.pyplot as plt
 import torch
@@ -439,20 +440,16 @@ def summary(measured):
             largest = gap
             tripled.append([t, float(f"{gap:.2e}")])
     tenth = -(-measured["steps"] // 10)
-    means = [
-        [
-            sum(losses[t : t + tenth]) / len(losses[t : t + tenth])
-            for t in range(0, len(losses), tenth)
-        ]
-        for losses in exact["losses"]
-    ]
     return {
         **{name: measured[name] for name in ("device", "torch", "code", "steps", "alpha")},
         "arguments": {k: v for k, v in measured["arguments"].items() if v and k != "record"},
         "right": [round(share, 4) for share in measured["fresh"]["right"]],
         "first_flip": next((t for t, flips in enumerate(exact["flips"]) if flips), None),
         "gap": tripled,
-        "losses": [[round(mean, 3) for mean in run] for run in means],
+        "losses": [
+            [round(fmean(losses[t : t + tenth]), 3) for t in range(0, len(losses), tenth)]
+            for losses in exact["losses"]
+        ],
     }
 
 

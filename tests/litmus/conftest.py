@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from mkdocs import utils
 
-from litmus import stylesheets
+from litmus import stylesheets, theme_templates
+from litmus.mkdocs_plugin import _Warnings
 from litmus.project import Project
 from litmus.render import Site
 from litmus.runs import Runner
@@ -58,6 +59,15 @@ def _packages_are_searched_once():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _the_theme_is_compiled_once(tmp_path_factory):
+    """All sites keep the compiled theme in one folder: that takes longer than a small site."""
+    prepared, folder = theme_templates.prepared, tmp_path_factory.mktemp("templates")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(theme_templates, "prepared", lambda made, _: prepared(made, folder))
+        yield
+
+
 @pytest.fixture(scope="session")
 def font(tmp_path_factory):
     """The text font as it is kept below a project, which takes longer to cut than a site to build.
@@ -96,15 +106,9 @@ def project(project_in, tmp_path):
 @pytest.fixture
 def warned():
     """What is warned of meanwhile, a text each. (For pytest's own, all tests would be slower.)"""
-    texts = []
-
-    class Texts(logging.Handler):
-        def emit(self, record):
-            texts.append(record.getMessage())
-
-    handler = Texts(logging.WARNING)
+    handler = _Warnings(logging.WARNING)
     logging.getLogger("mkdocs").addHandler(handler)  # all that a build says, it says there
-    yield texts
+    yield handler.said
     logging.getLogger("mkdocs").removeHandler(handler)
 
 

@@ -178,25 +178,17 @@ def asked_once(runner_of):
     return make
 
 
-@pytest.fixture(scope="module")
-def compiled(font):
-    """What every project may begin with: the font, and the theme as earlier builds compiled it."""
-    return {**font}
-
-
 @pytest.fixture
-def build(project, monkeypatch, asked_once, compiled):
+def build(project, monkeypatch, asked_once, font):
     """A function that builds a site with MkDocs' own command; returns its exit code and log."""
     monkeypatch.setattr("litmus.mkdocs_plugin.Runner", asked_once)
 
     def run(files, *options):
-        root = project({**GOOD, **compiled, "site/index.html": "the previous site", **files}).root
+        root = project({**GOOD, **font, "site/index.html": "the previous site", **files}).root
         result = CliRunner().invoke(cli, ["build", "-f", str(root / "mkdocs.yml"), *options])
         log = logging.getLogger("mkdocs")
         for handler in list(log.handlers):
             log.removeHandler(handler)  # they write to what CliRunner has closed
-        for file in (root / "build").glob("templates/*"):
-            compiled[f"build/templates/{file.name}"] = file.read_bytes()
         return result.exit_code, result.output
 
     return run

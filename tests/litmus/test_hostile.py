@@ -4,7 +4,6 @@
 import json
 import logging
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -183,11 +182,12 @@ def build(root, raw_html):
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory, font):
     """The hostile vault as a site, not trusted and trusted, with what the builds said."""
-    untrusted, trusted = (tmp_path_factory.mktemp(f"trusted-{t}") for t in ["false", "true"])
-    write_files(untrusted, font)
-    built = {"false": build(untrusted, "false")}
-    shutil.copytree(untrusted / "build", trusted / "build")  # the font, and the compiled theme
-    return {**built, "true": build(trusted, "true")}
+    built = {}
+    for trusted in ["false", "true"]:
+        root = tmp_path_factory.mktemp(f"trusted-{trusted}")
+        write_files(root, font)
+        built[trusted] = build(root, trusted)
+    return built
 
 
 class Looked(HTMLParser):

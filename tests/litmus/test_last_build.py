@@ -49,20 +49,10 @@ class Ours(Live):
         return found
 
 
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory, font):
-    """What every project begins with: the font, and the theme as the builds before compiled it."""
-    folder = tmp_path_factory.mktemp("begun")
-    write_files(folder, font)
-    return folder / "build"
-
-
 @pytest.fixture
-def ours(tmp_path, begun):
-    shutil.copytree(begun, tmp_path / "build")
-    made = Ours(tmp_path)
-    shutil.copytree(tmp_path / "build/templates", begun / "templates", dirs_exist_ok=True)
-    return made
+def ours(tmp_path, font):
+    write_files(tmp_path, font)
+    return Ours(tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(3))
