@@ -35,7 +35,7 @@ fuzz: $(INSTALLED)   ## render 100,000 notes that nobody would write, and look f
 # Installs once; again only when the pins change. The stamp comes last, so that an installation that
 # was interrupted is taken up again.
 $(INSTALLED): requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Litmus needs Python 3.11 or newer; $(PYTHON) is %d.%d. Say which to use: make PYTHON=python3.12 …" % sys.version_info[:2])'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 5) and "Litmus needs Python 3.11.5 or newer; $(PYTHON) is %d.%d.%d. Say which to use: make PYTHON=python3.12 …" % sys.version_info[:3])'
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo 'Python lacks its venv module. On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --disable-pip-version-check -r requirements.txt
