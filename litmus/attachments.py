@@ -15,7 +15,7 @@ from defusedxml.sax import make_parser
 
 from litmus.addresses import PASSED_OVER, runs_code
 from litmus.problems import Problem
-from litmus.swap import stamp
+from litmus.writing import stamp
 
 RUN = set(".html .htm .xhtml .xht .shtml .mht .mhtml .hta .js .mjs .svgz .swf".split())
 XML = set(".svg .xml .xsl .xslt .rdf .rss .atom .mml .mathml".split())  # may have scripts in it

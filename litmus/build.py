@@ -22,7 +22,7 @@ from litmus.render.asked import Asked
 from litmus.render.site import Key
 from litmus.runs import Runner
 from litmus.shares import shared
-from litmus.swap import stamp
+from litmus.writing import stamp
 
 Content = bytes | Path  # a file's own, or that of another file
 Write = Callable[[str, Content], None]

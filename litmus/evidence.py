@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from litmus.fingerprint import fingerprint
-from litmus.swap import write_whole
+from litmus.writing import write_whole
 
 LEDGER = Path("build/evidence.json")  # below the project's root
 WAYS = ["certificate", "exact", "float64", "experiment"]  # the strongest first

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from litmus.digest import digest
-from litmus.swap import write_whole
+from litmus.writing import write_whole
 
 MOST = 10_000  # results of about 2 KB each
 T = TypeVar("T")

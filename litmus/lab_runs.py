@@ -22,7 +22,7 @@ from nbclient.exceptions import CellExecutionError
 from litmus.digest import digest
 from litmus.fingerprint import fingerprint
 from litmus.runs import RunError
-from litmus.swap import write_whole
+from litmus.writing import write_whole
 
 FOLDER = "labs"  # below what a project keeps
 SECONDS = 600  # for one cell; the longest trains networks for some ten

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from litmus.build import Made
 from litmus.digest import digest
-from litmus.swap import stamp, write_whole
+from litmus.writing import stamp, write_whole
 
 FILE = "made.pickle"
 PACKAGE = Path(__file__).parent

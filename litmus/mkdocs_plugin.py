@@ -39,6 +39,7 @@ from litmus.render.links import TAGS
 from litmus.runs import RunError, Runner
 from litmus.serve import ErrorBanner, Observer, free_port
 from litmus.theme_blocks import KeptBlocks
+from litmus.writing import remove, stamp, writer
 
 BASE = Path(__file__).with_name("mkdocs.yml")  # how a site looks, whatever its vault
 log = logging.getLogger("mkdocs.plugins.litmus")
@@ -117,7 +118,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         swap.mend(self.site_dir)
         config.site_dir = str(swap.successor(self.site_dir))
         self._stop_for(self.project.problems)  # before what follows from them is reported, too
-        self.build = self._build_of(self.project, swap.writer(Path(config.site_dir)))
+        self.build = self._build_of(self.project, writer(Path(config.site_dir)))
         if not self.project.is_ours:  # nothing in it is MkDocs', which follows links for ever
             config.docs_dir = config.site_dir
         config.extra_css.append(stylesheets.KATEX_STYLE)
@@ -211,7 +212,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.env = env
         env.auto_reload = False  # it looks at the file of each part on each page
         env.globals["kept"] = KeptBlocks(page.url for page in self.nav.pages)
-        site, write = Path(config.site_dir), swap.writer(Path(config.site_dir))
+        site, write = Path(config.site_dir), writer(Path(config.site_dir))
         if self._is_kept():
             self._begin_from_last_build(config, write)
         self.made = self.build.run(self.labs)
@@ -239,7 +240,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         gc.enable()
         index = Path(config.site_dir) / search.INDEX
         self.found_in_labs = json.loads(index.read_text("utf-8")) if index.exists() else None
-        self._write_lists(swap.writer(Path(config.site_dir)))
+        self._write_lists(writer(Path(config.site_dir)))
         self.project.keep()
         if not (config.strict and self.warnings.said):  # else MkDocs stops the build next
             swap.swap(self.site_dir)
@@ -292,9 +293,9 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self._stop_for(made.problems)
         outdated = self.made.outputs - made.outputs
         self.project, self.build, self.made = project, build, made
-        write = swap.writer(self.site_dir, is_read=True)
+        write = writer(self.site_dir, is_read=True)
         for path in outdated:
-            swap.remove(self.site_dir, path)
+            remove(self.site_dir, path)
         for path, content in staged.items():
             write(path, content)
         self._write_lists(write)
@@ -308,8 +309,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             from litmus import lab_runs
 
             root = self.project.root
-            return [*map(swap.stamp, files), *(lab_runs.key(lab, root) for lab in files[1:])]
-        return [*map(swap.stamp, files)]
+            return [*map(stamp, files), *(lab_runs.key(lab, root) for lab in files[1:])]
+        return [*map(stamp, files)]
 
     def _build_of(self, project: Project, write: Write, previous: Made | None = None) -> Build:
         assert self.runner

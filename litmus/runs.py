@@ -9,7 +9,7 @@ from typing import Any
 
 from litmus.digest import digest
 from litmus.fingerprint import fingerprint
-from litmus.swap import write_whole
+from litmus.writing import write_whole
 
 CACHE = Path("build/runs")  # below the project's root
 SECONDS = 120.0  # a snippet takes about one, on a busy machine thirty; more than this hangs

@@ -15,7 +15,7 @@ from litmus.markdown.headings import folded
 from litmus.notes import Note, read_note
 from litmus.problems import Names, Problem, nearest
 from litmus.shares import shared
-from litmus.swap import stamp
+from litmus.writing import stamp
 
 PREAMBLE = "preamble.sty"
 

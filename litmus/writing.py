@@ -1,0 +1,76 @@
+"""Files that are written whole: who reads one meanwhile finds it as it was or as it is.
+
+Each is written under a name of its own in the same folder, which no other thread, process or
+program uses, and then put in its place in one step.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+BESIDE = ".writing-"  # and a number: a name that only adds to the file's own may be too long
+
+
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file, and the folders above it, such that nobody ever reads half of it.
+
+    Raises OSError where that cannot be done; the file is then as it was, and nothing beside it.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _put(file, content.encode() if isinstance(content, str) else content)
+
+
+def writer(folder: Path, is_read: bool = False) -> Callable[[str, bytes | Path], None]:
+    """Return a function that writes a file below a folder: some bytes, or a copy of another file.
+
+    Who reads the folder meanwhile finds each file as it was or as it is, if it `is_read`.
+    """
+
+    def write(path: str, content: bytes | Path) -> None:
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if is_read:
+            _put(file, content)
+        else:
+            _fill(file, content)
+
+    return write
+
+
+def remove(folder: Path, path: str) -> None:
+    """Remove a file below a folder, and the folders that it leaves empty."""
+    (folder / path).unlink(missing_ok=True)
+    for above in (folder / path).parents:
+        if above == folder or not above.is_dir() or any(above.iterdir()):
+            break
+        above.rmdir()
+
+
+def stamp(file: Path) -> tuple[int, ...]:
+    """Return what changes when a file is written, or another one takes its place."""
+    try:
+        status = file.stat()
+    except OSError:
+        return ()
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _put(file: Path, content: bytes | Path) -> None:
+    """Write a file beside its place, and put it there; leave nothing beside it if that fails."""
+    beside = file.with_name(f"{BESIDE}{secrets.token_hex(8)}")
+    beside.open("x").close()  # so it is no other's, and has the mode of any new file
+    try:
+        _fill(beside, content)
+        os.replace(beside, file)
+    except BaseException:  # an interrupt, too
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _fill(file: Path, content: bytes | Path) -> None:
+    if isinstance(content, Path):
+        shutil.copyfile(content, file)
+    else:
+        file.write_bytes(content)
