@@ -11,6 +11,7 @@ import json
 import logging
 import posixpath
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from mkdocs.structure.pages import Page as ThemedPage
 from mkdocs.structure.toc import get_toc
 from mkdocs.utils.yaml import yaml_load
 
-from litmus import collisions, last_build, search, stylesheets, swap, tex, theme_templates
+from litmus import collisions, last_build, search, stylesheets, tex, theme_templates
 from litmus.addresses import address, sitemap, tag_anchor
 from litmus.build import Build, Made, Write
 from litmus.pages import OPEN_ENDS, Page, nested
@@ -38,10 +39,12 @@ from litmus.project import Project
 from litmus.render.links import TAGS
 from litmus.runs import RunError, Runner
 from litmus.serve import ErrorBanner, Observer, free_port
+from litmus.swap import SiteFolder
 from litmus.theme_blocks import KeptBlocks
 from litmus.writing import remove, stamp, writer
 
 BASE = Path(__file__).with_name("mkdocs.yml")  # how a site looks, whatever its vault
+THEME = Path(__file__).with_name("theme")
 log = logging.getLogger("mkdocs.plugins.litmus")
 
 
@@ -54,14 +57,12 @@ def build_project(project: Project) -> None:
 
 def build_folder(vault: Path, site: Path, strict: bool) -> None:
     """Build any folder of notes into a site; ends the process with an error where it cannot."""
-    config = load_config(str(BASE), **_folder_options(vault), site_dir=str(site), strict=strict)
-    try:
-        _build(config)
-        made = _plugin(config).made
-        ends = f"; open ends: {len(made.problems)}, see {site / OPEN_ENDS}" if made.problems else ""
-        log.info(f"{len(made.notes)} notes are in {site}{ends}")
-    finally:
-        swap.discard(site)
+    there = site.absolute()  # or MkDocs would begin at the folder of its settings, our package
+    config = load_config(str(BASE), **_folder_options(vault), site_dir=str(there), strict=strict)
+    _build(config)
+    made = _plugin(config).made
+    ends = f"; open ends: {len(made.problems)}, see {site / OPEN_ENDS}" if made.problems else ""
+    log.info(f"{len(made.notes)} notes are in {site}{ends}")
 
 
 def serve_folder(vault: Path) -> None:
@@ -78,6 +79,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     runner: Runner | None = None
     read_before: Project | None = None  # by who asks for the build
     runs_labs = False
+    serves = False  # into a folder of MkDocs' own
+    site: SiteFolder | None = None
     project: Project
     build: Build
     made: Made
@@ -87,8 +90,16 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
 
     def on_startup(self, *, command: str, dirty: bool) -> None:
         """That this event exists makes MkDocs keep this object for all builds of one `serve`."""
+        self.serves = command == "serve"
+
+    def on_build_error(self, *, error: Exception) -> None:
+        """Leave nothing of a build that failed."""
+        if self.site:
+            self.site.abandon()
 
     def on_shutdown(self) -> None:
+        if self.site:
+            self.site.abandon()
         logging.getLogger("mkdocs").removeHandler(self.warnings)
         if self.runner:
             self.runner.close()
@@ -103,6 +114,10 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         logging.getLogger("mkdocs").addHandler(self.warnings)
         self.config_of_build = config
         docs, settings = Path(config.docs_dir), Path(config.config_file_path).parent
+        is_ours = str(THEME) in config.theme.dirs and not self.serves
+        self.site = SiteFolder(Path(config.site_dir), docs, is_ours)
+        with _told():
+            config.site_dir = str(self.site.begin())
         read = self.read_before
         self.project = read.again() if read else Project.open(docs, settings)
         self.runner = self.runner or Runner(self.project.root)
@@ -114,9 +129,6 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         return config
 
     def _prepare(self, config: MkDocsConfig) -> MkDocsConfig:
-        self.site_dir = Path(config.site_dir)
-        swap.mend(self.site_dir)
-        config.site_dir = str(swap.successor(self.site_dir))
         self._stop_for(self.project.problems)  # before what follows from them is reported, too
         self.build = self._build_of(self.project, writer(Path(config.site_dir)))
         if not self.project.is_ours:  # nothing in it is MkDocs', which follows links for ever
@@ -166,7 +178,13 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     def _is_kept(self) -> bool:
         """Is this the project's site, rather than one that somebody looks at elsewhere?"""
         root = self.project.root.resolve()
-        return self.project.is_ours and self.site_dir.resolve().is_relative_to(root)
+        return self.project.is_ours and self.site_dir.is_relative_to(root)
+
+    @property
+    def site_dir(self) -> Path:
+        """Where the site stands when it is built."""
+        assert self.site
+        return self.site.folder
 
     def _withhold(self, project: Project, build: Build) -> None:
         """Leave out what would take the place of a part of the site."""
@@ -243,7 +261,9 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self._write_lists(writer(Path(config.site_dir)))
         self.project.keep()
         if not (config.strict and self.warnings.said):  # else MkDocs stops the build next
-            swap.swap(self.site_dir)
+            assert self.site
+            with _told():
+                self.site.finish()
             if self._is_kept():
                 kept = self.project.kept, self.site_dir, self.page_frame
                 last_build.keep(*kept, self.made)
@@ -293,12 +313,14 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self._stop_for(made.problems)
         outdated = self.made.outputs - made.outputs
         self.project, self.build, self.made = project, build, made
+        self._write_lists(staged.__setitem__)
         write = writer(self.site_dir, is_read=True)
         for path in outdated:
             remove(self.site_dir, path)
         for path, content in staged.items():
             write(path, content)
-        self._write_lists(write)
+        if self.site:
+            self.site.has_changed(staged, outdated)
         return True
 
     def _frame(self) -> list[object]:
@@ -386,6 +408,15 @@ def _plugin(config: MkDocsConfig) -> LitmusPlugin:
     plugin = config.plugins["litmus"]
     assert isinstance(plugin, LitmusPlugin)
     return plugin
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Let MkDocs say in its own way why a site cannot go where it should."""
+    try:
+        yield
+    except Problem as problem:
+        raise PluginError(str(problem)) from problem
 
 
 class _Warnings(logging.Handler):

@@ -1,37 +1,237 @@
-"""Builds a site beside the one that is there, and swaps the two when all is well.
+"""The folder of a site: the next site is built beside it, and takes its place when all is well.
 
-Whatever stops a build, an error or a pulled plug, the previous site stays whole.
+Whatever stops a build, an error or a pulled plug, the previous site stays whole. And whatever else
+lies in the folder stays where it is: only what we wrote ourselves is replaced or removed, and only
+if nobody has changed it since.
 """
 
+import os
 import shutil
+from collections.abc import Iterable
+from errno import EEXIST
+from itertools import count
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 
-def successor(site: Path) -> Path:
-    """Return the folder beside a site in which to build the next one."""
-    return site.with_name(f".{site.name}.new")
+from litmus import mark
+from litmus.problems import Problem
+from litmus.writing import remove
 
-
-def swap(site: Path) -> None:
-    """Put the successor of a site in its place."""
-    previous = _previous(site)
-    shutil.rmtree(previous, ignore_errors=True)
-    if site.exists():
-        site.rename(previous)
-    successor(site).rename(site)
-    shutil.rmtree(previous, ignore_errors=True)
+IN_PASSING = ".litmus-in-passing"  # in folders in which no site stays; and their lock
+TO_KNOW = (mark.FILE, IN_PASSING)  # what to do in a folder, as long as it is not done
+NAMED = 3  # files that a refusal names
 
 
-def discard(site: Path) -> None:
-    """Remove what is left of a successor that did not take the place of its site."""
-    shutil.rmtree(successor(site), ignore_errors=True)
+class SiteFolder:
+    """Where a site goes. One build begins, and either finishes or is abandoned.
+
+    `is_ours` is false in somebody else's project: there it is done as MkDocs does it, which removes
+    everything but what is hidden.
+    """
+
+    def __init__(self, folder: Path, vault: Path, is_ours: bool) -> None:
+        self.asked = folder
+        self.folder = folder.resolve()  # a link to a folder stays a link
+        self.vault = vault.resolve()
+        self.is_ours = is_ours
+        self._built: Path | None = None
+        self._seen: mark.Seen = {}
+
+    def begin(self) -> Path:
+        """Return the folder to build in; raise Problem where a site cannot or must not go there."""
+        try:
+            self._refuse_what_is_no_place()
+            self._built = self._new_folder_beside()
+            self._mend()
+            if self.is_ours:
+                self._refuse_to_lose(mark.changed(self.folder, self._ours(), self._seen), "changed")
+        except OSError as error:
+            raise self._problem(f"no site can be written there: {error.strerror}.") from error
+        return self._built
+
+    def finish(self) -> None:
+        """Put what was built in the site's place; raise Problem, with nothing changed, if it can't.
+
+        Whoever changed one of our files meanwhile, or put one where a page must go, loses nothing.
+        """
+        assert self._built
+        try:
+            if self.is_ours:
+                files = mark.of_all_in(self._built)
+                del files[IN_PASSING]
+                self._take(files)
+                mark.write(self._built, files)
+            self._swap(self._built)
+            self._bring_over()
+        except OSError as error:
+            raise self._problem(f"the site cannot be replaced: {error.strerror}.") from error
+        finally:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Remove what was built, if it is still there, and let others build."""
+        if self._built:
+            self._lock.release()
+            shutil.rmtree(self._built, ignore_errors=True)
+            self._built = None
+
+    def has_changed(self, written: Iterable[str], removed: Iterable[str]) -> None:
+        """Say in the mark what was written and removed in the site that stands there."""
+        ours = mark.read(self.folder) if self.is_ours else None
+        if ours is not None:
+            ours |= {path: mark.digest_of(self.folder / path) for path in written}
+            for path in removed:
+                ours.pop(path, None)
+            mark.write(self.folder, ours)
+
+    def _refuse_what_is_no_place(self) -> None:
+        if os.path.lexists(self.asked) and not self.asked.exists():
+            raise self._problem("it is a link to nothing.", "Remove it, or name a folder.")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise self._problem("it is a file, and no folder.", "Name another place for the site.")
+        if _is_or_holds(self.vault, self.folder) or _is_or_holds(self.folder, self.vault):
+            where = "is the folder of the notes, or one in it or around it"
+            raise self._problem(f"it {where}.", "Name a folder beside the notes.")
+
+    def _new_folder_beside(self) -> Path:
+        """Make the folder to build in; remove what a build has left there that was cut off."""
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        for number in count():
+            beside = self.folder.with_name(f".{self.folder.name}.new{number or ''}")
+            if not os.path.lexists(beside):
+                beside.mkdir()
+            elif not _is_in_passing(beside):
+                continue  # somebody else's
+            self._lock = FileLock(beside / IN_PASSING, timeout=0)
+            try:
+                self._lock.acquire()
+            except Timeout:
+                what = "another build is writing there."
+                raise self._problem(what, "Wait until it ends.") from None
+            for entry in beside.iterdir():
+                if entry.name != IN_PASSING:
+                    _remove(entry)
+            return beside
+        raise AssertionError  # there is always another number
+
+    def _ours(self) -> mark.Files:
+        """Return what we wrote into the folder; raise Problem if it is somebody else's."""
+        ours = mark.read(self.folder)
+        if ours is not None or not self.folder.exists():
+            return ours or {}
+        others = set(os.listdir(self.folder))
+        if others and not mark.is_older_build(self.folder):
+            what = f"the folder holds what Litmus did not write, such as {min(others)}."
+            raise self._problem(what, "Nothing was written. Name an empty folder, or a new one.")
+        return {}
+
+    def _take(self, files: mark.Files) -> None:
+        """Mark what is to be replaced; raise Problem if anything else would be lost."""
+        ours = self._ours()
+        if not self.folder.exists():
+            return
+        is_marked = mark.read(self.folder) is not None
+        if not is_marked:  # of an older build, what the next one has, too
+            ours = mark.of_these(self.folder, files)
+        self._refuse_to_lose(mark.changed(self.folder, ours, self._seen), "changed")
+        self._refuse_to_lose(mark.in_the_way(self.folder, ours, files), "in the way")
+        if not is_marked:
+            mark.write(self.folder, ours)
+
+    def _refuse_to_lose(self, paths: list[str], how: str) -> None:
+        if not paths:
+            return
+        more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+        named = ", ".join(paths[:NAMED]) + more
+        what = {
+            "changed": f"since Litmus wrote it, somebody has changed {named}.",
+            "in the way": f"where a page must go stands what Litmus did not write: {named}.",
+        }[how]
+        raise self._problem(what, "Nothing was written. Move it away, and build again.")
+
+    def _swap(self, built: Path) -> None:
+        """Put what was built in the place of the folder, which then stands beside it."""
+        self._lock.release()
+        if not self.folder.exists():
+            (built / IN_PASSING).unlink()
+            built.rename(self.folder)
+            return
+        (self.folder / IN_PASSING).touch()
+        try:
+            shutil.copymode(self.folder, built)
+            self.folder.rename(self._previous)
+            (built / IN_PASSING).unlink()
+            built.rename(self.folder)
+        except BaseException:
+            self._mend()
+            raise
+
+    def _mend(self) -> None:
+        """Set right what a swap left that was cut off."""
+        if os.path.lexists(self._previous):
+            if not _is_in_passing(self._previous):
+                what = f"{self._previous} is in the way, which Litmus did not write."
+                raise self._problem(what, "Move it away, and build again.")
+            if self.folder.exists():
+                self._bring_over()
+            else:
+                self._previous.rename(self.folder)
+        (self.folder / IN_PASSING).unlink(missing_ok=True)
+
+    def _bring_over(self) -> None:
+        """Bring what is not ours from the previous folder into the site; remove the rest."""
+        previous = self._previous
+        if not previous.exists():
+            return
+        ours = mark.read(previous) or {} if self.is_ours else {}
+        for path in ours.keys() - set(mark.changed(previous, ours, self._seen)):
+            remove(previous, path)
+        for entry in list(previous.iterdir()) if not self.is_ours else []:
+            if not entry.name.startswith(".") or os.path.lexists(self.folder / entry.name):
+                _remove(entry)
+        _bring(previous, self.folder, "", mark.folders_above(ours))
+        for name in TO_KNOW:
+            (previous / name).unlink(missing_ok=True)
+        previous.rmdir()
+
+    @property
+    def _previous(self) -> Path:
+        return self.folder.with_name(f".{self.folder.name}.old")
+
+    def _problem(self, what: str, remedy: str = "") -> Problem:
+        return Problem(str(self.asked), None, what, remedy)
 
 
-def mend(site: Path) -> None:
-    """Bring back the previous site if a swap was cut off between its two steps."""
-    if _previous(site).exists() and not site.exists():
-        _previous(site).rename(site)
+def _bring(source: Path, target: Path, at: str, ours: set[str]) -> None:
+    """Move what is in a folder into another; of folders that were ours, only what is in them."""
+    for entry in list(source.iterdir()):
+        path, there = f"{at}{entry.name}", target / entry.name
+        if path in TO_KNOW:
+            continue
+        if _is_folder(entry) and (path in ours or there.is_dir()):
+            there.mkdir(exist_ok=True)
+            _bring(entry, there, f"{path}/", ours)
+            entry.rmdir()
+        elif os.path.lexists(there):
+            raise FileExistsError(EEXIST, f"{there} is there already")
+        else:
+            entry.rename(there)
 
 
-def _previous(site: Path) -> Path:
-    return site.with_name(f".{site.name}.old")
+def _remove(path: Path) -> None:
+    shutil.rmtree(path) if _is_folder(path) else path.unlink()
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _is_in_passing(folder: Path) -> bool:
+    return _is_folder(folder) and ((folder / IN_PASSING).is_file() or not any(folder.iterdir()))
+
+
+def _is_or_holds(folder: Path, other: Path) -> bool:
+    """Is a folder another one, or around it, whatever names the two go by?"""
+    around = (above for above in (other, *other.parents) if above.exists())
+    return folder.exists() and any(folder.samefile(above) for above in around)
