@@ -21,7 +21,7 @@ from mkdocs.commands.build import get_context
 from mkdocs.commands.serve import serve as mkdocs_serve
 from mkdocs.config import config_options, load_config
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.exceptions import PluginError
+from mkdocs.exceptions import Abort, PluginError
 from mkdocs.livereload import LiveReloadServer
 from mkdocs.plugins import BasePlugin, CombinedEvent, event_priority
 from mkdocs.structure.files import File, Files
@@ -58,6 +58,8 @@ def build_project(project: Project) -> None:
 def build_folder(vault: Path, site: Path, strict: bool) -> None:
     """Build any folder of notes into a site; ends the process with an error where it cannot."""
     there = site.absolute()  # or MkDocs would begin at the folder of its settings, our package
+    with _told():  # here, since MkDocs knows no links
+        SiteFolder(there, vault, is_ours=True).refuse_what_is_no_place()
     config = load_config(str(BASE), **_folder_options(vault), site_dir=str(there), strict=strict)
     _build(config)
     made = _plugin(config).made
@@ -400,6 +402,8 @@ def _build(config: MkDocsConfig) -> None:
     config.plugins.on_startup(command="build", dirty=False)
     try:
         mkdocs_build(config)
+    except OSError as error:  # the disk is full, or a file may not be read
+        raise Abort(f"{error.filename}: {error.strerror}; the site is left as it was") from error
     finally:
         config.plugins.on_shutdown()
 
@@ -412,11 +416,11 @@ def _plugin(config: MkDocsConfig) -> LitmusPlugin:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Let MkDocs say in its own way why a site cannot go where it should."""
+    """End a build for what is wrong with the folder of its site, with that as the last word."""
     try:
         yield
     except Problem as problem:
-        raise PluginError(str(problem)) from problem
+        raise Abort(str(problem)) from None
 
 
 class _Warnings(logging.Handler):

@@ -38,10 +38,20 @@ class SiteFolder:
         self._built: Path | None = None
         self._seen: mark.Seen = {}
 
+    def refuse_what_is_no_place(self) -> None:
+        """Raise Problem where there can be no site, whatever is built."""
+        if os.path.lexists(self.asked) and not self.asked.exists():
+            raise self._problem("it is a link to nothing.", "Remove it, or name a folder.")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise self._problem("it is a file, and no folder.", "Name another place for the site.")
+        if _is_or_holds(self.vault, self.folder) or _is_or_holds(self.folder, self.vault):
+            where = "is the folder of the notes, or one in it or around it"
+            raise self._problem(f"it {where}.", "Name a folder beside the notes.")
+
     def begin(self) -> Path:
         """Return the folder to build in; raise Problem where a site cannot or must not go there."""
         try:
-            self._refuse_what_is_no_place()
+            self.refuse_what_is_no_place()
             self._built = self._new_folder_beside()
             self._mend()
             if self.is_ours:
@@ -84,15 +94,6 @@ class SiteFolder:
             for path in removed:
                 ours.pop(path, None)
             mark.write(self.folder, ours)
-
-    def _refuse_what_is_no_place(self) -> None:
-        if os.path.lexists(self.asked) and not self.asked.exists():
-            raise self._problem("it is a link to nothing.", "Remove it, or name a folder.")
-        if self.folder.exists() and not self.folder.is_dir():
-            raise self._problem("it is a file, and no folder.", "Name another place for the site.")
-        if _is_or_holds(self.vault, self.folder) or _is_or_holds(self.folder, self.vault):
-            where = "is the folder of the notes, or one in it or around it"
-            raise self._problem(f"it {where}.", "Name a folder beside the notes.")
 
     def _new_folder_beside(self) -> Path:
         """Make the folder to build in; remove what a build has left there that was cut off."""

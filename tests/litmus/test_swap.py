@@ -50,7 +50,7 @@ def content(folder):
         if path.is_symlink():
             found[name] = ("link", os.readlink(path))
         elif path.is_file():
-            found[name] = path.read_text()
+            found[name] = path.read_text("utf-8", "surrogateescape")
         elif not any(path.iterdir()):
             found[name] = "an empty folder"
     return {name: text for name, text in found.items() if not name.endswith(mark.FILE)}

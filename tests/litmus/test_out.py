@@ -1,0 +1,152 @@
+"""Does `litmus site --out` write where it was told, and harm nothing that was there?"""
+
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from litmus.cli import main
+from litmus.mkdocs_plugin import BASE
+from tests.litmus.conftest import write_files
+from tests.litmus.test_swap import content
+
+NOTES = {"index.md": "# Home\n\n[[a]]\n", "a.md": "# A\n\nWords.\n"}
+
+
+@pytest.fixture
+def litmus(tmp_path, monkeypatch):
+    """A function that runs `litmus site notes --out …` where there are notes; its code and text."""
+    write_files(tmp_path / "notes", NOTES)
+    monkeypatch.chdir(tmp_path)
+
+    def run(out, *options):
+        result = CliRunner().invoke(main, ["site", "notes", "--out", str(out), *options])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+        return result.exit_code, result.output
+
+    return run
+
+
+def absent(there):
+    pass
+
+
+def empty(there):
+    there.mkdir()
+
+
+def linked(there):
+    (there.parent / "real").mkdir()
+    there.symlink_to("real")
+
+
+def half_written(there):
+    write_files(there.with_name(f".{there.name}.new"), {".litmus-in-passing": "", "x": "half"})
+
+
+def older(there):
+    write_files(there, {"claims.json": "{}", "assets/litmus.css": "", "CNAME": "x.org"})
+
+
+@pytest.mark.parametrize("prepare", [absent, empty, linked, half_written, older])
+def test_a_relative_path_begins_where_one_stands(litmus, tmp_path, prepare):
+    prepare(tmp_path / "site")
+    theirs = {"CNAME": "x.org"} if prepare is older else {}
+    code, said = litmus("site")
+    assert code == 0, said
+    assert "Words." in (tmp_path / "site/a/index.html").read_text(encoding="utf-8")
+    assert theirs.items() <= content(tmp_path / "site").items()
+    names = {"notes", "site"} | ({"real"} if prepare is linked else set())
+    assert set(os.listdir(tmp_path)) == names
+    assert not list(BASE.parent.glob("*site*"))  # where a path of MkDocs' settings begins
+
+
+def a_file(there):
+    there.write_text("a letter")
+
+
+def full(there):
+    write_files(there, {".git/config": "[core]", "CNAME": "x.org", "photograph.png": "of a"})
+
+
+def hidden(there):
+    write_files(there, {".nojekyll": ""})
+
+
+def dangling(there):
+    there.symlink_to("nothing")
+
+
+def to_the_notes(there):
+    there.symlink_to("notes")
+
+
+def to_a_full_folder(there):
+    write_files(there.parent / "real", {"x": "x"})
+    there.symlink_to("real")
+
+
+@pytest.mark.parametrize(
+    "prepare", [a_file, full, hidden, dangling, to_the_notes, to_a_full_folder]
+)
+def test_what_is_not_ours_is_refused_and_untouched(litmus, tmp_path, prepare):
+    prepare(tmp_path / "site")
+    before = content(tmp_path)
+    code, said = litmus("site")
+    assert code == 1
+    assert f"{tmp_path / 'site'}: " in said
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("out", ["notes", "notes/site", ".", "", "..", "notes/../notes/a.md"])
+def test_the_notes_are_no_place_for_a_site(litmus, tmp_path, out):
+    before = content(tmp_path)
+    code, _ = litmus(out)
+    assert code == 1
+    assert content(tmp_path) == before
+
+
+def test_a_page_that_was_changed_by_hand_is_named_and_nothing_is_written(litmus, tmp_path):
+    assert litmus("site")[0] == 0
+    (tmp_path / "site/a/index.html").write_text("mine")
+    (tmp_path / "notes/a.md").write_text("# A\n\nOther words.\n")
+    before = content(tmp_path)
+    code, said = litmus("site")
+    assert code == 1
+    assert "somebody has changed a/index.html" in said
+    assert content(tmp_path) == before
+    (tmp_path / "site/a/index.html").unlink()
+    assert litmus("site")[0] == 0
+    assert "Other words." in (tmp_path / "site/a/index.html").read_text(encoding="utf-8")
+
+
+def test_a_build_that_fails_leaves_the_old_site_and_nothing_beside_it(litmus, tmp_path):
+    assert litmus("site")[0] == 0
+    (tmp_path / "notes/a.md").write_text("# A\n\n[[nowhere]]\n")
+    before = content(tmp_path)
+    assert litmus("site", "--strict")[0] == 1
+    assert content(tmp_path) == before
+    assert litmus("new", "--strict")[0] == 1
+    assert content(tmp_path) == before
+
+
+def test_a_disk_that_is_full_is_told_in_a_sentence(litmus, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device", "x.css")
+
+    before = content(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("litmus.mkdocs_plugin.search.index", fail)
+        code, said = litmus("site")
+    assert code == 1
+    assert "x.css: No space left on device; the site is left as it was" in said
+    assert content(tmp_path) == before
+
+
+def test_a_site_that_was_cut_off_is_mended_by_the_next_build(litmus, tmp_path):
+    assert litmus("site")[0] == 0
+    write_files(tmp_path / "site", {"CNAME": "x.org", ".litmus-in-passing": ""})
+    (tmp_path / "site").rename(tmp_path / ".site.old")
+    assert litmus("site")[0] == 0
+    assert content(tmp_path / "site")["CNAME"] == "x.org"
+    assert set(os.listdir(tmp_path)) == {"notes", "site"}
