@@ -116,7 +116,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         logging.getLogger("mkdocs").addHandler(self.warnings)
         self.config_of_build = config
         docs, settings = Path(config.docs_dir), Path(config.config_file_path).parent
-        is_ours = str(THEME) in config.theme.dirs and not self.serves
+        is_ours = bool(self.read_before or str(THEME) in config.theme.dirs) and not self.serves
         self.site = SiteFolder(Path(config.site_dir), docs, is_ours)
         with _told():
             config.site_dir = str(self.site.begin())
