@@ -1,10 +1,11 @@
 """Work on many notes, shared among all cores.
 
 Each process is a fork of this one, so that nothing has to be sent to it; what it makes comes back.
+A fork has none of the threads of the process, and waits for ever for what one of them was doing: so
+a process that has begun any, as V8 or a watcher of files does, does all of the work itself.
 """
 
 import os
-import sys
 from collections.abc import Callable, Collection
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -28,8 +29,8 @@ def shared(what: str, items: Collection[T], work: Callable[[T], R], alone: bool 
     work leaves behind elsewhere than in files is lost where another process has done it.
     """
     global _work
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
-    if alone or cores == 1 or len(items) < WORTH_IT:
+    cores = 1 if alone or len(items) < WORTH_IT else _cores()
+    if cores == 1:
         return [work(item) for item in progress.shown(what, items)]
     _work, every = work, list(items)
     size = -(-len(every) // (PIECES * cores))
@@ -40,6 +41,20 @@ def shared(what: str, items: Collection[T], work: Callable[[T], R], alone: bool 
         for piece, other in progress.shown(what, list(zip(pieces, others, strict=True))):
             made.append([work(item) for item in piece] if other.cancel() else other.result())
     return [result for piece in made for result in piece]
+
+
+def _cores() -> int:
+    """Return how many processes may share the work, this one included."""
+    can_fork = hasattr(os, "fork") and hasattr(os, "sched_getaffinity") and _has_one_thread()
+    return len(os.sched_getaffinity(0)) if can_fork else 1
+
+
+def _has_one_thread() -> bool:
+    """Has this process begun no thread? Most are unknown to Python, but not to Linux."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:  # another system: nobody knows
+        return False
 
 
 def _do(items: list[Any]) -> list[Any]:
