@@ -2,56 +2,71 @@
 
 Started as a process of its own (`python -m litmus.fork_server`). Each line on its input is a JSON
 list [file, seconds]; for each it writes one JSON line: what the file printed, the figures that it
-left open as SVG, and, if it did not end well, why.
+left open as SVG, and, if it did not end well, why. Where there are no forks, as on Windows, each
+file has a new process, which imports torch again: slower, and the same in all else.
 
 Every run has an empty temporary folder of its own as working directory and as HOME (torch and
-matplotlib write caches there) and may write nowhere else. This is a guard against accidents in our
-own snippets, not a sandbox: it sees what Python opens, not what a C library does.
+matplotlib write caches there) and may write nowhere else.
 """
 
 import json
 import os
 import runpy
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-WRITING = {  # the events that Python reports before it changes the file system, with their paths
-    "os.mkdir": [0],
-    "os.remove": [0],
-    "os.rmdir": [0],
-    "os.rename": [0, 1],
-    "os.link": [1],
-    "os.symlink": [1],
-    "os.truncate": [0],
-    "os.chmod": [0],
-    "os.utime": [0],
-    "shutil.rmtree": [0],
-}
+from litmus.guard import Guard
+
+ENDS = [s for s in signal.Signals if s.name in {"SIGTERM", "SIGINT", "SIGHUP"}]
 
 
 def main() -> None:
-    """Answer requests until the input ends."""
+    """Answer requests until the input ends, or run the one file that the command names."""
     os.environ["MPLBACKEND"] = "agg"
-    os.environ["MPLCONFIGDIR"] = tempfile.mkdtemp()
     os.environ["OMP_NUM_THREADS"] = "1"  # on small tensors threads only wait for each other
+    if sys.argv[1:]:
+        file, home, kept = sys.argv[1:]
+        _import_torch()
+        print(flush=True)  # the file's time begins
+        _run(file, Path(home), Path(kept))
+    for end in ENDS:
+        signal.signal(end, lambda *_: sys.exit(1))  # and tidy up before
+    with tempfile.TemporaryDirectory() as settings:
+        os.environ["MPLCONFIGDIR"] = settings
+        if hasattr(os, "fork"):
+            _import_torch()
+            _answer_all(_run_in_fork)
+        else:
+            _answer_all(_run_in_process)
+
+
+def _import_torch() -> None:
     import jaxtyping  # noqa: F401
     import matplotlib.pyplot
-    import torch
+    import torch  # noqa: F401
 
     matplotlib.rcParams["svg.hashsalt"] = "litmus"  # the same figure is the same file
-    has_made_an_optimizer = False
+
+
+def _answer_all(run: Callable[[str, float], dict[str, Any]]) -> None:
+    has_made_an_optimizer = run is not _run_in_fork
     for request in sys.stdin:
         file, seconds = json.loads(request)
         # The first one imports a thousand modules, for two seconds: once here, not in each fork.
         if not has_made_an_optimizer and _makes_an_optimizer(Path(file)):
+            import torch
+
             torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
             has_made_an_optimizer = True
-        print(json.dumps(_run_in_fork(file, seconds)), flush=True)
+        print(json.dumps(run(file, seconds)), flush=True)
 
 
 def _makes_an_optimizer(file: Path) -> bool:
@@ -59,21 +74,52 @@ def _makes_an_optimizer(file: Path) -> bool:
 
 
 def _run_in_fork(file: str, seconds: float) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as temporary:
+    def ended(home: Path, kept: Path) -> int | None:
+        child = os.fork()
+        if not child:
+            for end in ENDS:
+                signal.signal(end, signal.SIG_DFL)
+            os.setsid()  # so that what it starts ends with it
+            signal.alarm(int(seconds) + 2)  # and it ends by itself if nobody is left to end it
+            _run(file, home, kept)
+        return _wait(child, seconds)
+
+    return _answer(ended, seconds)
+
+
+def _run_in_process(file: str, seconds: float) -> dict[str, Any]:
+    def ended(home: Path, kept: Path) -> int | None:
+        command = [sys.executable, "-m", "litmus.fork_server", file, str(home), str(kept)]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        assert process.stdout
+        try:
+            with process.stdout:
+                process.stdout.readline()  # it has imported torch, which may take longer
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            process.terminate()
+            process.wait()
+
+    return _answer(ended, seconds)
+
+
+def _answer(
+    run: Callable[[Path, Path], int | None],  # in a home, leaving things in another folder
+    seconds: float,
+) -> dict[str, Any]:
+    # Where a file that is open cannot be removed, what the run has started may still have one.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary).resolve()
         home, kept = folder / "home", folder / "kept"
         home.mkdir()
         kept.mkdir()
-        child = os.fork()
-        if not child:
-            os.setsid()  # so that what it starts ends with it
-            signal.alarm(int(seconds) + 2)  # and it ends by itself if nobody is left to end it
-            _run(file, home, kept)
-        ended = _wait(child, seconds)
-        problem = kept / "problem"
+        ended = run(home, kept)
+        printed, problem = kept / "printed", kept / "problem"
         return {
-            "printed": (kept / "printed").read_text("utf-8", "replace")
-            if ended is not None
+            "printed": printed.read_text("utf-8", "replace")
+            if ended is not None and printed.exists()
             else "",
             "figures": [f.read_text("utf-8") for f in sorted(kept.glob("*.svg"))],
             "problem": f"it did not end within {seconds:g} seconds"
@@ -89,33 +135,36 @@ def _run_in_fork(file: str, seconds: float) -> dict[str, Any]:
 def _wait(child: int, seconds: float) -> int | None:
     """Wait for a process; return its status, or None if it had to be killed."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
+    try:
+        while time.monotonic() < until:
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                child = 0
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.005)
+        return None
+    finally:
+        if child:  # also where this process has been told to end
+            with suppress(ProcessLookupError):  # it has not come to be a group of its own
+                os.killpg(child, signal.SIGKILL)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
-def _run(file: str, home: Path, kept: Path) -> None:
-    """Run a file as a script, in the forked process, and end the process."""
+def _run(file: str, home: Path, kept: Path) -> NoReturn:
+    """Run a file as a script, in a process made for it, and end the process."""
     status = 1
     try:
-        output = os.open(kept / "printed", os.O_WRONLY | os.O_CREAT)
-        for descriptor in (1, 2):
-            os.dup2(output, descriptor)
-        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
+        _redirect(kept / "printed")
         os.chdir(home)
-        os.environ["HOME"] = os.environ["TMPDIR"] = str(home)
+        for name in ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"):
+            os.environ[name] = str(home)
         os.environ.pop("MPLCONFIGDIR", None)
         tempfile.tempdir = str(home)
         sys.dont_write_bytecode = True
         sys.argv = [file]
         sys.path[0] = str(Path(file).parent)
-        guard = _Guard([home, kept])
-        sys.addaudithook(guard)
+        sys.addaudithook(Guard([home, kept]))
         runpy.run_path(file, run_name="__main__")
         _keep_figures(kept)
         status = 0
@@ -131,6 +180,16 @@ def _run(file: str, home: Path, kept: Path) -> None:
         os._exit(status)
 
 
+def _redirect(printed: Path) -> None:
+    """Let what is printed go into a file; there is nothing to be read: requests are not for it."""
+    output, nothing = os.open(printed, os.O_WRONLY | os.O_CREAT), os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    for descriptor in (1, 2):
+        os.dup2(output, descriptor)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout, sys.stderr = (os.fdopen(n, "w", encoding="utf-8") for n in (1, 2))
+
+
 def _keep_figures(kept: Path) -> None:
     from matplotlib import pyplot
 
@@ -144,32 +203,6 @@ def _reason(error: BaseException, file: str) -> str:
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     what = traceback.format_exception_only(error)[-1].strip()
     return f"line {lines[-1]}: {what}" if lines else what
-
-
-class _Guard:
-    """Refuses every change to the file system outside of some folders."""
-
-    def __init__(self, allowed: list[Path]) -> None:
-        self.allowed = allowed
-
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "open":
-            path, mode, flags = arguments
-            writes = any(c in (mode or "") for c in "wax+") or (
-                isinstance(flags, int)
-                and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-            )
-            if writes:
-                self.check(path)
-        for index in WRITING.get(event, []):
-            self.check(arguments[index])
-
-    def check(self, path: object) -> None:
-        if not isinstance(path, str | bytes | os.PathLike):
-            return  # a descriptor that is open already
-        real = Path(os.path.realpath(os.fsdecode(path)))
-        if real != Path(os.devnull) and not any(real.is_relative_to(a) for a in self.allowed):
-            raise PermissionError(f"it writes outside of its temporary folder: {os.fsdecode(path)}")
 
 
 if __name__ == "__main__":

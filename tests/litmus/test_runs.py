@@ -1,10 +1,17 @@
 """Is what a file prints and draws kept as it is, and does a file that misbehaves say how?"""
 
+import json
 import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from litmus.runs import RunError, Runner
+from tests.systems import WITHOUT_FORKS, environment
 
 GOOD = {
     "snippets/prints.py": "import sys\nprint('out ünd')\nprint('err', file=sys.stderr)",
@@ -167,6 +174,70 @@ def test_a_failure_is_never_kept(asked):
             small.runner.run("snippets/bad.py")
     assert len(files) == 2
     assert not (small.root / "build").exists()
+
+
+SAYS = {
+    "snippets/says.py": """import sys
+print("out ünd", sys.stdin.read(), __name__, sys.argv[1:])
+from matplotlib import pyplot
+pyplot.plot([1, 2])
+""",
+    "snippets/writes.py": "x = 1\nopen(__file__, 'w')",
+    "snippets/hangs.py": "import time\nprint('begun')\ntime.sleep(600)",
+}
+
+
+def begin_server(root, name, **modules):
+    """Begin a server whose temporary files are in a folder of their own; return both.
+
+    It finds an empty torch, which saves it two seconds.
+    """
+    temporary = root / name
+    temporary.mkdir()
+    about = environment(root / f"{name}-modules", torch="", jaxtyping="", **modules)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "litmus.fork_server"],
+        **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True},
+        env={**about, "TMPDIR": str(temporary)},
+    )
+    return server, temporary
+
+
+def answers(root, name, **modules):
+    """Return what a server answers for each file, and what it has left when its input ends."""
+    server, temporary = begin_server(root, name, **modules)
+    requests = [json.dumps([str(root / file), 1.0]) for file in SAYS]
+    printed, _ = server.communicate("\n".join(requests), timeout=60)
+    return [json.loads(line) for line in printed.splitlines()], list(temporary.iterdir())
+
+
+def test_files_run_the_same_where_there_are_no_forks(project):
+    root = project(SAYS).root
+    usual, left = answers(root, "usual")
+    assert left == []
+    says, writes, hangs = usual
+    assert says["printed"] == "out ünd  __main__ []\n"
+    assert "<svg" in says["figures"][0]
+    assert writes["problem"].startswith("line 2: PermissionError: it writes outside")
+    assert hangs["problem"] == "it did not end within 1 seconds"
+    assert answers(root, "no forks", sitecustomize=WITHOUT_FORKS) == (usual, [])
+
+
+@pytest.mark.parametrize("modules", [{}, {"sitecustomize": WITHOUT_FORKS}])
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_end_leaves_no_file_and_ends_what_it_runs(project, end, modules):
+    says = "import os, time, pathlib\npathlib.Path('pid').write_text(str(os.getpid()))\n"
+    root = project({"snippets/hangs.py": f"{says}time.sleep(600)"}).root
+    server, temporary = begin_server(root, "temporary", **modules)
+    print(json.dumps([str(root / "snippets/hangs.py"), 60]), file=server.stdin, flush=True)
+    while not (said := [pid.read_text() for pid in temporary.glob("*/home/pid")]) or not said[0]:
+        assert server.poll() is None
+        time.sleep(0.01)
+    server.send_signal(end)
+    server.communicate(timeout=60)
+    assert list(temporary.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(said[0]), 0)
 
 
 def test_a_server_that_dies_is_reported_and_another_one_started(project, monkeypatch):
