@@ -45,16 +45,18 @@ class Runner:
         if not self.may_run:
             raise RunError("code of a vault that is not ours is never run")
         path = self.root / file
-        key = digest(file, fingerprint(path, self.root))
-        kept = self.root / CACHE / f"{key}.json"
-        if kept.exists():
+        kept = self._kept(file, fingerprint(path, self.root))
+        try:
             found = json.loads(kept.read_text(encoding="utf-8"))
             return Run(found["printed"], tuple(found["figures"]))
+        except FileNotFoundError:
+            pass  # it has not run as it is now
         answer = self._ask([str(path.resolve()), self.seconds])
         if answer["problem"]:
             raise RunError(answer["problem"])
         run = Run(answer["printed"], tuple(answer["figures"]))
         write_whole(kept, json.dumps(asdict(run)))
+        self._prune(kept)
         return run
 
     def close(self) -> None:
@@ -62,6 +64,22 @@ class Runner:
         if self._server:
             self._server.communicate()
             self._server = None
+
+    def _kept(self, file: str, state: str) -> Path:
+        """Return where the run of a file is kept, as the file and all that it needs are."""
+        return self.root / CACHE / f"{digest(file)}-{state}.json"
+
+    def _prune(self, newest: Path) -> None:
+        """Remove older runs of the file that has just run, and those of files that are no more.
+
+        Another process that would have read one runs the file again.
+        """
+        snippets = self.root.glob("snippets/**/*.py")
+        files = {digest(path.relative_to(self.root).as_posix()) for path in snippets}
+        for run in newest.parent.glob("*.json"):
+            file = run.name.partition("-")[0]
+            if run != newest and (file not in files or newest.name.startswith(file)):
+                run.unlink(missing_ok=True)
 
     def _ask(self, request: list[Any]) -> dict[str, Any]:
         if not self._server or self._server.poll() is not None:

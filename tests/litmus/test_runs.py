@@ -176,6 +176,40 @@ def test_a_failure_is_never_kept(asked):
     assert not (small.root / "build").exists()
 
 
+def kept(small):
+    return sorted(path.name for path in (small.root / "build/runs").iterdir())
+
+
+def test_of_each_file_only_the_newest_run_is_kept_and_none_of_a_file_that_is_gone(project):
+    small = project({"snippets/a.py": "print(0)", "snippets/b.py": "print(9)"})
+    small.runner.run("snippets/b.py")
+    of_b = kept(small)
+    for number in range(3):
+        small.write({"snippets/a.py": f"print({number})"})
+        assert small.runner.run("snippets/a.py").printed == f"{number}\n"
+    assert len(kept(small)) == 2
+    assert set(of_b) < set(kept(small))
+    (small.root / "snippets/b.py").unlink()
+    small.write({"snippets/a.py": "print(3)", "build/runs/0123456789abcdef.json": "{}"})
+    small.runner.run("snippets/a.py")
+    assert len(kept(small)) == 1
+    assert not set(of_b) & set(kept(small))
+
+
+def test_a_run_that_another_process_removes_is_made_again(project, monkeypatch):
+    small = project({"snippets/a.py": "print(1)"})
+    small.runner.run("snippets/a.py")
+    read_text = Path.read_text
+
+    def removed_first(path, **how):
+        if path.parent.name == "runs":
+            path.unlink()
+        return read_text(path, **how)
+
+    monkeypatch.setattr(Path, "read_text", removed_first)
+    assert small.runner.run("snippets/a.py").printed == "1\n"
+
+
 SAYS = {
     "snippets/says.py": """import sys
 print("out ünd", sys.stdin.read(), __name__, sys.argv[1:])
