@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -102,7 +102,7 @@ def _style() -> Style:
     return Style()
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def _from_latex(text: str) -> str:
     return str(Text.from_latex(text))
 

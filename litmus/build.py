@@ -89,7 +89,14 @@ class Build:
         self.write = write
         settings = self.vault.strict_line_breaks, raw_html
         self.was = previous if previous and previous.settings == settings else Made()
-        self.made = Made(self.vault.names_digest, settings, self.was.links, self.was.remembered)
+        self.made = Made(self.vault.names_digest, settings)
+        notes = self.vault.notes  # of what is no longer as it was, nothing needs to be remembered
+        for path, links in self.was.links.items():
+            if path in notes:
+                self.made.links[path] = links
+        for key, words in self.was.remembered.items():
+            if key[0] in notes and notes[key[0]].digest == key[1]:
+                self.made.remembered[key] = words
         self.site = Site(
             *(project.root, project.vault, project.claims, project.references, runner),
             remembered=self.made.remembered,

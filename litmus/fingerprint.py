@@ -1,7 +1,7 @@
 """What a Python file depends on inside the project, as one number: changed means run again."""
 
 import ast
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -45,7 +45,7 @@ def _torch() -> str:
     return version("torch")
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def _needs(path: Path, root: Path, changed: int) -> set[Path]:
     """Return the project's files that a file needs directly, `changed` being its time stamp."""
     if path.suffix != ".py":

@@ -5,7 +5,6 @@ brings the theme, its files and the labs; what comes from the vault is written b
 since MkDocs would make every page anew whenever one has changed.
 """
 
-import gc
 import html
 import json
 import logging
@@ -30,7 +29,15 @@ from mkdocs.structure.pages import Page as ThemedPage
 from mkdocs.structure.toc import get_toc
 from mkdocs.utils.yaml import yaml_load
 
-from litmus import collisions, last_build, search, stylesheets, tex, theme_templates
+from litmus import (
+    collector,
+    collisions,
+    last_build,
+    search,
+    stylesheets,
+    tex,
+    theme_templates,
+)
 from litmus.addresses import address, sitemap, tag_anchor
 from litmus.build import Build, Made, Write
 from litmus.pages import OPEN_ENDS, Page, nested
@@ -80,6 +87,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
 
     runner: Runner | None = None
     read_before: Project | None = None  # by who asks for the build
+    read_from: tuple[Path, Path] | None = None  # the notes and settings that `project` is of
     runs_labs = False
     serves = False  # into a folder of MkDocs' own
     site: SiteFolder | None = None
@@ -105,13 +113,10 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         logging.getLogger("mkdocs").removeHandler(self.warnings)
         if self.runner:
             self.runner.close()
-        self.runner = None  # the object may see another command
+        self.runner = self.read_from = None  # the object may see another command
 
     @event_priority(100)  # before the search asks the theme how words of its language are parted
     def _open(self, config: MkDocsConfig) -> MkDocsConfig:
-        # A build makes millions of small objects and hardly a cycle among them: the collector's
-        # walks over all of them would be a quarter of its time.
-        gc.disable()
         self.warnings.said.clear()
         logging.getLogger("mkdocs").addHandler(self.warnings)
         self.config_of_build = config
@@ -120,8 +125,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.site = SiteFolder(Path(config.site_dir), docs, is_ours)
         with _told():
             config.site_dir = str(self.site.begin())
-        read = self.read_before
-        self.project = read.again() if read else Project.open(docs, settings)
+        with collector.at_rest():
+            self.project = self._read(docs, settings)
         self.runner = self.runner or Runner(self.project.root)
         self.runner.may_run = self.project.is_ours
         compiled, environment = self.project.kept / "templates", config.theme.get_env
@@ -129,6 +134,16 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             environment(), compiled
         )
         return config
+
+    def _read(self, docs: Path, settings: Path) -> Project:
+        """Read the project, or what has changed of it since this command has read it before."""
+        if self.read_before:
+            return self.read_before.again()
+        if self.read_from == (docs, settings):
+            return self.project.again()
+        project = Project.open(docs, settings)
+        self.read_from = docs, settings
+        return project
 
     def _prepare(self, config: MkDocsConfig) -> MkDocsConfig:
         self._stop_for(self.project.problems)  # before what follows from them is reported, too
@@ -235,7 +250,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         site, write = Path(config.site_dir), writer(Path(config.site_dir))
         if self._is_kept():
             self._begin_from_last_build(config, write)
-        self.made = self.build.run(self.labs)
+        with collector.at_rest():
+            self.made = self.build.run(self.labs)
         self._stop_for(self.made.problems)
         for path in self.made.outputs:
             if not (site / path).exists():  # it is as it was
@@ -256,8 +272,6 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
 
     @event_priority(-100)  # when every other plugin has written what it writes
     def on_post_build(self, *, config: MkDocsConfig) -> None:
-        gc.freeze()  # or else the first walk would go through all that was made
-        gc.enable()
         index = Path(config.site_dir) / search.INDEX
         self.found_in_labs = json.loads(index.read_text("utf-8")) if index.exists() else None
         self._write_lists(writer(Path(config.site_dir)))
@@ -293,10 +307,16 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         def build_or_explain() -> None:
             try:
                 if self.frame != self._frame() or not self.update():
-                    builder()
+                    build_anew()
                 banner.error = ""
             except (Exception, SystemExit) as error:
                 banner.error = "\n".join(self.warnings.said) or str(error)
+
+        def build_anew() -> None:
+            try:
+                builder()
+            finally:
+                collector.gather()
 
         server.builder = build_or_explain
         return server

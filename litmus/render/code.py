@@ -2,7 +2,7 @@
 
 import html
 import re
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
@@ -97,7 +97,7 @@ def _highlighted(source: str, language: str) -> str:
     return "".join(parts) + "</span>" * bool(before)
 
 
-@cache
+@lru_cache(maxsize=100)
 def _lexer(language: str) -> Any:
     try:
         return get_lexer_by_name(language, stripnl=False) if language else TextLexer(stripnl=False)

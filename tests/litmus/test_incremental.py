@@ -178,3 +178,32 @@ def test_nothing_is_made_again_where_nothing_has_changed(live):
 
 def test_two_builds_of_the_same_vault_are_the_same(live):
     assert live.differences() == []
+
+
+def remembered(plugin):
+    """How many things are kept from one edit to the next, by kind."""
+    made = plugin.made
+    return {
+        "words": len(made.remembered),
+        "links": len(made.links),
+        "notes": len(made.notes),
+        "files": len(made.files),
+    }
+
+
+def test_edits_leave_nothing_that_grows_with_their_number(live):
+    def edit(number):
+        live.write("a.md", VAULT["a.md"].replace("A note", f"Note {number} of [[b]] and [[c]]"))
+        live.write("sub/c.md", VAULT["sub/c.md"] + f"\n\nBy [[a]], {number} times.\n")
+        assert live.plugin.update()
+
+    for number in range(1000, 1005):
+        edit(number)
+    (live.vault / "b.md").rename(live.vault / "d.md")
+    live.plugin.update()
+    before = remembered(live.plugin)
+    for number in range(1005, 1030):
+        edit(number)
+    (live.vault / "d.md").rename(live.vault / "e.md")
+    live.plugin.update()
+    assert remembered(live.plugin) == before
