@@ -1,0 +1,104 @@
+"""Does a site come about whatever threads and forks there are, and does a server stay as it was?"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.litmus.conftest import write_files
+from tests.systems import WITHOUT_FORKS, environment
+
+SITE = """
+import json, os, sys
+from pathlib import Path
+from litmus import mkdocs_plugin
+
+forks = []  # for each, how many threads there were in the process that was forked
+if hasattr(os, "fork"):
+    fork, os.sched_getaffinity = os.fork, lambda _: {0, 1}
+    os.fork = lambda: forks.append(len(os.listdir("/proc/self/task"))) or fork()
+vault, site = map(Path, sys.argv[1:3])
+"""
+
+BUILD = """
+mkdocs_plugin.build_folder(vault, site, False)
+print(json.dumps(forks))
+"""
+
+# The server does not wait for changes and for readers; all else is as usual.
+SERVE = """
+import gc, shutil
+from mkdocs.livereload import LiveReloadServer
+from litmus.build import Build
+
+said, first, run = [], len(forks), Build.run
+
+def fail(*_):
+    raise ValueError("broken")
+
+def serve(server, **_):
+    print(json.dumps(forks))
+    server.observer.start()
+    for text in sys.argv[3:]:
+        (vault / "n0.md").write_text(text)
+        Build.run = fail if "broken" in text else run
+        server.builder()
+        gc.collect()
+        made = len(gc.get_objects()) + gc.get_freeze_count()
+        print(json.dumps([len(forks), gc.isenabled(), made]))
+    shutil.copytree(server.root, site)
+
+LiveReloadServer.serve = serve
+mkdocs_plugin.serve_folder(vault)
+"""
+FEW, MANY = 3, 220  # notes: few are not worth a fork
+TAGGED, PLAIN = "# N0\n\n#first and $y$\n", "# N0\n\nNone.\n"  # the menu has a list of tags, or not
+
+
+@pytest.fixture
+def said(tmp_path):
+    """A function that runs a script on a vault of so many notes; return what it says of each."""
+
+    def run(script, notes, *texts, **modules):
+        note = "# N{0}\n\nA formula $x_{{{0}}}$ and [[n0]].\n"
+        write_files(tmp_path / "vault", {f"n{n}.md": note.format(n) for n in range(notes)})
+        done = subprocess.run(
+            [sys.executable, "-c", SITE + script, tmp_path / "vault", tmp_path / "site", *texts],
+            env=environment(tmp_path / "modules", **modules),
+            stdout=subprocess.PIPE,
+            timeout=120,
+            check=True,
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return run
+
+
+def test_a_site_of_many_notes_is_built_without_forks(said, tmp_path):
+    assert said(BUILD, MANY, sitecustomize=WITHOUT_FORKS) == [[]]
+    assert "katex" in (tmp_path / f"site/n{MANY - 1}/index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("modules", "forks"),
+    [
+        pytest.param({}, [1, 1], marks=pytest.mark.skipif(sys.platform != "linux", reason="alone")),
+        ({"sitecustomize": WITHOUT_FORKS}, []),
+    ],
+    ids=["with forks", "without forks"],
+)
+def test_a_server_builds_all_again_when_the_menu_changes(said, tmp_path, modules, forks):
+    at_first, (later, *_) = said(SERVE, MANY, TAGGED, **modules)
+    assert at_first == forks  # to read the notes, and for the pages
+    assert later == len(forks)  # V8 and the watcher have begun threads
+    assert 'href="../tags/"' in (tmp_path / "site/n7/index.html").read_text(encoding="utf-8")
+
+
+def test_a_server_has_no_more_to_remember_the_more_is_edited(said):
+    edits = [f"{PLAIN}Edit {number} of [[n1]].\n" for number in range(10, 60)]
+    texts = [TAGGED, PLAIN, TAGGED + "broken", TAGGED, *edits]
+    _, *after = said(SERVE, FEW, *texts, *texts)
+    assert all(is_on for _, is_on, _ in after)
+    objects = [made for _, _, made in after]
+    assert abs(objects[-1] - objects[len(texts) - 1]) < 50, objects
