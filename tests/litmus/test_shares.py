@@ -1,33 +1,107 @@
-"""Does work that is shared among processes come back whole, in order, and with its errors?"""
+"""Does work that is shared among processes come back whole, in order, and with its errors?
 
+Each script is a process of its own: the one that runs the tests may have threads, and no process
+with threads is forked.
+"""
+
+import json
 import os
+import subprocess
+import sys
 
 import pytest
 
+from litmus import shares
 from litmus.shares import WORTH_IT, shared
+from tests.systems import WITHOUT_FORKS, environment
 
 MANY = range(5 * WORTH_IT)
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="nothing is shared there")
 
+BEGIN = """
+import json, os, sys, threading, time
+from litmus import shares
+
+if hasattr(os, "fork"):
+    os.sched_getaffinity = lambda _: {0, 1}
+ME, MANY, BEGUN = os.getpid(), range(5 * shares.WORTH_IT), sys.argv[1]
 
 def square(number):
-    return number**2, os.getpid()
+    # The first process has more to do until the second has begun.
+    if os.getpid() != ME:
+        open(BEGUN, "w").close()
+    while number == 0 and forks and not os.path.exists(BEGUN):
+        time.sleep(0.001)
+    return number ** 2, os.getpid()
+
+def processes(items=MANY, **how):
+    global forks
+    forks = shares._cores() > 1 and len(items) == len(MANY) and not how
+    results = shares.shared("Work", items, square, **how)
+    assert [result for result, _ in results] == [n ** 2 for n in items]
+    return len({process for _, process in results})
+
+"""
 
 
-def test_results_come_back_in_the_order_of_their_items():
-    assert [result for result, _ in shared("Work", MANY, square)] == [n**2 for n in MANY]
+@pytest.fixture
+def said(tmp_path):
+    """A function that returns what a process says."""
+
+    def run(script, **about):
+        done = subprocess.run(
+            [sys.executable, "-c", BEGIN + script, tmp_path / "begun"],
+            **{"stdout": subprocess.PIPE, "check": True, "timeout": 60},
+            **about,
+        )
+        return json.loads(done.stdout)
+
+    return run
 
 
-@pytest.mark.skipif(len(os.sched_getaffinity(0)) == 1, reason="there is one core here")
-def test_many_items_are_shared_and_few_are_not():
-    def slowly(number):
-        return sum(range(20_000)) and square(number)
+@on_linux
+def test_many_items_are_shared_in_order_and_few_are_not(said):
+    assert said("print([processes(), processes(MANY[:10]), processes(alone=True)])") == [2, 1, 1]
 
-    assert len({process for _, process in shared("Work", MANY, slowly)}) > 1
-    assert {process for _, process in shared("Work", MANY[:10], slowly)} == {os.getpid()}
-    assert {process for _, process in shared("Work", MANY, square, alone=True)} == {os.getpid()}
+
+def test_the_work_goes_on_alone_where_there_are_no_forks(said, tmp_path):
+    about = environment(tmp_path / "modules", sitecustomize=WITHOUT_FORKS)
+    assert said("print(processes())", env=about) == 1
+
+
+@on_linux
+def test_when_work_has_been_shared_no_thread_is_left_and_more_can_be(said):
+    again = "while len(os.listdir('/proc/self/task')) > 1: time.sleep(0.001)"
+    script = f"a = processes()\n{again}\nprint(json.dumps([a, threading.active_count()]))"
+    assert said(script) == [2, 1]
+
+
+THREADS = {
+    "of Python": "threading.Thread(target=threading.Event().wait, daemon=True).start()",
+    "of V8": "from litmus.tex import to_html; to_html('x^2', False)",
+    "that watch": "from litmus.serve import Observer; Observer().start()",
+    "of a pool": "import concurrent.futures as c; c.ThreadPoolExecutor(1).submit(time.sleep, 9)",
+}
+
+
+@on_linux
+@pytest.mark.parametrize("begin", THREADS.values(), ids=THREADS)
+def test_a_process_that_has_begun_threads_is_not_forked(said, begin):
+    never = "os.fork = lambda: 1 / 0"
+    assert said(f"{begin}\n{never}\nprint(processes(), flush=True)\nos._exit(0)") == 1
 
 
 @pytest.mark.parametrize("number", [0, MANY[-1]])
-def test_an_error_is_raised_whichever_process_it_happens_in(number):
-    with pytest.raises(ZeroDivisionError):
-        shared("Work", MANY, lambda item: 1 // (item - number))
+def test_an_error_is_raised_whichever_process_it_happens_in(said, number):
+    fails = f"shares.shared('Work', MANY, lambda item: 1 // (item - {number}))"
+    script = f"try: {fails}\nexcept ZeroDivisionError as error: print(json.dumps(str(error)))"
+    assert "by zero" in said(script)
+
+
+def test_where_nobody_can_count_threads_the_work_goes_on_alone(monkeypatch):
+    def list_nothing(_):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(shares.os, "listdir", list_nothing)
+    processes = {os.getpid()}
+    assert set(shared("Work", MANY, lambda _: os.getpid())) == processes
