@@ -2,14 +2,17 @@
 
 import random
 import shutil
+import subprocess
+import sys
 
 import pytest
 from mkdocs.commands.build import build
 
-from litmus import last_build, shares
+from litmus import last_build
 from litmus.mkdocs_plugin import BASE, LitmusPlugin
 from tests.litmus.conftest import write_files
 from tests.litmus.test_incremental import VAULT, Live, change, configured, contents
+from tests.systems import ROOT
 
 
 class Ours(Live):
@@ -121,15 +124,32 @@ def test_all_is_made_again_where_the_last_site_is_not_this_one(ours):
         assert ours.differences() == [], what.__name__
 
 
-def test_what_several_processes_make_again_is_not_taken_from_the_last_site(ours, monkeypatch):
-    monkeypatch.setattr(shares, "WORTH_IT", 1)
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
-    rename_the_site(ours)
-    ours.update()
-    assert ours.differences() == []
-    lose_the_site(ours)
-    ours.update()
-    assert ours.differences() == []
+# Two processes make the pages, by forks of one that has no threads; it says how many.
+BUILD_SHARED = """
+import os, sys
+from mkdocs.commands.build import build
+from mkdocs.config import load_config
+from litmus import shares
+
+forks, fork = [], os.fork
+os.fork = lambda: forks.append(1) or fork()
+os.sched_getaffinity = lambda _: {0, 1}
+shares.WORTH_IT = 1
+config = load_config(sys.argv[1], site_dir=sys.argv[2])
+config.plugins.on_startup(command="build", dirty=False)
+build(config)
+print(len(forks))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is shared there")
+def test_what_several_processes_make_again_is_not_taken_from_the_last_site(ours):
+    command = [sys.executable, "-c", BUILD_SHARED, ours.settings, ours.site]
+    for spoil in (rename_the_site, lose_the_site):
+        spoil(ours)
+        assert subprocess.check_output(command, cwd=ROOT).split() == [b"2"]
+        assert ours.differences() == []
+    assert ours.update() == []
 
 
 def test_all_is_made_again_by_other_code(ours, tmp_path, monkeypatch):
