@@ -4,13 +4,14 @@ KaTeX runs in V8. Notes carry a formula through rendering as `placeholder(tex)`,
 and previews see its TeX; `typeset` puts the formulas in at the very end.
 """
 
-import atexit
 import html
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
+from multiprocessing.util import Finalize
 from typing import Any
 
 from py_mini_racer import JSOOMException, JSTimeoutException, MiniRacer
@@ -119,7 +120,7 @@ def _results(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
         )
         return results
     except (JSTimeoutException, JSOOMException):
-        _engine.cache_clear()  # what is left of the engine may be of no use
+        _close()  # what is left of the engine may be of no use
     if len(given) > 1:
         return [result for one in given for result in _results([one])]
     return [{"error": "it takes too long or too much memory to set"}]
@@ -135,8 +136,17 @@ def _read(formula: re.Match[str], result: dict[str, Any]) -> str | TexError:
 @cache
 def _engine() -> MiniRacer:
     engine = MiniRacer()
-    atexit.register(engine.close)  # left to the interpreter, V8 often keeps the process from ending
+    Finalize(None, _close, exitpriority=0)  # unlike atexit, in a process that shares our work, too
     engine.eval(THEME.joinpath("js/katex.min.js").read_text(encoding="utf-8"))
     engine.eval(files("litmus").joinpath("tex.js").read_text(encoding="utf-8"))
     engine.eval(f"void define({json.dumps(COMMANDS)}, common)")
     return engine
+
+
+def _close() -> None:
+    """End V8 if it has begun: left to the interpreter, it often keeps the process from ending."""
+    if _engine.cache_info().currsize:
+        with suppress(JSTimeoutException, JSOOMException):
+            _engine().eval("0", timeout_sec=1.0)  # when this has an answer, all before it has one
+        _engine().close()
+        _engine.cache_clear()

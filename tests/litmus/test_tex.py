@@ -1,6 +1,9 @@
 """Does KaTeX set formulas when the site is built, and say what is wrong with those it cannot?"""
 
 import re
+import subprocess
+import sys
+from collections import Counter
 
 import pytest
 
@@ -51,3 +54,65 @@ def test_a_placeholder_is_the_tex_as_text_until_it_is_set(tex):
 def test_what_is_not_a_placeholder_stays():
     page = '<span class="text">x</span> <code>$x$</code>'
     assert typeset(page) == page
+
+
+# Writes down which process begins V8 and which one ends it, and how.
+ENGINES = """
+import os, sys
+from py_mini_racer import MiniRacer
+from litmus import shares, tex
+
+def noting(what, done):
+    def noted(self, *rest):
+        with open(sys.argv[1], "a") as notes:
+            print(what, "in another process" * (os.getpid() != me), file=notes)
+        return done(self, *rest)
+    return noted
+
+me = os.getpid()
+MiniRacer.__init__ = noting("begun", MiniRacer.__init__)
+MiniRacer.close, MiniRacer.__del__ = noting("ended", MiniRacer.close), lambda _: None
+"""
+IN_ALL = """
+os.sched_getaffinity = lambda _: {0, 1}
+
+def set_formula(number):
+    while number and os.getpid() == me and not os.path.getsize(sys.argv[1]):
+        pass  # until the other one has begun
+    return number and tex.to_html(f"x_{number}", False)
+
+shares.shared("Formulas", range(shares.WORTH_IT), set_formula)
+"""
+TOO_LONG = r"""
+tex.SECONDS = 0.3
+try:
+    tex.to_html("x", False)
+    tex._engine().eval("katex.renderToString = () => { for (;;); }")
+    tex.to_html("y", False)
+except tex.TexError as error:
+    assert "too long" in str(error), error
+assert "katex" in tex.to_html("z", False)
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "engines"),
+    [
+        ("tex.to_html('x', False)", {"": 1}),
+        ("", {}),
+        pytest.param(
+            IN_ALL,
+            {"": 1, "in another process": 1},
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="nothing is shared there"),
+        ),
+        (TOO_LONG, {"": 2}),
+    ],
+    ids=["one formula", "none", "formulas in two processes", "a formula that takes too long"],
+)
+def test_v8_is_ended_by_each_process_that_begins_it(tmp_path, script, engines):
+    notes = tmp_path / "notes"
+    notes.write_text("")
+    command = [sys.executable, "-c", ENGINES + script, notes]
+    subprocess.run(command, check=True, timeout=60)
+    expected = {f"{what} {where}": n for where, n in engines.items() for what in ("begun", "ended")}
+    assert Counter(notes.read_text().splitlines()) == expected

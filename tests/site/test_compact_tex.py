@@ -167,17 +167,16 @@ PLACES = """() => [...document.querySelectorAll("p")].map(p => {
 @pytest.fixture(scope="module")
 def formulas():
     """Each formula, in the line and displayed, as KaTeX writes it."""
-    engine = MiniRacer()
-    engine.eval(THEME.joinpath("js/katex.min.js").read_text(encoding="utf-8"))
     options = "strict: 'ignore', throwOnError: false"
-    written = {
-        (tex, display): engine.eval(
-            f"katex.renderToString({json.dumps(tex)}, {{displayMode: {display}, {options}}})"
-        )
-        for tex in FORMULAS
-        for display in ("false", "true")
-    }
-    engine.close()
+    with MiniRacer() as engine:
+        engine.eval(THEME.joinpath("js/katex.min.js").read_text(encoding="utf-8"))
+        written = {
+            (tex, display): engine.eval(
+                f"katex.renderToString({json.dumps(tex)}, {{displayMode: {display}, {options}}})"
+            )
+            for tex in FORMULAS
+            for display in ("false", "true")
+        }
     return {key: html for key, html in written.items() if "katex-error" not in html}
 
 
