@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -37,16 +38,8 @@ def key(lab: Path, root: Path) -> str:
 
 def executed(lab: Path, root: Path, kept: Path) -> Path:
     """Return a lab as a notebook that has run; raise RunError with what stopped it."""
-    folder = kept / FOLDER
-    notebook = folder / f"{lab.stem}-{key(lab, root)}.ipynb"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{lab.stem}.lock"):  # who comes second reads what the first has made
-        if not notebook.exists():
-            write_whole(notebook, nbformat.writes(_run(lab)))
-            for old in folder.glob(f"{lab.stem}-{'?' * 16}.ipynb"):
-                if old != notebook:
-                    old.unlink()
-    return notebook
+    with _alone_with(lab, kept):
+        return _executed(lab, root, kept)
 
 
 def all_executed(labs: Iterable[Path], root: Path, kept: Path) -> list[Path]:
@@ -57,9 +50,28 @@ def all_executed(labs: Iterable[Path], root: Path, kept: Path) -> list[Path]:
 
 def measured(lab: Path, root: Path, kept: Path) -> dict[str, Any]:
     """Return what a lab says that it measured."""
-    notebook = nbformat.read(executed(lab, root, kept), as_version=4)
+    with _alone_with(lab, kept):  # or else a process for which it has changed could remove it
+        notebook = nbformat.read(_executed(lab, root, kept), as_version=4)
     found: dict[str, Any] = notebook.metadata["measured"]
     return found
+
+
+def _alone_with(lab: Path, kept: Path) -> FileLock:
+    """Return a lock of a lab: who comes second reads what the first has made."""
+    (kept / FOLDER).mkdir(parents=True, exist_ok=True)
+    return FileLock(kept / FOLDER / f"{lab.stem}.lock")
+
+
+def _executed(lab: Path, root: Path, kept: Path) -> Path:
+    """Return a lab as a notebook that has run, and remove those of it as it was before."""
+    folder = kept / FOLDER
+    notebook = folder / f"{lab.stem}-{key(lab, root)}.ipynb"
+    if not notebook.exists():
+        write_whole(notebook, nbformat.writes(_run(lab)))
+        for old in folder.glob(f"{escape(lab.stem)}-{'?' * 16}.ipynb"):
+            if old != notebook:
+                old.unlink()
+    return notebook
 
 
 def _run(lab: Path) -> nbformat.NotebookNode:

@@ -4,9 +4,11 @@ from base64 import b64encode
 from importlib.resources import as_file
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from litmus import compact_tex
 from litmus.tex import THEME
+from litmus.writing import write_whole
 
 KATEX = "assets/katex"
 KATEX_STYLE = f"{KATEX}/katex.css"
@@ -57,9 +59,9 @@ def _text_font(kept: Path) -> bytes:
         if not kept.exists() or kept.stat().st_mtime < newest:
             from fontTools import subset  # it takes long to import, and is rarely needed
 
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            beside = kept.with_suffix(".part")
             letters = [f"--unicodes={LETTERS}", f"--text={SIGNS}", "--drop-tables+=meta"]
-            subset.main([str(whole), *letters, "--flavor=woff2", f"--output-file={beside}"])
-            beside.replace(kept)
+            with TemporaryDirectory() as folder:
+                cut = Path(folder, kept.name)
+                subset.main([str(whole), *letters, "--flavor=woff2", f"--output-file={cut}"])
+                write_whole(kept, cut.read_bytes())
     return kept.read_bytes()

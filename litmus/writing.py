@@ -43,9 +43,12 @@ def remove(folder: Path, path: str) -> None:
     """Remove a file below a folder, and the folders that it leaves empty."""
     (folder / path).unlink(missing_ok=True)
     for above in (folder / path).parents:
-        if above == folder or not above.is_dir() or any(above.iterdir()):
+        if above == folder:
             break
-        above.rmdir()
+        try:
+            above.rmdir()
+        except OSError:  # something is in it, perhaps since a moment ago
+            break
 
 
 def stamp(file: Path) -> tuple[int, ...]:

@@ -1,7 +1,10 @@
 """Does a lab run once, and again only when something that it depends on has changed?"""
 
+import nbformat
 import pytest
+from filelock import FileLock, Timeout
 
+from litmus import lab_runs
 from litmus.lab_runs import all_executed, key, measured
 from litmus.runs import RunError
 
@@ -62,3 +65,19 @@ def test_a_lab_that_raises_or_measures_what_is_no_number_stops_and_says_why(
     with pytest.raises(RunError, match=f"a-lab.py does not run to its end. {reason}"):
         measured(lab, tmp_path, tmp_path / "build")
     assert not list((tmp_path / "build/labs").glob("*.ipynb"))
+
+
+def test_while_one_process_reads_a_run_no_other_one_removes_it(lab, tmp_path, monkeypatch):
+    as_run = nbformat.v4.new_notebook(metadata={"measured": {"x": 1}})
+    monkeypatch.setattr(lab_runs, "_run", lambda _: as_run)
+    read, refused = nbformat.read, []
+
+    def read_beside_another(file, **how):
+        with pytest.raises(Timeout):
+            FileLock(file.with_name("a-lab.lock"), timeout=0).acquire()
+        refused.append(file)
+        return read(file, **how)
+
+    monkeypatch.setattr(lab_runs.nbformat, "read", read_beside_another)
+    assert measured(lab, tmp_path, tmp_path / "build") == {"x": 1}
+    assert refused

@@ -6,10 +6,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
-from litmus import writing
+from litmus import stylesheets, writing
 from litmus.writing import remove, write_whole, writer
 
 THREADS, FILES = 8, 100
@@ -60,6 +61,7 @@ def test_control_writers_that_share_a_name_are_in_each_other_s_way(tmp_path, mon
 WRITE_MANY = """
 import sys
 from pathlib import Path
+from threading import Barrier
 from litmus.writing import write_whole
 for number in range(100):
     write_whole(Path(sys.argv[1]) / f"{number}.txt", f"{sys.argv[2]}\\n" * 5_000)
@@ -72,6 +74,22 @@ def test_what_several_processes_write_is_whole(tmp_path):
     assert [process.wait() for process in processes] == [0, 0, 0]
     assert names_in(tmp_path) == sorted(f"{number}.txt" for number in range(100))
     assert {path.read_text() for path in tmp_path.iterdir()} <= {text_of(n) for n in range(3)}
+
+
+def test_the_text_font_is_whole_however_many_cut_it_at_once(tmp_path, monkeypatch):
+    all_have_begun = Barrier(THREADS, timeout=60)
+
+    def cut(arguments):
+        with open(arguments[-1].removeprefix("--output-file="), "wb") as font:
+            font.write(b"x" * 50_000)
+            all_have_begun.wait()
+            font.write(b"x" * 50_000)
+
+    monkeypatch.setattr("fontTools.subset.main", cut)
+    with ThreadPoolExecutor(THREADS) as pool:
+        made = pool.map(lambda _: stylesheets.files(tmp_path)[stylesheets.FONT], range(THREADS))
+        assert set(made) == {b"x" * 100_000}
+    assert names_in(tmp_path) == ["Geist.woff2"]
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "disk full"), KeyboardInterrupt()])
