@@ -23,7 +23,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from litmus.guard import Guard
+from litmus.write_guard import Guard
 
 ENDS = [s for s in signal.Signals if s.name in {"SIGTERM", "SIGINT", "SIGHUP"}]
 
