@@ -1,71 +1,96 @@
 r"""What MathJax, which Obsidian uses, reads and KaTeX does not: rewritten or defined for it.
 
-What neither helps (`\ce`, `\SI`, `\toggle`, `tikzcd` …) stays as it was written.
+A command is set in those of its forms alone that come out as MathJax sets them; any other form of
+it is refused, never set as another formula. What neither helps (`\ce`, `\SI`, `\toggle`, `tikzcd`,
+`multline` …) stays as it was written.
 """
 
 import re
+from collections.abc import Mapping
 
-# Commands that KaTeX can define. Optional arguments in brackets are read and left out.
-COMMANDS = r"""
-\gdef\require#1{}
-\gdef\bbox{\@ifnextchar[{\bbox@options}{\bbox@options[]}}
-\gdef\bbox@options[#1]#2{\boxed{#2}}
-\gdef\mathds#1{\mathbb{#1}}
-\gdef\mathbbm#1{\mathbb{#1}}
-\gdef\scr{\mathscr}
-\gdef\mit#1{\mathit{#1}}
-\gdef\mbox#1{\text{#1}}
-\gdef\textsc#1{\text{#1}}
-\gdef\euro{\text{€}}
-\gdef\buildrel#1\over#2{\overset{#1}{#2}}
-\gdef\overunderset#1#2#3{\overset{#1}{\underset{#2}{#3}}}
-\gdef\overbracket#1{\overbrace{#1}}
-\gdef\underbracket#1{\underbrace{#1}}
-\gdef\prescript#1#2#3{{}^{#1}_{#2}#3}
-\gdef\sideset#1#2#3{\mathop{{}#1#3#2}}
-\gdef\hdots{\ldots}
-\gdef\iddots{\mathinner{⋰}}
-\gdef\Rule#1#2#3{\rule{#1}{#2}}
-\gdef\Space#1#2#3{\hspace{#1}}
-\gdef\mspace#1{\hspace{#1}}
-\gdef\class#1#2{#2}
-\gdef\cssId#1#2{#2}
-\gdef\style#1#2{#2}
-\gdef\data#1#2{#2}
-\gdef\href#1#2{#2}
-\gdef\texttip#1#2{#1}
-\gdef\mathtip#1#2{#1}
-\gdef\mmlToken#1#2{\mathrm{#2}}
-\gdef\root#1\of#2{\sqrt[#1]{#2}}
-\gdef\hfil{}
-\gdef\hfill{}
-\gdef\strut{\vphantom{(}}
-\gdef\iiiint{\int\!\!\!\iiint}
-\gdef\idotsint{\int\!\cdots\!\int}
-\gdef\negthickspace{\!\!}
-\gdef\negmedspace{\!\!}
-\gdef\Tiny{\tiny}
-\gdef\llap#1{\mathllap{#1}}
-\gdef\rlap#1{\mathrlap{#1}}
-\gdef\overparen#1{\overgroup{#1}}
-\gdef\underparen#1{\undergroup{#1}}
-\gdef\intertext#1{\text{#1}\\}
-\gdef\shortintertext#1{\text{#1}\\}
-\gdef\abs#1{\left|#1\right|}
-\gdef\norm#1{\left\|#1\right\|}
-\gdef\dv#1#2{\frac{\mathrm{d}#1}{\mathrm{d}#2}}
-\gdef\pdv#1#2{\frac{\partial#1}{\partial#2}}
-\gdef\vb#1{\mathbf{#1}}
-\gdef\grad{\nabla}
-\gdef\Tr{\operatorname{Tr}}
-\gdef\tr{\operatorname{tr}}
-"""
-UNICODE = re.compile(r"\\unicode(?:\[[^\]]*\])*\{\s*(x?)([0-9A-Fa-f]+)\s*\}")
-ENCLOSED = re.compile(r"\\enclose\s*\{([a-z]+)[^{}]*\}(?:\[[^\]]*\])?")
-PLAIN = re.compile(r"\\(eqalign|cases|matrix|pmatrix|displaylines)\s*\{")
+# A command -> what must follow it, and what it then stands for: None is KaTeX's own command, whose
+# further forms only MathJax has. What follows, word by word, as tex.js reads it:
+#   {}      an argument in braces             .      one in braces or without
+#   letters one of letters and digits alone   >\x    an argument that ends with \x
+#   !x      anything but x                    end    the end of the group
+#   -       one in braces, of no account      never   nothing: no form of it can be set
+Forms = Mapping[str, tuple[str, str | None]]
+COMMANDS: Forms = {
+    # of all packages
+    r"\require": ("-", ""),  # what it brings is below
+    r"\bbox": ("{}", r"\@whole{#1}"),
+    r"\class": ("- {}", r"\@whole{#1}"),
+    r"\cssId": ("- {}", r"\@whole{#1}"),
+    r"\data": ("- {}", r"\@whole{#1}"),
+    r"\href": ("never", ""),
+    r"\Bbb": (".", r"\mathbb{#1}"),
+    r"\mathds": ("letters", r"\mathbb{#1}"),
+    r"\mathbbm": ("letters", r"\mathbb{#1}"),
+    r"\scr": (". end", r"\mathscr{#1}"),
+    r"\frak": (". end", r"\mathfrak{#1}"),
+    r"\mit": (". end", r"\mathnormal{#1}"),
+    r"\mbox": ("{}", r"{\textstyle\text{#1}}"),
+    r"\euro": ("", r"\text{€}"),
+    r"\buildrel": (r">\over .", r"\mathrel{\overset{#1}{#2}}"),
+    r"\root": (r">\of .", r"\sqrt[{#1}]{#2}"),
+    r"\overunderset": (". . .", r"\overset{#1}{\underset{#2}{#3}}"),
+    r"\prescript": ("{} {} {}", r"{}^{#1}_{#2}{#3}"),
+    r"\hdots": ("", r"\ldots"),
+    r"\iddots": ("", r"\mathinner{⋰}"),
+    r"\mspace": ("{}", r"\hspace{#1}"),
+    r"\strut": ("", r"\rule[-3pt]{0pt}{11.6pt}"),
+    r"\iiiint": (r"!\limits", r"\int\!\!\!\iiint"),
+    r"\idotsint": (r"!\limits", r"\int\cdots\int"),
+    r"\Tiny": ("", r"\sixptsize"),
+    r"\llap": (".", r"\mathllap{#1}"),
+    r"\rlap": (".", r"\mathrlap{#1}"),
+    r"\mathllap": (".", None),
+    r"\mathrlap": (".", None),
+    r"\mathclap": (".", None),
+    r"\cancel": (".", None),
+    r"\bcancel": (".", None),
+    r"\xcancel": (".", None),
+    r"\cfrac": (". .", None),
+    # of plain TeX
+    r"\eqalign": ("{}", r"\begin{aligned}#1\end{aligned}"),
+    r"\displaylines": ("{}", r"\begin{gathered}#1\end{gathered}"),
+    r"\matrix": ("{}", r"\begin{matrix}#1\end{matrix}"),
+    r"\pmatrix": ("{}", r"\begin{pmatrix}#1\end{pmatrix}"),
+    # of the package physics
+    r"\abs": ("{}", r"\left|#1\right|"),
+    r"\norm": ("{}", r"\left\|#1\right\|"),
+    r"\dv": (". {} !(", r"\frac{\mathrm{d}#1}{\mathrm{d}#2}"),
+    r"\pdv": (". {} !{ !(", r"\frac{\partial#1}{\partial#2}"),
+    r"\vb": ("letters", r"\mathbf{#1}"),
+    r"\grad": ("!( ![", r"\mathbf{\nabla}"),
+    r"\Tr": ("!(", r"\operatorname{Tr}"),
+    r"\tr": ("!(", r"\operatorname{tr}"),
+    r"\braket": ("{} !{", r"\mathinner{\langle{#1}\rangle}"),
+}
+
+# What `\require{…}` makes of commands that are something else before it.
+FUNCTIONS = [
+    *("sin", "sinh", "arcsin", "cos", "cosh", "arccos", "tan", "tanh", "arctan"),
+    *("csc", "sec", "cot", "coth", "exp", "log", "ln"),
+]
+REQUIRED: Mapping[str, Forms] = {
+    "physics": {
+        **{rf"\{name}": ("!( ![", None) for name in FUNCTIONS},
+        **{rf"\{name}": ("!( !_ !^", None) for name in ["det", "Pr"]},
+        **{rf"\{name}": ("never", "") for name in ["div", "Re", "Im", "bra", "ket", "braket"]},
+    },
+    "colorv2": {r"\color": ("never", "")},
+}
+
+UNICODE = re.compile(r"\\unicode\s*\{\s*(?:x([0-9A-Fa-f]{2,4})|([0-9]{2,5}))\s*\}")
+ENCLOSED = re.compile(r"\\enclose\s*\{([^{}]*)\}(?!\s*\[)")
 WORDS = re.compile(r"\\text(?:tt|bf|it|rm|sf|normal)?\s*\{[^{}$]*\}")
 IN_WORDS = re.compile(r"(?<!\\)[_#&^]")  # signs that are themselves in words, and none in KaTeX
 ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([a-z]+)(\*?)\}")
+NO_BREAK = re.compile(r"(?<!\\)((?:\\\\)+)\*")  # of pages, after this row: there are no pages
+PLACED = re.compile(
+    r"(\\begin\s*\{(?:aligned|alignedat|gathered))\}\s*\[([^\]]*)\]"
+)  # [t] on a line
 TAG = re.compile(r"\\tag\*?\s*\{[^{}]*\}")
 
 # An environment -> the one that KaTeX has, "" for none. It numbers those without a star.
@@ -73,34 +98,27 @@ DISPLAYED = {
     "align": "align*",
     "alignat": "alignat*",
     "displaymath": "",
-    "eqnarray": "array",
+    "eqnarray": "darray",
     "equation": "equation*",
-    "flalign": "align*",
     "gather": "gather*",
     "math": "",
-    "multline": "gather*",
     "subequations": "",
 }
 IN_A_LINE = DISPLAYED | {
     "align": "aligned",
     "alignat": "alignedat",
     "equation": "",
-    "flalign": "aligned",
     "gather": "gathered",
-    "multline": "gathered",
     "split": "aligned",
 }
 ENCLOSING = {
     "horizontalstrike": r"\sout",
     "updiagonalstrike": r"\cancel",
     "downdiagonalstrike": r"\bcancel",
-    "box": r"\boxed",
-    "roundedbox": r"\boxed",
-    "circle": r"\boxed",
+    "updiagonalstrike downdiagonalstrike": r"\xcancel",
     "top": r"\overline",
     "bottom": r"\underline",
 }
-ENVIRONMENT_OF = {"eqalign": "aligned", "displaylines": "gathered"}
 
 
 def rewritten(tex: str, display: bool) -> str:
@@ -112,13 +130,14 @@ def rewritten(tex: str, display: bool) -> str:
     if "\\unicode" in tex:
         tex = UNICODE.sub(_character, tex)
     if "\\enclose" in tex:
-        tex = ENCLOSED.sub(lambda found: ENCLOSING.get(found[1], found[0]), tex)
-    while found := PLAIN.search(tex):
-        tex = _with_environment(tex, found)
+        tex = ENCLOSED.sub(lambda found: ENCLOSING.get(found[1].strip(), found[0]), tex)
+    if "\\\\*" in tex:
+        tex = NO_BREAK.sub(r"\1", tex)
     if not display and "\\tag" in tex:
         tex = TAG.sub("", tex)  # nothing in a line has a number
     if "\\begin" not in tex:
         return tex
+    tex = PLACED.sub(lambda found: found[1] + ("}" if found[2] == "c" else f"[{found[2]}]}}"), tex)
     known = DISPLAYED if display else IN_A_LINE
     return ENVIRONMENT.sub(lambda found: _environment(found, known), tex)
 
@@ -134,20 +153,6 @@ def _literal(found: re.Match[str]) -> str:
 
 
 def _character(found: re.Match[str]) -> str:
-    code = int(found[2], 16 if found[1] else 10)
-    return rf"\text{{{chr(code)}}}" if 0x20 <= code < 0xD800 else found[0]
-
-
-def _with_environment(tex: str, found: re.Match[str]) -> str:
-    r"""Return a formula with one `\matrix{a & b \cr c & d}` of plain TeX as an environment."""
-    begin, depth = found.end(), 1
-    end = begin
-    while end < len(tex) and depth:
-        if tex[end] == "\\":
-            end += 1
-        else:
-            depth += {"{": 1, "}": -1}.get(tex[end], 0)
-        end += 1
-    name = ENVIRONMENT_OF.get(found[1], found[1])
-    inside = tex[begin : end - 1]
-    return rf"{tex[: found.start()]}\begin{{{name}}}{inside}\end{{{name}}}{tex[end:]}"
+    code = int(found[1], 16) if found[1] else int(found[2])
+    is_plain = 0xA0 <= code < 0xD800 or chr(code).isalnum()
+    return rf"\text{{{chr(code)}}}" if is_plain else found[0]

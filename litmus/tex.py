@@ -18,7 +18,7 @@ from py_mini_racer import JSOOMException, JSTimeoutException, MiniRacer
 
 from litmus.compact_tex import compact
 from litmus.kept import Kept
-from litmus.mathjax import COMMANDS, rewritten
+from litmus.mathjax import COMMANDS, REQUIRED, rewritten
 
 THEME = files("shadcn")  # a theme whose wheel carries all of KaTeX: script, style and fonts
 PLACEHOLDER = re.compile(
@@ -139,7 +139,7 @@ def _engine() -> MiniRacer:
     Finalize(None, _close, exitpriority=0)  # unlike atexit, in a process that shares our work, too
     engine.eval(THEME.joinpath("js/katex.min.js").read_text(encoding="utf-8"))
     engine.eval(files("litmus").joinpath("tex.js").read_text(encoding="utf-8"))
-    engine.eval(f"void define({json.dumps(COMMANDS)}, common)")
+    engine.eval(f"know({json.dumps(COMMANDS)}, {json.dumps(REQUIRED)})")
     return engine
 
 

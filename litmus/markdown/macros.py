@@ -93,7 +93,7 @@ def _definition(tex: str, found: re.Match[str]) -> tuple[str, int] | None:
         right = _group(tex, left[1]) if left else None
         if not left or not right:
             return None
-        return rf"\gdef{name}#1{{\left{left[0]}#1\right{right[0]}}}", right[1]
+        return _paired(name, left[0], right[0]), right[1]
     options = OPTIONS.match(tex, position)
     position = options.end() if options else position
     body = _group(tex, position)
@@ -109,6 +109,17 @@ def _definition(tex: str, found: re.Match[str]) -> tuple[str, int] | None:
     inner = rf"{name}@optional" if name[1:].isalpha() else r"\@optional"
     first = rf"\gdef{name}{{\@ifnextchar[{{{inner}}}{{{inner}[{default}]}}}}"
     return rf"{first}\gdef{inner}[#1]{_parameters(count)[2:]}{{{text}}}", end
+
+
+def _paired(name: str, left: str, right: str) -> str:
+    r"""Return the definition of delimiters: `\a{x}`, `\a*{x}` as high as x, `\a[\big]{x}`."""
+    inner = f"{name}@" if name[1:].isalpha() else r"\@paired@"
+    return (
+        rf"\gdef{name}{{\@ifnextchar*{{{inner}star}}{{\@ifnextchar[{{{inner}size}}{{{inner}plain}}}}}}"
+        rf"\gdef{inner}star*#1{{\left{left}#1\right{right}}}"
+        rf"\gdef{inner}size[#1]#2{{\mathopen{{#1{left}}}#2\mathclose{{#1{right}}}}}"
+        rf"\gdef{inner}plain#1{{\mathopen{{{left}}}#1\mathclose{{{right}}}}}"
+    )
 
 
 def _group(tex: str, position: int) -> tuple[str, int] | None:

@@ -51,7 +51,7 @@ def check(scope: Scope) -> None:
     for held, place in rendered.formulas:
         error = shown[held]
         if isinstance(error, tex.TexError):
-            what = f"the formula is not TeX: {error}."
+            what = f"the formula cannot be set: {error}."
             remedy = r"Where a dollar sign is meant, write \$."
             line = (place.line or 0) + error.line
             rendered.problems.append(Problem(place.file, line, what, remedy))

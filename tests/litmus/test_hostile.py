@@ -376,7 +376,7 @@ BOMBS = {
     "a last line without end": ("$$\n\\text{__y}\n$$\n\n> 7. <pre>\n>    \n>    ", "", "<pre>"),
     "addresses that begin": ("<http://" * 4_000, "", "http://"),
     "commands that begin": ("<%\n" * 4_000 + "a %> b", "", "<%".replace("<", "&lt;")),
-    "definitions that begin": ("$" + "\\def\\a{" * 1_200 + "$", "not TeX", "def"),
+    "definitions that begin": ("$" + "\\def\\a{" * 1_200 + "$", "cannot be set", "def"),
     "a formula of 100 KB": ("$" + "x" * 100_000 + "$", "longer than", "xxx"),
     "open brackets": ("[" * 10_000, "", "[[["),
     "stars": ("*a " * 10_000, "", "*a *a"),
