@@ -10,13 +10,13 @@ from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
-from mdit_py_plugins.amsmath import amsmath_block
+from mdit_py_plugins.amsmath import RE_OPEN
 
-from litmus.markdown.lines import begins_with, is_outside, leave, text_of
+from litmus.markdown.lines import begins_with, ends_formula, is_outside, leave, text_of
 from litmus.markdown.places import line_within
 
 INLINE = re.compile(r"\$(?![\s$])(?P<tex>(?:\\.|[^\\$])*?(?<!\s))\$(?![\d$])", re.DOTALL)
-BEGIN = re.compile(r"\\begin(\{\w+\*?\})")
+BEGIN = re.compile(RE_OPEN)
 DISPLAY = re.compile(r"\$\$(?P<tex>.+?)\$\$", re.DOTALL)
 
 
@@ -53,8 +53,10 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     if is_outside(state, first):
         return False  # the text above in a list or a quote goes on, whatever its indentation
     lines: list[str] = []
+    has_gap = False
     for line in range(first, last):
-        if line > first and is_outside(state, line):
+        has_gap = has_gap or state.isEmpty(line)
+        if line > first and (is_outside(state, line) or ends_formula(state, line, has_gap)):
             return False  # the formula has no end
         whole = text_of(state, line)
         text, closing, rest = (whole[2:] if line == first else whole).partition("$$")
@@ -79,20 +81,40 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
 
 def _environment(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     r"""`\begin{align}` and its like, which need no dollar signs."""
-    if not begins_with(state, first, "\\begin"):
+    if not begins_with(state, first, "\\begin") or state.is_code_block(first):
         return False
     begun = BEGIN.match(text_of(state, first))
-    # The library goes line by line, and for every \begin anew, to an end that may not be there.
-    end = re.compile(rf"\\end{re.escape(begun[1])}[ \t]*$", re.MULTILINE) if begun else None
-    if not end or not end.search(state.src, state.bMarks[first]):
+    line = _end_of_environment(state, begun[0], first, last) if begun else None
+    if line is None:
         return False
-    if not amsmath_block(state, first, last, silent):
-        return False
-    if not silent:
-        token = state.tokens[-1]
-        token.type, token.content = "maths_block", token.content.strip()
-        token.meta = {"display": True, "line": 0, "above": 0}
+    if silent:
+        return True
+    token = state.push("maths_block", "", 0)
+    token.block = True
+    written = state.getLines(first, line + 1, state.sCount[first], False)
+    token.content = written.strip()
+    token.map = [first, line + 1]
+    token.meta = {"display": True, "line": 0, "above": 0}
+    state.line = line + 1
     return True
+
+
+def _end_of_environment(state: StateBlock, begun: str, first: int, last: int) -> int | None:
+    """Return the line on which an environment ends within its list item or quote."""
+    end = begun.replace("begin", "end", 1)
+    if state.src.find(end, state.bMarks[first]) < 0:
+        return None  # asked first: otherwise each of many beginnings would go through all lines
+    indent = min(state.blkIndent, state.sCount[first])  # of a line below an item, which ends it
+    has_gap = False
+    for line in range(first, last):
+        if line > first:
+            has_gap = has_gap or state.isEmpty(line)
+            is_outside = state.sCount[line] < indent and not state.isEmpty(line)
+            if is_outside or begins_with(state, line, begun) or ends_formula(state, line, has_gap):
+                return None
+        if text_of(state, line).rstrip().endswith(end):
+            return line
+    return None
 
 
 def _lines_above(written: str) -> int:

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.common.utils import mdTrim
 from markdown_it.rules_block import StateBlock
 
-from litmus.markdown.lines import is_outside, text_of
+from litmus.markdown.lines import ends_formula, is_outside, text_of
 
 UNDERLINE = re.compile(r"(?:=+|-+)[ \t]*")
 OPENED = re.compile(r"\\.|(?P<code>`+)(?!`).*?(?<!`)(?P=code)(?!`)|(?P<sign>\$\$|%%)")
@@ -25,7 +25,7 @@ def plugin(md: MarkdownIt) -> None:
 def _paragraph(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     interrupts = state.md.block.ruler.getRules("paragraph")
     parent, state.parentType = state.parentType, "paragraph"
-    line, tag = _last_inside(state, first) + 1, "p"
+    line, tag = _last_inside(state, first, last) + 1, "p"
     while line < state.lineMax and not state.isEmpty(line):
         indent = state.sCount[line] - state.blkIndent
         text = text_of(state, line)
@@ -36,7 +36,7 @@ def _paragraph(state: StateBlock, first: int, last: int, silent: bool) -> bool:
         may_interrupt = indent <= 3 and state.sCount[line] >= 0
         if may_interrupt and any(rule(state, line, state.lineMax, True) for rule in interrupts):
             break
-        line = _last_inside(state, line) + 1
+        line = _last_inside(state, line, last) + 1
     state.parentType = parent
     content = mdTrim(state.getLines(first, line, state.blkIndent, False))
     state.line = line + (tag != "p")
@@ -51,12 +51,12 @@ def _paragraph(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     return True
 
 
-def _last_inside(state: StateBlock, line: int) -> int:
+def _last_inside(state: StateBlock, line: int, last: int) -> int:
     """Return the line on which the last formula or comment is closed that a line opens."""
     text = text_of(state, line)
     while sign := _left_open(text):
-        for below in range(line + 1, state.lineMax):
-            if is_outside(state, below) or (sign == "$$" and state.isEmpty(below)):
+        for below in range(line + 1, last):
+            if is_outside(state, below) or (sign == "$$" and _ends(state, below)):
                 return line
             _, closing, text = text_of(state, below).partition(sign)
             if closing:
@@ -65,6 +65,10 @@ def _last_inside(state: StateBlock, line: int) -> int:
         else:
             return line
     return line
+
+
+def _ends(state: StateBlock, line: int) -> bool:
+    return state.isEmpty(line) or ends_formula(state, line, is_below_empty=False)
 
 
 def _left_open(text: str) -> str:
