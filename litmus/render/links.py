@@ -75,9 +75,14 @@ def image(at: At) -> str:
 
 
 def citation(at: At) -> str:
-    """One or more works, as the sentence's subject or in parentheses."""
-    cited = [_cite(at, work) for work in at.token.meta["works"]]
-    return cited[0] if at.token.meta["in_text"] else f"({'; '.join(cited)})"
+    """One or more works, as a subject or in parentheses; as written where none is known."""
+    works, known = at.token.meta["works"], len(at.scope.rendered.cited)
+    cited = [_cite(at, work) for work in works]
+    if at.token.meta["in_text"]:
+        return cited[0]
+    if len(at.scope.rendered.cited) == known:
+        return unresolved(html.escape(at.token.content))
+    return f"({'; '.join(cited)})"
 
 
 def tag(at: At) -> str:
@@ -220,8 +225,8 @@ def _cite(at: At, work: Cited) -> str:
             there or "Add it to references.bib.",
             kind="citation",
         )
-        words = " ".join(filter(None, [work.before, f"@{work.key}", work.after]))
-        return unresolved(html.escape(words))
+        words = " ".join(filter(None, [work.before, f"@{work.key}"]))
+        return unresolved(html.escape(", ".join(filter(None, [words, work.after]))))
     at.scope.rendered.cited.append(work.key)
     url = _literature(at, work.key)
     if not url and work.key in at.site.references:
