@@ -26,14 +26,15 @@ def plugin(md: MarkdownIt) -> None:
 def _read_equations(state: StateCore) -> None:
     """Number what has a label, and collect what is defined."""
     labelled = "\\label" in state.src
-    if not labelled and not macros.DEFINITION.search(state.src):
+    defines = macros.DEFINITION.search(state.src) or "\\require" in state.src
+    if not labelled and not defines:
         return
     labels: dict[str, str] = {}
     defined: dict[str, str] = {}
     number = 0
     for token in _formulas(state):
         more, rest = macros.taken_out(token.content)
-        defined |= more
+        defined |= macros.required(token.content) | more
         if more:
             token.meta["set"] = rest if rest.strip() else NOTHING
         if LABEL.search(rest):

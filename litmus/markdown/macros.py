@@ -16,6 +16,7 @@ DEFINITION = re.compile(
     r"\s*\{?\s*(?P<name>\\(?:[A-Za-z@]+|.))\s*\}?\s*"
 )
 OPTIONS = re.compile(r"(?:\[(?P<count>\d)\]\s*(?:\[(?P<default>[^\]]*)\]\s*)?)?")
+REQUIRE = re.compile(r"\\require\s*\{\s*(\w+)\s*\}")
 LONGEST = 2_000  # letters of a definition: many that do not end would be read to the end each
 LET = re.compile(r"=?\s*(?:\\(?:[A-Za-z@]+|.)|.)", re.DOTALL)
 
@@ -45,15 +46,25 @@ def taken_out(tex: str) -> tuple[dict[str, str], str]:
     return defined, "".join([*rest, tex[position:]])
 
 
+def required(tex: str) -> dict[str, str]:
+    r"""Return each `\require{package}` in some TeX as if it were a definition of that name.
+
+    It holds for all formulas that follow, as definitions do; what it redefines, whoever sets
+    formulas knows.
+    """
+    return {name: name for name in (rf"\require{{{found}}}" for found in REQUIRE.findall(tex))}
+
+
 def from_file(tex: str) -> dict[str, str]:
     """Return the definitions in a file of TeX, in which % begins a comment."""
-    return taken_out(COMMENT.sub("", tex))[0]
+    tex = COMMENT.sub("", tex)
+    return required(tex) | taken_out(tex)[0]
 
 
 def from_property(value: object) -> dict[str, str]:
     r"""Return the definitions in a note's property: TeX, or names with what they stand for."""
     if isinstance(value, str):
-        return taken_out(value)[0]
+        return required(value) | taken_out(value)[0]
     if not isinstance(value, dict):
         return {}
     names = {f"\\{str(name).lstrip(chr(92))}": str(body) for name, body in value.items()}

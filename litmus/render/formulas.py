@@ -8,6 +8,7 @@ from litmus import tex
 from litmus.addresses import address, relative_url
 from litmus.markdown import Token, macros
 from litmus.markdown.equations import NOTHING
+from litmus.mathjax import REQUIRED
 from litmus.notes import Note
 from litmus.problems import Problem, nearest
 from litmus.render.asked import WatchedVault
@@ -82,7 +83,11 @@ def _defined(vault: WatchedVault, note: Note) -> Mapping[str, str]:
         if name in note.properties:
             defined = {**defined, **macros.from_property(note.properties[name])}
     own = note.environment.get("macros")
-    return {**defined, **own} if own else defined
+    defined = {**defined, **own} if own else defined
+    for package, redefined in REQUIRED.items():
+        if (how := rf"\require{{{package}}}") in defined:
+            defined = {**dict.fromkeys(redefined, how), **defined}
+    return defined
 
 
 def _anchors(at: At) -> str:

@@ -359,3 +359,34 @@ def test_a_refused_form_is_shown_as_written_and_listed(project):
         "n.md:3: the formula cannot be set: \\pdv is set in the form \\pdv{…}{…} only, "
         "and here \\psi follows. Where a dollar sign is meant, write \\$."
     ]
+
+
+DIV = {"docs/n.md": "$\\div x$"}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"docs/n.md": "$\\require{physics}$\n\n$\\div x$"},
+        {"docs/n.md": "$$\n\\require{physics}\n\\newcommand{\\d}{\\div}\n$$\n\n$\\d x$"},
+        {"docs/n.md": '---\nmacros: "\\\\require{physics}"\n---\n$\\div x$'},
+        {**DIV, "docs/preamble.sty": "\\require{physics}\n\\newcommand{\\R}{r}"},
+    ],
+)
+def test_what_a_package_changes_it_changes_in_all_formulas_that_follow(project, files):
+    _, problems = project(files).render("n.md")
+    assert ["\\div cannot be set" in problem for problem in problems] == [True]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        DIV,
+        {"docs/n.md": "$\\require{cancel}$ $\\div x$"},
+        {**DIV, "docs/preamble.sty": "% \\require{physics}"},
+        {**DIV, "docs/preamble.sty": "\\require{physics} \\renewcommand{\\div}{d}"},
+        {"docs/n.md": "$\\require{physics} \\dv{f}{x}$ $\\sin x$"},
+    ],
+)
+def test_control_and_nothing_else(project, files):
+    assert project(files).render("n.md")[1] == []
