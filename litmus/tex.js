@@ -1,7 +1,7 @@
 // Sets many formulas in one call. Definitions are TeX; what a formula defines stays in it.
 const common = {}
 const REFUSED_ARGUMENTS = new Set(["*", "[", "}", "&", "\\\\", "EOF"])
-const ENDS = new Set(["}", "&", "\\\\", "\\cr", "EOF"])
+const ENDS = new Set(["}", "&", "\\\\", "\\cr", "\\right", "\\end", "EOF"])
 
 function define(definitions, macros) {
   const options = {macros, globalGroup: true, strict: "ignore", throwOnError: true}

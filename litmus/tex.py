@@ -130,7 +130,10 @@ def _read(formula: re.Match[str], result: dict[str, Any]) -> str | TexError:
     if "error" in result:
         source = html.unescape(formula["set"] or formula["tex"])
         return TexError(result["error"], source.count("\n", 0, int(result.get("position") or 0)))
-    return compact(result["html"], html.unescape(formula["tex"]))
+    try:
+        return compact(result["html"], html.unescape(formula["tex"]))
+    except RecursionError:
+        return TexError("it is nested too deeply", 0)
 
 
 @cache

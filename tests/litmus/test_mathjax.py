@@ -58,7 +58,10 @@ FORMS = {
         {r"\scr L": r"\mathscr L", r"{\scr L}+1": r"{\mathscr L}+1", r"\scr{LM}": r"\mathscr{LM}"},
         [r"\scr LM", r"{\scr L+M}", r"\scr", r"\scr *"],
     ),
-    r"\frak": ({r"{\frak g}x": r"{\mathfrak g}x"}, [r"\frak gh", r"{\frak{g}h}"]),
+    r"\frak": (
+        {r"{\frak g}x": r"{\mathfrak g}x", r"\left(\frak g\right)": r"\left(\mathfrak g\right)"},
+        [r"\frak gh", r"{\frak{g}h}"],
+    ),
     r"\mit": ({r"{\mit x}": "x", r"\mit{\Gamma}": r"\mathnormal{\Gamma}"}, [r"\mit xy"]),
     r"\mbox": (
         {r"\mbox{a b}": r"{\textstyle\text{a b}}", r"x_{\mbox{a}}": r"x_{\textstyle\text{a}}"},

@@ -36,6 +36,7 @@ def test_a_formula_in_a_line_is_not_displayed():
         (r"\frac{1}{", "Unexpected end of input", 0),
         (r"\begin{aligned} x", "Expected", 0),
         ("x^2^3", "Double superscript", 0),
+        (r"\begin{matrix}" * 150 + "x" + r"\end{matrix}" * 150, "nested too deeply", 0),
     ],
 )
 def test_what_is_not_tex_is_refused_with_the_reason_and_the_line(tex, reason, line):
