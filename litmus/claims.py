@@ -14,6 +14,7 @@ from pathlib import Path
 
 from litmus.digest import digest
 from litmus.evidence import WAYS, Mark, Outcome, stale_tests
+from litmus.grounds import Grounds, loops, told
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
 from litmus.notes import Note, walk
@@ -38,7 +39,7 @@ KINDS = {
 FOUNDATIONS = {"definition", "assumption", "axiom", "hypothesis"}  # nothing to prove
 PROOF = re.compile(r"\bproof\b", re.IGNORECASE)
 MERELY_COMPARED = re.compile(r"\b(?:cf\.?|see(?: also)?|compare(?: with)?)\s*$", re.IGNORECASE)
-ARGUMENT_FROM_WEAKEST = ["refuted", "open", "cited", "argued", "by definition"]
+WEAK = ["refuted", "open", "cited"]  # arguments, the weakest first
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,15 @@ class Claim:
         return "cited" if self.source else "open"
 
 
+@dataclass(frozen=True)
+class Support:
+    """What a claim rests on, directly or through others, in numbers."""
+
+    claims: int
+    by_argument: dict[str, int]  # how many stand how, by the words of their argument
+    weakest: str | None  # the first by name; none if all are argued or foundations
+
+
 class Claims(dict[str, Claim]):
     """The claims of a vault by name, with what is wrong with them."""
 
@@ -213,28 +223,42 @@ class Claims(dict[str, Claim]):
                 problems.append(Problem(note.path, 1, what, remedy))
                 continue
             claims[note.name] = by_name[note.name.casefold()] = Claim(note, kind)
-        by_path = {claim.note.path: claim for claim in claims.values()}
-        lines: dict[tuple[str, str], int] = {}
-        for claim in claims.values():
-            for link in links(claim.statement, claim.note, vault):
-                other = by_path.get(link.path or "")
-                if other and other is not claim and other.kind in FOUNDATIONS:
-                    _add(claim.assumes, other.name)
-                    _add(other.used_by, claim.name)
-            for proof in claim.proofs:
-                for link in links(proof, claim.note, vault):
-                    other = by_path.get(link.path or "")
-                    if other and not link.compared:
-                        _add(claim.uses, other.name)
-                        _add(other.used_by, claim.name)
-                        lines.setdefault((claim.name, other.name), link.line)
-        for loop in claims.cycles():
-            what = f"the proof depends on itself: {' uses '.join(loop)}."
+        lines = claims._link(vault)
+        for loop in claims._loops():
+            what = f"the proof depends on itself: {told(loop)}."
             remedy = 'Prove one another way; what is no step of the proof stands after "cf."'
             place = claims[loop[0]].note.path, lines[loop[0], loop[1]]
             problems.append(Problem(*place, what, remedy))
         claims.problems = problems
         return claims
+
+    def _link(self, vault: Vault) -> dict[tuple[str, str], int]:
+        """Let each claim know what it assumes, uses and is used by; return the lines of the uses.
+
+        There are as many lists as claims, and one may name all of them: so each is made whole.
+        """
+        by_path = {claim.note.path: claim for claim in self.values()}
+        used_by: dict[str, dict[str, None]] = defaultdict(dict)
+        lines: dict[tuple[str, str], int] = {}
+        for claim in self.values():
+            assumes: dict[str, None] = {}
+            uses: dict[str, None] = {}
+            for link in links(claim.statement, claim.note, vault):
+                other = by_path.get(link.path or "")
+                if other and other is not claim and other.kind in FOUNDATIONS:
+                    assumes[other.name] = None
+            for proof in claim.proofs:
+                for link in links(proof, claim.note, vault):
+                    other = by_path.get(link.path or "")
+                    if other and not link.compared:
+                        uses[other.name] = None
+                        lines.setdefault((claim.name, other.name), link.line)
+            claim.assumes, claim.uses = list(assumes), list(uses)
+            for name in assumes | uses:
+                used_by[name][claim.name] = None
+        for name, users in used_by.items():
+            self[name].used_by = list(users)
+        return lines
 
     @property
     def statements(self) -> dict[str, str]:
@@ -244,17 +268,20 @@ class Claims(dict[str, Claim]):
     def standing(self, name: str) -> tuple[object, ...]:
         """Return all that a box about a claim says besides its own text.
 
-        That is how it and its neighbours stand, how they are titled, and the tests of each.
+        That is how it and its neighbours stand, how they are titled, its tests and those that drop
+        it, and of all that it rests on how many stand how, with the weakest.
         """
-        claim, dropping = self[name], self.dropping[name]
+        claim, dropping, support = self[name], self.dropping[name], self.support(name)
         marks = [*(mark.drops for o in claim.outcomes for mark in o.marks if mark.drops in self)]
-        around = [*claim.assumes, *claim.uses, *claim.used_by, *self.rests_on(name), *marks]
+        around = [*claim.assumes, *claim.uses, *claim.used_by, *marks]
         around += [other.name for other, _, _ in dropping]
+        around += [support.weakest] if support.weakest else []
         return (
             *(claim.kind, claim.argument, claim.evidence, claim.source, tuple(claim.outcomes)),
             *(tuple(sorted(claim.stale)), tuple((outcome, mark) for _, outcome, mark in dropping)),
             *((*_titled(self[other].note), self[other].argument) for other in around),
             *(tuple(claim.assumes), tuple(claim.uses), tuple(claim.used_by)),
+            *(support.claims, tuple(support.by_argument.items()), support.weakest),
         )
 
     def attach(self, outcomes: Sequence[Outcome], root: Path) -> list[Problem]:
@@ -297,38 +324,43 @@ class Claims(dict[str, Claim]):
             return f"{what} It can drop: {can}."
         return ""
 
+    @cached_property
+    def _grounds(self) -> Grounds:
+        return Grounds({name: [*c.assumes, *c.uses] for name, c in self.items()})
+
+    @cached_property
+    def _by_argument(self) -> dict[str, int]:
+        """The claims of each argument, as the grounds number them.
+
+        Asked for when every test has been given to its claim.
+        """
+        by_argument: dict[str, list[str]] = defaultdict(list)
+        for name, claim in self.items():
+            by_argument[claim.argument].append(name)
+        return {words: self._grounds.holding(by_argument[words]) for words in sorted(by_argument)}
+
     def rests_on(self, name: str) -> list[str]:
         """Return every claim that one assumes or uses, directly or through others, by name."""
-        found: list[str] = []
-        waiting = [*self[name].assumes, *self[name].uses]
-        while waiting:
-            other = waiting.pop(0)
-            if other not in found and other != name:
-                found.append(other)
-                waiting += [*self[other].assumes, *self[other].uses]
-        return sorted(found)
+        return self._grounds.names(self._grounds.of(name))
 
-    def weakest(self, names: Iterable[str]) -> str | None:
-        """Return the claim whose argument is the weakest; none if all are argued or foundations."""
-        weak = [n for n in names if self[n].argument in ARGUMENT_FROM_WEAKEST[:3]]
-        return min(weak, key=lambda n: ARGUMENT_FROM_WEAKEST.index(self[n].argument), default=None)
+    def support(self, name: str) -> Support:
+        """Return what one rests on, directly or through others, in numbers."""
+        below = self._grounds.of(name)
+        shares = ((words, below & claims) for words, claims in self._by_argument.items())
+        found = {words: claims for words, claims in shares if claims}
+        weakest = next((found[words] for words in WEAK if words in found), 0)
+        return Support(
+            below.bit_count(),
+            {words: claims.bit_count() for words, claims in found.items()},
+            self._grounds.first(weakest) if weakest else None,
+        )
 
     def cycles(self) -> list[list[str]]:
         """Return each loop among the proofs once, as names that end where they began."""
-        loops: list[list[str]] = []
-        done: set[str] = set()
+        return list(self._loops())
 
-        def visit(name: str, way: list[str]) -> None:
-            if name in way:
-                loops.append([*way[way.index(name) :], name])
-            elif name not in done:
-                for other in self[name].uses:
-                    visit(other, [*way, name])
-                done.add(name)
-
-        for name in self:
-            visit(name, [])
-        return loops
+    def _loops(self) -> Iterator[list[str]]:
+        return loops({name: claim.uses for name, claim in self.items()})
 
 
 def links(tokens: Iterable[Token], note: Note, vault: Vault) -> Iterator[Link]:
@@ -362,8 +394,3 @@ def _in_dollars(token: Token) -> Token:
         return token
     fence = "$$" if token.meta["display"] else "$"
     return token.copy(content=f"{fence}{token.content}{fence}")
-
-
-def _add(names: list[str], name: str) -> None:
-    if name not in names:
-        names.append(name)

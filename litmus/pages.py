@@ -15,7 +15,7 @@ from markupsafe import Markup
 from litmus import quotes
 from litmus.addresses import address, relative_url, tag_anchor
 from litmus.backlinks import RELATIONS, Backlink
-from litmus.claims import FOUNDATIONS, KINDS, Claim
+from litmus.claims import FOUNDATIONS, KINDS, Claim, Claims
 from litmus.evidence import ROLES, Outcome
 from litmus.fingerprint import imports
 from litmus.notes import Note
@@ -29,6 +29,8 @@ from litmus.render.links import REFERENCES, TAGS
 
 HOME, NOTES, CLAIMS, SNIPPETS, OPEN_ENDS = "", "notes/", "claims/", "snippets/", "open-ends/"
 ASSUMPTIONS = "assumptions/"
+MOST_COLUMNS = 50  # of a table; what fewer claims assume is named beside them
+MOST_NAMED = 100  # claims below one that claims.json names
 FILE_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")  # an alias that was a claim's name, not a synonym
 
 
@@ -150,7 +152,7 @@ class Pages:
             {
                 "claim": claim,
                 "link": self.site.link(claim.note, CLAIMS),
-                "rests_on": len(self.project.claims.rests_on(claim.name)),
+                "rests_on": self.project.claims.support(claim.name).claims,
                 "checks": len(claim.marked("claim")),
                 "controls": len(claim.marked("control")),
             }
@@ -161,21 +163,22 @@ class Pages:
     def assumptions(self) -> Page:
         """Every result with what it assumes, and which of it a control drops."""
         results = [claim for claim in self._claims_by_kind() if claim.kind not in FOUNDATIONS]
-        shared = Counter(name for claim in results for name in claim.assumes).most_common()
-        columns = [name for name, _ in shared]
+        shared = Counter(name for claim in results for name in claim.assumes)
+        columns = [name for name, _ in shared.most_common(MOST_COLUMNS)]
+        controls = {claim.name: claim.controls for claim in results}
         rows = [
             {
                 "link": self.site.link(claim.note, ASSUMPTIONS),
-                "cells": [claim.controls.get(name) for name in columns],
+                "cells": [controls[claim.name].get(name) for name in columns],
                 "own": [
                     (name.removeprefix("^"), control)
-                    for name, control in claim.controls.items()
-                    if name not in claim.assumes
+                    for name, control in controls[claim.name].items()
+                    if name not in columns
                 ],
             }
             for claim in results
         ]
-        cells = [control for claim in results for control in claim.controls.values()]
+        cells = [control for found in controls.values() for control in found.values()]
         # by their names: their titles are sentences, too long to stand over a column
         headings = [
             Markup('<a href="{}" data-card>{}</a>').format(
@@ -189,6 +192,7 @@ class Pages:
             ASSUMPTIONS,
             "Assumptions and controls",
             columns=headings,
+            has_more=len(shared) > len(columns),
             rows=rows,
             assumed=len(cells),
             controlled=sum(cells),
@@ -307,7 +311,7 @@ class Pages:
     def claims_json(self) -> str:
         """Return the public form of all claims: what they say, rest on and how they stand."""
         claims = self.project.claims
-        entries = [_as_json(claim, claims.rests_on(claim.name)) for claim in claims.values()]
+        entries = [_as_json(claim, _all_below(claims, claim.name)) for claim in claims.values()]
         return json.dumps({"claims": entries}, indent=1, ensure_ascii=False) + "\n"
 
     def _page(
@@ -345,7 +349,17 @@ class Pages:
         return [self.site.link(claims[name].note, here) for name in names]
 
 
-def _as_json(claim: Claim, rests_on: list[str]) -> dict[str, Any]:
+def _all_below(claims: Claims, name: str) -> list[str] | int:
+    """Return what a claim rests on, by name; only how many there are where nobody would read them.
+
+    Who needs them follows `assumes` and `uses`: with all names, the file of a chain of claims would
+    grow with the square of its length.
+    """
+    number = claims.support(name).claims
+    return claims.rests_on(name) if number <= MOST_NAMED else number
+
+
+def _as_json(claim: Claim, rests_on: list[str] | int) -> dict[str, Any]:
     return {
         "name": claim.name,
         "kind": claim.kind,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from litmus.claims import KINDS, Claim
+from litmus.claims import KINDS, Claim, Support
 from litmus.evidence import Mark, Outcome
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ def _claim(site: Site, claim: Claim, scope: Scope, embedded: bool, url: str) -> 
     def link(name: str) -> Markup:
         return site.link(site.claims[name].note, scope.page)
 
-    rests_on = site.claims.rests_on(claim.name)
-    weakest = site.claims.weakest(rests_on)
+    support = site.claims.support(claim.name)
+    weakest = support.weakest
     folded = [("Proof", proof) for proof in claim.proofs] if embedded else []
     folded += [("Check", check) for check in claim.sections(CHECK)] if embedded else []
     return TEMPLATES.get_template("claim.html").render(
@@ -129,7 +129,7 @@ def _claim(site: Site, claim: Claim, scope: Scope, embedded: bool, url: str) -> 
             ]
             if names
         ],
-        rests_on=_count(site, rests_on),
+        rests_on=_count(support),
         weakest=link(weakest) if weakest else "",
         weakest_argument=site.claims[weakest].argument if weakest else "",
         checks=[_test(site, claim, *pair) for pair in claim.marked("claim")],
@@ -172,8 +172,8 @@ def _when(outcomes: list[Outcome]) -> str:
     return ", ".join([days, *versions]) if outcomes else ""
 
 
-def _count(site: Site, names: list[str]) -> str:
+def _count(support: Support) -> str:
     """Return "4 claims: 2 argued, 2 by definition", or "" for none."""
-    arguments = [site.claims[name].argument for name in names]
-    kinds = ", ".join(f"{arguments.count(a)} {a}" for a in dict.fromkeys(sorted(arguments)))
-    return f"{len(names)} claim{'s' * (len(names) != 1)}: {kinds}" if names else ""
+    kinds = ", ".join(f"{count} {argument}" for argument, count in support.by_argument.items())
+    number = support.claims
+    return f"{number} claim{'s' * (number != 1)}: {kinds}" if number else ""

@@ -15,6 +15,7 @@ from litmus.addresses import address, relative_url
 from litmus.backlinks import Backlink
 from litmus.bibliography import Reference
 from litmus.claims import Claims
+from litmus.digest import digest
 from litmus.fingerprint import fingerprint
 from litmus.markdown import Token, parser
 from litmus.markdown.headings import shown_name
@@ -63,7 +64,7 @@ class Site:
         self.labs: set[str] = set()  # files that somebody else makes pages of
         self.asked: Asked = {}  # since the page that is being rendered was begun
         self.fingerprint = cache(lambda file: fingerprint(root / file, root))  # at this build
-        standing = cache(lambda path: claims.standing(claim_at[path].name))
+        standing = cache(lambda path: digest(repr(claims.standing(claim_at[path].name))))
         claim_at = {claim.note.path: claim for claim in claims.values()}
         literature = {
             str(note.properties["citekey"]).strip().lstrip("@"): note.path

@@ -1,9 +1,14 @@
 """Is what a claim rests on, and how well it stands, worked out from the notes and the tests?"""
 
+import random
+from dataclasses import replace
+
 import pytest
 
-from litmus.claims import Claims
+from litmus.claims import WEAK, Claim, Claims
 from litmus.evidence import Mark, Outcome
+from litmus.grounds import loops, told
+from litmus.notes import Note
 
 DEFINITION = "---\nkind: definition\n---\n# D\n\nAn $x$.\n"
 
@@ -125,23 +130,197 @@ def test_the_evidence_follows_from_the_tests_that_ran(claims_of, tests, stale, e
     assert claim.evidence == evidence
 
 
+RESTING = {
+    "top": lemma("On [[d]].", "By [[middle]]."),
+    "middle": lemma(proof="By [[bottom]] and [[known]]."),
+    "bottom": lemma(),
+    "known": lemma(properties="kind: lemma\nsource: '@a'"),
+    "d": DEFINITION,
+    "apart": lemma(proof="By [[known]]."),
+    "sure": lemma("On [[d]].", "Clear."),
+}
+
+
 def test_a_claim_rests_on_all_below_it_and_the_weakest_is_named(claims_of):
-    claims = claims_of(
+    claims = claims_of(RESTING)
+    assert claims.rests_on("top") == ["bottom", "d", "known", "middle"]
+    assert claims.support("top").claims == 4
+    counts = {"argued": 1, "by definition": 1, "cited": 1, "open": 1}
+    assert claims.support("top").by_argument == counts
+    assert claims.support("top").weakest == "bottom"
+    assert claims.support("apart").weakest == "known"
+    assert claims.support("sure").weakest is None
+    refuted = claims_of(RESTING)
+    refuted["known"].outcomes.append(outcome(Mark("counterexample", "known")))
+    assert refuted.support("top").weakest == "known"
+
+
+def made_of(below, **arguments):
+    """Claims without texts, by what each uses; open ones, but for those that are `cited`."""
+    return Claims(
         {
-            "top": lemma("On [[d]].", "By [[middle]]."),
-            "middle": lemma(proof="By [[bottom]] and [[known]]."),
-            "bottom": lemma(),
-            "known": lemma(properties="kind: lemma\nsource: '@a'"),
-            "d": DEFINITION,
-            "apart": lemma(proof="By [[known]]."),
+            name: Claim(
+                Note(f"claims/{name}.md", {"source": arguments.get(name, "")}, 1, [], {}),
+                "lemma",
+                uses=list(uses),
+            )
+            for name, uses in below.items()
         }
     )
-    assert claims.rests_on("top") == ["bottom", "d", "known", "middle"]
-    assert claims.weakest(claims.rests_on("top")) == "bottom"
-    assert claims.weakest(claims.rests_on("apart")) == "known"
-    assert claims.weakest(["d", "middle"]) is None
+
+
+def all_below(below, name):
+    """The same as the claims say, found by asking again and again."""
+    found = set(below[name])
+    while more := {other for known in found for other in below[known]} - found:
+        found |= more
+    return sorted(found - {name})
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_all_that_a_claim_rests_on_is_found_in_any_graph_with_loops(seed):
+    draw = random.Random(seed)
+    names = [f"c{number}" for number in range(draw.choice([1, 2, 5, 12]))]
+    draw.shuffle(names)
+    below = {
+        name: draw.sample(names, draw.randint(0, min(len(names), draw.choice([1, 2, 4]))))
+        for name in names
+    }
+    claims = made_of(below, **{name: "@a" for name in names if draw.random() < 0.5})
+    for name in names:
+        wanted = all_below(below, name)
+        assert claims.rests_on(name) == wanted
+        support = claims.support(name)
+        assert support.claims == len(wanted) == sum(support.by_argument.values())
+        said = [claims[other].argument for other in wanted]
+        assert support.by_argument == {words: said.count(words) for words in sorted(set(said))}
+        weakest = min(wanted, key=lambda n: WEAK.index(claims[n].argument), default=None)
+        assert support.weakest == weakest
+    assert claims.cycles() == found_step_by_step(below)
+    going_round = {
+        name for name in names if name in {o for b in below[name] for o in reach(below, b)}
+    }
+    assert bool(claims.cycles()) == bool(going_round)
+
+
+def reach(below, name):
+    return {name, *all_below(below, name)}
+
+
+def found_step_by_step(below):
+    """The loops as a function finds them that calls itself for each step."""
+    found, done = [], set()
+
+    def visit(name, way):
+        if name in way:
+            found.append([*way[way.index(name) :], name])
+        elif name not in done:
+            for other in below[name]:
+                visit(other, [*way, name])
+            done.add(name)
+
+    for name in below:
+        visit(name, [])
+    return found
+
+
+CHAIN = {f"c{n:04}": [f"c{n - 1:04}"] if n else [] for n in range(5_000)}
+
+
+def test_a_chain_of_claims_may_be_longer_than_the_stack():
+    claims = made_of(CHAIN, c0007="@a")
+    assert claims.cycles() == []
+    assert claims.support("c4999").by_argument == {"cited": 1, "open": 4998}
+    assert claims.support("c4999").weakest == "c0000"
+    assert len(claims.rests_on("c4999")) == 4999
+    assert len(repr(claims.standing("c4999"))) < 1000  # not with all that it rests on
+
+
+def test_a_circle_of_claims_is_told_with_its_beginning_and_its_end():
+    claims = made_of({**CHAIN, "c0000": ["c4999"]})
+    (loop,) = claims.cycles()
+    assert len(loop) == 5001
+    assert told(loop).startswith("c0000 uses c4999 uses c4998 uses ")
+    assert " uses … (4989 more) … uses " in told(loop)
+    assert told(loop).endswith(" uses c0001 uses c0000")
+    assert claims.support("c2000").claims == 4999
+    assert list(loops({**CHAIN, "c0000": []})) == []
+
+
+def test_a_definition_may_be_used_by_all_claims(claims_of):
+    notes = {f"c{number}": lemma("On [[d]] and [[d]].", "By [[d]].") for number in range(30)}
+    assert claims_of({**notes, "d": DEFINITION})["d"].used_by == sorted(notes)
+
+
+def test_definitions_may_name_one_another(claims_of):
+    claims = claims_of(
+        {
+            "a": lemma("An [[b]].", properties="kind: definition"),
+            "b": lemma("A [[c]].", properties="kind: definition"),
+            "c": lemma("An [[a]] and [[c]].", properties="kind: definition"),
+        }
+    )
+    assert {name: claims.rests_on(name) for name in "abc"} == {
+        "a": ["b", "c"],
+        "b": ["a", "c"],
+        "c": ["a", "b"],
+    }
+    assert claims.problems == []
+
+
+def let_a_neighbour_need_no_proof(claims):
+    claims["middle"].kind = "axiom"
+
+
+def retitle_the_weakest(claims):
+    claims["bottom"].note.title = "Another"
+
+
+def refute_far_below(claims):
     claims["known"].outcomes.append(outcome(Mark("counterexample", "known")))
-    assert claims.weakest(claims.rests_on("top")) == "known"
+
+
+def let_a_test_be_stale(claims):
+    claims["top"].stale.add("tests/test_a.py::test_a")
+
+
+def let_a_test_fail(claims):
+    claims["top"].outcomes[0] = replace(claims["top"].outcomes[0], failed=1)
+
+
+def be_used_by_another(claims):
+    claims["top"].used_by.append("apart")
+
+
+def nothing(claims):
+    pass
+
+
+def stale_elsewhere(claims):
+    claims["bottom"].stale.add("tests/test_a.py::test_a")
+
+
+@pytest.mark.parametrize(
+    ("change", "is_shown"),
+    [
+        (let_a_neighbour_need_no_proof, True),
+        (retitle_the_weakest, True),
+        (refute_far_below, True),
+        (let_a_test_be_stale, True),
+        (let_a_test_fail, True),
+        (be_used_by_another, True),
+        (nothing, False),
+        (stale_elsewhere, False),
+    ],
+)
+def test_how_a_claim_stands_is_all_that_its_box_says_of_others(claims_of, change, is_shown):
+    def standing(change):
+        claims = claims_of(RESTING)
+        claims["top"].outcomes.append(checked("top"))
+        change(claims)
+        return claims.standing("top")
+
+    assert (standing(change) != standing(nothing)) == is_shown
 
 
 @pytest.mark.parametrize(

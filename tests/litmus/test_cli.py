@@ -1,5 +1,7 @@
 """Do the commands say what rests on what, and begin a claim without harming one?"""
 
+import gc
+
 import pytest
 from click.testing import CliRunner
 
@@ -44,6 +46,70 @@ def test_impact_goes_up_to_what_rests_on_a_claim(litmus):
         "  low (lemma; argued; none)\n"
         "    top (theorem; argued; none)\n",
     )
+
+
+PROOF = "---\nkind: lemma\n---\n# {}\n\nx\n\n## Proof\n\n{}\n"
+
+
+@pytest.fixture
+def proofs(project):
+    """A function that adds claims to the small project, by what the proof of each links."""
+
+    def write(**uses):
+        texts = {name: " ".join(f"[[{other}]]" for other in links) for name, links in uses.items()}
+        project({f"docs/claims/{n}.md": PROOF.format(n, text or "x") for n, text in texts.items()})
+
+    return write
+
+
+def test_what_is_shared_is_followed_once(litmus, proofs):
+    proofs(end=["left", "right"], left=["shared"], right=["shared"], shared=["low"])
+    assert litmus("why", "end")[1] == (
+        "end (lemma; argued; none)\n"
+        "  left (lemma; argued; none)\n"
+        "    shared (lemma; argued; none)\n"
+        "      low (lemma; argued; none)\n"
+        "        d (definition; by definition; none)\n"
+        "  right (lemma; argued; none)\n"
+        "    shared (as above)\n"
+    )
+    assert litmus("impact", "shared")[1] == (
+        "shared (lemma; argued; none)\n"
+        "  left (lemma; argued; none)\n"
+        "    end (lemma; argued; none)\n"
+        "  right (lemma; argued; none)\n"
+        "    end (as above)\n"
+    )
+
+
+def test_a_circular_proof_is_shown_as_the_loop_that_it_is(litmus, proofs):
+    proofs(a=["b"], b=["c", "low"], c=["a"])
+    assert litmus("why", "a")[1] == (
+        "a (lemma; argued; none)\n"
+        "  b (lemma; argued; none)\n"
+        "    c (lemma; argued; none)\n"
+        "      a (a loop: a uses b uses c uses a)\n"
+        "    low (lemma; argued; none)\n"
+        "      d (definition; by definition; none)\n"
+    )
+    assert litmus("impact", "a")[1] == (
+        "a (lemma; argued; none)\n"
+        "  c (lemma; argued; none)\n"
+        "    b (lemma; argued; none)\n"
+        "      a (a loop: a uses b uses c uses a)\n"
+    )
+
+
+def test_a_long_chain_is_not_indented_beyond_what_one_can_read(litmus, proofs):
+    proofs(**{f"c{n}": [f"c{n - 1}"] if n else ["low"] for n in range(1_100)})  # beyond the stack
+    code, said = litmus("why", "c1099")
+    lines = said.splitlines()
+    assert (code, len(lines)) == (0, 1102)
+    assert lines[20] == f"{'  ' * 20}c1079 (lemma; argued; none)"
+    assert lines[21] == f"{'  ' * 20}[21 steps] c1078 (lemma; argued; none)"
+    assert lines[-1] == f"{'  ' * 20}[1101 steps] d (definition; by definition; none)"
+    above = litmus("impact", "d")[1].splitlines()
+    assert f"{'  ' * 20}[1101 steps] c1099 (lemma; argued; none)" in above
 
 
 @pytest.mark.parametrize("command", ["why", "impact"])
@@ -114,3 +180,8 @@ def test_strict_fails_and_leaves_the_site_where_something_is_open(vault):
     result, out = run_site(vault)
     assert result.exit_code == 0
     assert "Home.md:1" in (out / "open-ends/index.html").read_text(encoding="utf-8")
+
+
+def test_a_command_leaves_the_collector_at_work(litmus):
+    assert litmus("why", "top")[0] == 0
+    assert gc.isenabled()

@@ -1,6 +1,7 @@
 """Do renamed claims keep their old addresses, and figures of labs become files?"""
 
 import base64
+import json
 from io import BytesIO
 
 import pytest
@@ -75,3 +76,32 @@ def test_the_matrix_shows_what_each_claim_assumes_and_which_of_it_a_control_drop
         ["Two", yes, no, f"{no} or-so "],
     ]
     assert "Of 7 assumptions and conditions, controls drop 3." in page.get_text()
+
+
+def test_of_more_assumptions_than_a_table_can_hold_the_rarer_are_named_beside_the_claims(project):
+    names = [f"as-{number}" for number in range(52)]
+    files = {f"docs/claims/{n}.md": f"---\nkind: assumption\n---\n# {n}\n\nx\n" for n in names}
+    for claim, assumed in {"all": names, "first": names[:50]}.items():
+        links = " ".join(f"[[{name}]]" for name in assumed)
+        files[f"docs/claims/{claim}.md"] = f"---\nkind: lemma\n---\n# {claim}\n\n{links}\n"
+    small = project(files)
+    page = BeautifulSoup(Pages(small.read(), small.site()).assumptions().html, "html.parser")
+    heads, every, first = ([cell.get_text() for cell in row(["th", "td"])] for row in page("tr"))
+    assert heads[1:-1] == [name.replace("-", " ") for name in names[:50]]
+    assert [words for words in every[-1].split() if words.startswith("as-")] == names[50:]
+    assert first[-1] == ""
+    assert "what fewer claims assume" in page.get_text()
+
+
+def test_of_a_long_chain_the_public_form_says_how_much_is_below_and_of_a_short_one_what(project):
+    files = {
+        f"docs/claims/c{n:03}.md": f"---\nkind: lemma\n---\n# C\n\n## Proof\n\n[[c{n - 1:03}]]\n"
+        for n in range(1, 103)
+    }
+    small = project({**files, "docs/claims/c000.md": "---\nkind: lemma\n---\n# C\n\nx\n"})
+    claims = json.loads(Pages(small.read(), small.site()).claims_json())["claims"]
+    below = {claim["name"]: claim["rests_on"] for claim in claims}
+    assert below["c002"] == ["c000", "c001"]
+    assert below["c100"] == [f"c{n:03}" for n in range(100)]
+    assert below["c101"] == 101
+    assert below["c102"] == 102
