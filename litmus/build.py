@@ -12,7 +12,7 @@ from pathlib import Path
 
 from litmus import search, stylesheets
 from litmus.addresses import address
-from litmus.backlinks import Backlink, FoundLinks, backlinks
+from litmus.backlinks import Backlink, backlinks
 from litmus.digest import digest
 from litmus.pages import Page, Pages
 from litmus.problems import Problem, in_order
@@ -49,16 +49,11 @@ class Made:
 
     names: str = ""
     settings: object = None
-    links: FoundLinks = field(default_factory=dict)
     remembered: dict[Key, tuple[str, Asked]] = field(default_factory=dict)
     notes: dict[str, MadePage] = field(default_factory=dict)  # by path
     files: dict[str, Hashable] = field(default_factory=dict)  # all else: marks, by path on site
     listed: list[str] = field(default_factory=list)  # search entries of the generated pages
     problems: list[Problem] = field(default_factory=list)
-
-    def to_keep(self) -> "Made":
-        """Return all of it but what is quickly found again and takes long to write down."""
-        return replace(self, links={})
 
     @property
     def outputs(self) -> set[str]:
@@ -91,9 +86,6 @@ class Build:
         self.was = previous if previous and previous.settings == settings else Made()
         self.made = Made(self.vault.names_digest, settings)
         notes = self.vault.notes  # of what is no longer as it was, nothing needs to be remembered
-        for path, links in self.was.links.items():
-            if path in notes:
-                self.made.links[path] = links
         for key, words in self.was.remembered.items():
             if key[0] in notes and notes[key[0]].digest == key[1]:
                 self.made.remembered[key] = words
@@ -118,7 +110,7 @@ class Build:
         """
         made, was = self.made, self.was
         self.site.labs = set(elsewhere)
-        linked = backlinks(self.vault, self.project.claims, made.links)
+        linked = backlinks(self.vault, self.project.claims)
         pages = shared(
             "Pages",
             self.vault.notes,

@@ -7,7 +7,7 @@ those, from its properties and from the tests.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +15,10 @@ from pathlib import Path
 from litmus.digest import digest
 from litmus.evidence import WAYS, Mark, Outcome, stale_tests
 from litmus.grounds import Grounds, loops, told
+from litmus.links import Link
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
-from litmus.notes import Note, walk
+from litmus.notes import Note
 from litmus.problems import Problem, nearest
 from litmus.vault import Vault
 
@@ -38,17 +39,7 @@ KINDS = {
 }
 FOUNDATIONS = {"definition", "assumption", "axiom", "hypothesis"}  # nothing to prove
 PROOF = re.compile(r"\bproof\b", re.IGNORECASE)
-MERELY_COMPARED = re.compile(r"\b(?:cf\.?|see(?: also)?|compare(?: with)?)\s*$", re.IGNORECASE)
 WEAK = ["refuted", "open", "cited"]  # arguments, the weakest first
-
-
-@dataclass(frozen=True)
-class Link:
-    """A wikilink or embed inside a claim: where it leads and on which line it stands."""
-
-    path: str | None
-    line: int
-    compared: bool  # after "cf.", "see" or "compare"
 
 
 @dataclass
@@ -243,16 +234,15 @@ class Claims(dict[str, Claim]):
         for claim in self.values():
             assumes: dict[str, None] = {}
             uses: dict[str, None] = {}
-            for link in links(claim.statement, claim.note, vault):
-                other = by_path.get(link.path or "")
-                if other and other is not claim and other.kind in FOUNDATIONS:
+            links = claim.note.links
+            for _, other in _to_claims(links.of(claim.statement), claim, by_path, vault):
+                if other is not claim and other.kind in FOUNDATIONS:
                     assumes[other.name] = None
-            for proof in claim.proofs:
-                for link in links(proof, claim.note, vault):
-                    other = by_path.get(link.path or "")
-                    if other and not link.compared:
-                        uses[other.name] = None
-                        lines.setdefault((claim.name, other.name), link.line)
+            in_proofs = (link for proof in claim.proofs for link in links.of(proof))
+            for link, other in _to_claims(in_proofs, claim, by_path, vault):
+                if not link.compared:
+                    uses[other.name] = None
+                    lines.setdefault((claim.name, other.name), link.line)
             claim.assumes, claim.uses = list(assumes), list(uses)
             for name in assumes | uses:
                 used_by[name][claim.name] = None
@@ -363,17 +353,14 @@ class Claims(dict[str, Claim]):
         return loops({name: claim.uses for name, claim in self.items()})
 
 
-def links(tokens: Iterable[Token], note: Note, vault: Vault) -> Iterator[Link]:
-    """Yield the links and embeds among tokens, in order."""
-    for block in tokens:
-        children = block.children or [] if block.type == "inline" else [block]
-        before = ""
-        for token in children:
-            for inner in walk([token]):
-                if inner.type in {"wikilink", "embed"}:
-                    path = vault.resolve(inner.meta["target"], note.path)
-                    yield Link(path, note.line(inner), bool(MERELY_COMPARED.search(before)))
-            before = f"{before} " if token.type == "softbreak" else before + plain_text([token])
+def _to_claims(
+    links: Iterable[Link], claim: Claim, by_path: Mapping[str, Claim], vault: Vault
+) -> Iterator[tuple[Link, Claim]]:
+    """Yield the links that lead to claims; one to a part of its own note leads nowhere else."""
+    for link in links:
+        other = by_path.get(vault.resolve(link.target, claim.note.path) or "")
+        if other and link.target:
+            yield link, other
 
 
 def _titled(note: Note) -> tuple[str, str, str]:

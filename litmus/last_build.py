@@ -33,7 +33,7 @@ def recall(folder: Path, site: Path, frame: str) -> Made | None:
 
 def keep(folder: Path, site: Path, frame: str, made: Made) -> None:
     """Keep what was made of a site for the next process."""
-    kept = {"site": (str(site), frame), "files": _stamps(site, made), "made": made.to_keep()}
+    kept = {"site": (str(site), frame), "files": _stamps(site, made), "made": made}
     write_whole(folder / FILE, pickle.dumps(kept))
 
 

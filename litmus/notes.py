@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 
 from litmus import properties
 from litmus.digest import digest
+from litmus.links import Links
 from litmus.markdown import Token
 from litmus.markdown.headings import comparable
 from litmus.problems import Problem
@@ -58,6 +59,11 @@ class Note:
     def property_links(self) -> list[tuple[str, str]]:
         """The targets of links that stand in properties, each with the property's name."""
         return properties.links(self.properties)
+
+    @cached_property
+    def links(self) -> Links:
+        """The links and embeds in the text, in order."""
+        return Links(self.tokens, self.line)
 
     @cached_property
     def tags(self) -> list[str]:
@@ -219,10 +225,15 @@ def read_note(raw: bytes, path: str, markdown: MarkdownIt) -> Note:
 
 def walk(tokens: Iterable[Token]) -> Iterable[Token]:
     """Yield every token, and those inside inline tokens and link labels."""
-    for token in tokens:
-        yield token
-        if token.children:
-            yield from walk(token.children)
+    waiting = [iter(tokens)]
+    while waiting:
+        for token in waiting[-1]:
+            yield token
+            if token.children:
+                waiting.append(iter(token.children))
+                break
+        else:
+            waiting.pop()
 
 
 def _extent(tokens: list[Token], begin: int) -> int:

@@ -12,7 +12,9 @@ from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
 from mdit_py_plugins.footnote import footnote_plugin
-from mdit_py_plugins.footnote.index import footnote_def, footnote_ref
+from mdit_py_plugins.footnote.index import footnote_def, footnote_inline, footnote_ref
+
+from litmus.markdown.places import line_within
 
 REFERENCE = re.compile(r"\[\^[^\[\]\s]+\]")
 
@@ -21,6 +23,7 @@ def plugin(md: MarkdownIt) -> None:
     md.use(footnote_plugin)
     alt: RuleOptionsType = {"alt": ["paragraph", "reference"]}
     md.block.ruler.at("footnote_def", _definition, alt)
+    md.inline.ruler.at("footnote_inline", _in_line)
     md.inline.ruler.at("footnote_ref", _reference)
     md.core.ruler.before("footnote_tail", "footnotes_unused", _keep_unused)
     md.core.ruler.after("footnote_tail", "footnotes_unanchored", _drop_anchors)
@@ -37,6 +40,17 @@ def _definition(state: StateBlock, first: int, last: int, silent: bool) -> bool:
         return bool(footnote_def(state, first, last, silent))
     finally:
         state.env["in_footnote"] = False
+
+
+def _in_line(state: StateInline, silent: bool) -> bool:
+    """One note within the text, which knows its line: the library moves it to the end."""
+    if silent or state.src[state.pos] != "^":
+        return footnote_inline(state, silent)
+    line = line_within(state)
+    if not footnote_inline(state, silent):
+        return False
+    state.tokens[-1].meta["line"] = line
+    return True
 
 
 def _reference(state: StateInline, silent: bool) -> bool:

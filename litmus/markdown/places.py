@@ -22,7 +22,10 @@ def line_within(state: StateInline) -> int:
 def _place(state: StateCore) -> None:
     """Let every inline token know its line, counted from the beginning of the note's text."""
     begin = 0
+    footnotes: dict[int, int] = {}  # the lines of those that are written where they are referred to
     for block in state.tokens:
+        if block.type == "footnote_open":
+            begin = footnotes.get(block.meta["id"], begin)
         begin = block.map[0] if block.map else begin  # a table's cells have the row's line
         line = begin
         for token in block.children or []:
@@ -30,6 +33,8 @@ def _place(state: StateCore) -> None:
                 continue
             line = begin + token.meta["line"] if "line" in token.meta else line
             token.meta["line"] = line
+            if token.type == "footnote_ref":
+                footnotes.setdefault(token.meta["id"], line)
             for inner in token.children or []:  # what stands in the label of a link
                 inner.meta["line"] = line
             line += token.type in {"softbreak", "hardbreak"}

@@ -38,6 +38,11 @@ def medium(target: str) -> str | None:
     return next((kind for kind, suffixes in MEDIA.items() if suffix in suffixes), None)
 
 
+def innermost(part: str) -> str:
+    """Return what a link's part means; a block's name says it all, below any heading."""
+    return part[part.find("#^") + 1 :]
+
+
 def plugin(md: MarkdownIt) -> None:
     md.inline.ruler.before("link", "wikilink", _wikilink)
     md.core.ruler.after("inline", "lift_embeds", _lift_embeds)
@@ -58,7 +63,7 @@ def _wikilink(state: StateInline, silent: bool) -> bool:
         token.content = found[0]
         token.meta = {
             "target": target,
-            "part": part[part.find("#^") + 1 :],  # a block's name says it all, below any heading
+            "part": innermost(part),
             "label": label,
             "line": line_within(state),
         }
@@ -81,7 +86,7 @@ def _read_label(state: StateInline, label: str) -> list[Token]:
 
 
 def _lift_embeds(state: StateCore) -> None:
-    if "![[" not in state.src:
+    if "![" not in state.src:
         return
     lifted: list[Token] = []
     for token in state.tokens:

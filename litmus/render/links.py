@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote
 from litmus.addresses import address, address_parts, relative_url, tag_anchor
 from litmus.bibliography import Reference, described
 from litmus.markdown.citations import Cited
+from litmus.markdown.destinations import inside
 from litmus.markdown.headings import plain_text, shown_name
 from litmus.markdown.wikilinks import medium
 from litmus.notes import Note
@@ -45,7 +46,7 @@ def link_open(at: At) -> str:
     """A Markdown link, to a file of the vault or away; no address where there is no such file."""
     if at.scope.is_aside:
         return ""
-    url = rewritten(at, str(at.token.attrGet("href") or ""))
+    url = _where(at, "href")
     title = at.token.attrGet("title")
     about = f' title="{html.escape(str(title))}"' if title else ""
     if url is None:
@@ -64,7 +65,7 @@ def image(at: At) -> str:
     if at.scope.is_aside:
         return html.escape(alt)
     source = str(at.token.attrGet("src") or "")
-    url = rewritten(at, source)
+    url = _where(at, "src")
     if url is None:
         return unresolved(html.escape(alt or unquote(source)))
     there = address_parts(url)
@@ -166,19 +167,26 @@ def _fragment(at: At, path: str, part: str) -> str:
 
 
 def rewritten(at: At, url: str) -> str | None:
-    """Return a Markdown link's address on the site, None where nothing is to be found."""
-    split = address_parts(url)
-    if split.scheme or split.netloc or not url:
-        return url
-    path = unquote(split.path)
-    found = at.site.vault.resolve(path, at.scope.note.path)
+    """Return an address that a note's HTML names as it is on the site, None if nothing is there."""
+    there = inside(url)
+    return _address(at, *there) if there else url
+
+
+def _where(at: At, attribute: str) -> str | None:
+    """Return where a Markdown link leads on the site, None where nothing is to be found."""
+    if "target" in at.token.meta:
+        return _address(at, at.token.meta["target"], at.token.meta["part"])
+    return str(at.token.attrGet(attribute) or "")
+
+
+def _address(at: At, target: str, part: str) -> str | None:
+    found = at.site.vault.resolve(target, at.scope.note.path)
     if not found:
-        at.report(f"there is no file '{path}'.", at.site.vault.missing(path), kind="link")
+        at.report(f"there is no file '{target}'.", at.site.vault.missing(target), kind="link")
         return None
     if at.site.vault.is_withheld(found):
         return None  # which was reported of the file
-    fragment = _fragment(at, found, unquote(split.fragment))
-    return relative_url(at.site.address(found), at.scope.page, fragment)
+    return relative_url(at.site.address(found), at.scope.page, _fragment(at, found, part))
 
 
 def alt_and_size(label: str) -> tuple[str, str]:
