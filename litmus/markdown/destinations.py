@@ -29,7 +29,7 @@ def inside(url: str) -> tuple[str, str] | None:
 
 
 def _link(state: StateInline, silent: bool) -> bool:
-    if silent:
+    if silent or state.src[state.pos] != "[":
         return link(state, silent)
     line, before = line_within(state), len(state.tokens)
     if not link(state, silent):
@@ -40,7 +40,7 @@ def _link(state: StateInline, silent: bool) -> bool:
 
 
 def _image(state: StateInline, silent: bool) -> bool:
-    if silent:
+    if silent or state.src[state.pos] != "!":
         return image(state, silent)
     line, begin = line_within(state), state.pos
     if not image(state, silent):
