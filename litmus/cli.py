@@ -4,14 +4,17 @@ import gc
 import logging
 import subprocess
 import sys
+import unicodedata
 from datetime import date
 from pathlib import Path
 
 import click
 
-from litmus import tree
+from litmus import names, tree
+from litmus.addresses import address
 from litmus.claims import KINDS, Claims
 from litmus.evidence import due
+from litmus.markdown.headings import folded
 from litmus.problems import nearest
 from litmus.project import Project
 
@@ -62,23 +65,37 @@ def serve(vault: Path) -> None:
     serve_folder(vault)
 
 
-@main.command()
+@main.command(context_settings={"ignore_unknown_options": True})  # a name may look like one
 @click.argument("kind", type=click.Choice(list(KINDS)))
 @click.argument("name")
 def new(kind: str, name: str) -> None:
     """Begin a claim: KIND is lemma, definition, conjecture …; NAME is its name, for good."""
-    root = Path.cwd()
-    template = root / DOCS / "templates" / ("definition.md" if kind == "definition" else "claim.md")
-    note = root / DOCS / "claims" / f"{name}.md"
-    if _project(root).vault.resolve(name, ""):
+    root, name = Path.cwd(), unicodedata.normalize("NFC", name)
+    vault, folder = _project(root).vault, root / DOCS / "claims"
+
+    def is_taken(name: str) -> bool:
+        there = {address(path).casefold() for path in vault.notes}
+        files = folder.iterdir() if folder.is_dir() else ()  # some may not be published
+        return (
+            bool(vault.resolve(name, ""))
+            or address(f"claims/{name}.md").casefold() in there
+            or folded(f"{name}.md") in {folded(file.name) for file in files}
+        )
+
+    if wrong := names.wrong_with(name):
+        good = names.nearest_good(name)
+        free = good if not good or not is_taken(good) else f"{good}-2"
+        instead = f"How about '{free}'?" if free else "Write some words of what it claims."
+        raise click.ClickException(f"the name {name!r} {wrong}. {instead}")
+    if is_taken(name):
         raise click.ClickException(f"'{name}' is taken. Names are for good: choose another.")
-    text = template.read_text(encoding="utf-8")
-    text = text.replace("{{date}}", date.today().isoformat()).replace("{{title}}", name)
-    lines = [f"kind: {kind}" if line.startswith("kind:") else line for line in text.split("\n")]
-    note.parent.mkdir(parents=True, exist_ok=True)
-    with note.open("x", encoding="utf-8") as file:
-        file.write("\n".join(lines))
-    click.echo(f"Wrote {note.relative_to(root)}. Show it in an essay with ![[{name}]].")
+    if not folder.resolve().is_relative_to((root / DOCS).resolve()):
+        raise click.ClickException(f"{DOCS}/claims is a link to elsewhere, where no note is read.")
+    try:
+        note = _begun(root, kind, name)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"the claim cannot be begun: {error}") from None
+    click.echo(f"Wrote {note.relative_to(root).as_posix()}. Show it in an essay with ![[{name}]].")
 
 
 @main.command()
@@ -99,6 +116,21 @@ def impact(name: str) -> None:
     claims = _project(Path.cwd()).claims
     found = tree.lines(claims, _known(claims, name), lambda n: claims[n].used_by, upwards=True)
     click.echo("\n".join(found))
+
+
+def _begun(root: Path, kind: str, name: str) -> Path:
+    """Write the note of a claim as the template says; raise OSError or ValueError if it cannot."""
+    template = f"{DOCS}/templates/{'definition' if kind == 'definition' else 'claim'}.md"
+    if not (root / template).is_file():
+        raise FileNotFoundError(f"there is no {template} to begin from.")
+    text = (root / template).read_text(encoding="utf-8")
+    text = text.replace("{{date}}", date.today().isoformat()).replace("{{title}}", name)
+    lines = [f"kind: {kind}" if line.startswith("kind:") else line for line in text.split("\n")]
+    note = root / DOCS / "claims" / f"{name}.md"
+    note.parent.mkdir(parents=True, exist_ok=True)
+    with note.open("x", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+    return note
 
 
 def _checked(root: Path) -> Project:

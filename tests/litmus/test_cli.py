@@ -141,6 +141,79 @@ def test_new_leaves_a_claim_alone_that_has_the_name(litmus, tmp_path):
     assert (tmp_path / "docs/claims/top.md").read_text() == FILES["docs/claims/top.md"]
 
 
+def everything(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a / b", "the name 'a / b' has a slash, which would make a folder. How about 'a-b'?"),
+        ("../../out", "How about 'out'?"),
+        ("a:b", "How about 'a-b'?"),
+        ("to:p", "How about 'to-p'?"),
+        ("top.md", "How about 'top-2'?"),  # a nearer one is there
+        ("Con", "belongs to a device on Windows. How about 'Con-claim'?"),
+        ("", "is empty. Write some words of what it claims."),
+        ("..", "Write some words"),
+        ("-x", "How about 'x'?"),
+        ("--strict", "How about 'strict'?"),
+        ("x" * 400, "How about 'xxx"),
+        ("\udcff", "the name '\\udcff' has a sign that nobody sees"),
+        ("TOP", "'TOP' is taken"),
+        ("e\u0301tale", "'étale' is taken"),  # in another unicode form
+        ("draft", "'draft' is taken"),  # which is not published
+        ("folder", "'folder' is taken"),  # its page would be the same
+    ],
+)
+def test_new_refuses_a_name_that_cannot_be_one_and_writes_nothing(litmus, tmp_path, name, said):
+    files = ["étale.md", "draft.md", "folder/index.md"]
+    write_files(tmp_path / "docs/claims", dict.fromkeys(files, "---\npublish: true\n---\nx\n"))
+    write_files(tmp_path, {"docs/claims/draft.md": "---\npublish: false\n---\n"})
+    before = everything(tmp_path)
+    code, told = litmus("new", "lemma", name)
+    assert code == 1
+    assert said in told
+    assert everything(tmp_path) == before
+
+
+def test_new_writes_a_name_in_one_unicode_form(litmus, tmp_path):
+    assert litmus("new", "lemma", "e\u0301tale")[0] == 0
+    assert (tmp_path / "docs/claims/étale.md").exists()
+
+
+def test_new_says_that_there_is_no_template(litmus, tmp_path):
+    before = everything(tmp_path)
+    code, said = litmus("new", "definition", "bold-guess")
+    assert code == 1
+    assert "there is no docs/templates/definition.md to begin from" in said
+    assert everything(tmp_path) == before
+
+
+def test_new_says_what_is_wrong_with_a_template_that_is_not_text(litmus, tmp_path):
+    (tmp_path / "docs/templates/claim.md").write_bytes(b"\xff")
+    code, said = litmus("new", "lemma", "bold-guess")
+    assert code == 1
+    assert "cannot be begun" in said
+    assert not (tmp_path / "docs/claims/bold-guess.md").exists()
+
+
+def test_new_follows_no_link_out_of_the_vault(litmus, tmp_path):
+    (tmp_path / "docs/claims").rename(tmp_path / "elsewhere")
+    (tmp_path / "docs/claims").symlink_to(tmp_path / "elsewhere")
+    code, said = litmus("new", "lemma", "bold-guess")
+    assert code == 1
+    assert "docs/claims is a link to elsewhere" in said
+    assert not (tmp_path / "elsewhere/bold-guess.md").exists()
+
+
+@pytest.mark.parametrize("command", ["why", "impact"])
+@pytest.mark.parametrize("name", ["", "..", "a/b", "\udcff", "[[top]]", "top.md", "x" * 9999, "\n"])
+def test_odd_names_are_answered_in_a_sentence(litmus, command, name):
+    code, said = litmus(command, name)
+    assert (code, "no claim is called" in said) == (1, True)
+
+
 def test_outside_of_a_project_a_command_says_where_to_run_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, ["why", "x"])
