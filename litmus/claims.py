@@ -268,7 +268,8 @@ class Claims(dict[str, Claim]):
         around += [support.weakest] if support.weakest else []
         return (
             *(claim.kind, claim.argument, claim.evidence, claim.source, tuple(claim.outcomes)),
-            *(tuple(sorted(claim.stale)), tuple((outcome, mark) for _, outcome, mark in dropping)),
+            tuple(sorted(claim.stale)),
+            *((outcome, mark, outcome.test in other.stale) for other, outcome, mark in dropping),
             *((*_titled(self[other].note), self[other].argument) for other in around),
             *(tuple(claim.assumes), tuple(claim.uses), tuple(claim.used_by)),
             *(support.claims, tuple(support.by_argument.items()), support.weakest),
@@ -277,7 +278,7 @@ class Claims(dict[str, Claim]):
     def attach(self, outcomes: Sequence[Outcome], root: Path) -> list[Problem]:
         """Give each claim the tests that mark it; return what is wrong with the tests."""
         problems = []
-        changed = stale_tests(outcomes, self.statements, root)
+        changed = stale_tests(outcomes, self.statements, root) if outcomes else set()
         for outcome in outcomes:
             stale = outcome.test in changed
             for mark in outcome.marks:

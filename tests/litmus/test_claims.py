@@ -323,6 +323,25 @@ def test_how_a_claim_stands_is_all_that_its_box_says_of_others(claims_of, change
     assert (standing(change) != standing(nothing)) == is_shown
 
 
+def test_how_a_foundation_stands_is_also_how_the_tests_are_that_drop_it(claims_of):
+    def standing(**ran):
+        claims = claims_of(RESTING)
+        if ran:
+            claims["top"].outcomes.append(controlled("top", passed=ran["passed"]))
+            claims["top"].stale |= ran["stale"]
+        return claims.standing("d")
+
+    stale = {"tests/test_a.py::test_control"}
+    known = [
+        standing(),
+        standing(passed=1, stale=set()),
+        standing(passed=2, stale=set()),
+        standing(passed=1, stale=stale),
+    ]
+    assert len({repr(each) for each in known}) == 4
+    assert standing(passed=1, stale={"tests/test_a.py::test_other"}) == known[1]
+
+
 @pytest.mark.parametrize(
     ("uses", "loops"),
     [

@@ -86,6 +86,10 @@ EMBEDDED = [
     ("# ![[other]]", '<a class="embed" href="../other/" data-card>other</a><a class="headerlink"'),
     ("**a ![[other#^two]] b**", '<p><strong>a </strong></p><div class="embed">'),
     ("**a ![[other#^two]] b**", "</div><p><strong> b</strong></p>"),
+    ("![so](other.md#^two)", '<ol start="2"><li>two\n<ul>\n<li>child</li>'),
+    ("a ![so](<other.md#^two>) b", '<p>a </p><div class="embed">'),
+    ("> [!note] ![so](other.md)", '<a class="embed" href="../other/" data-card>so</a></p>'),
+    ("![so](data.zip)", '<p><a class="embed" href="../data.zip">so</a></p>'),
     ("![](picture.png) ![[other#^two]]", '<p><img src="../picture.png"'),
 ]
 
@@ -102,6 +106,8 @@ MISSING = [
     ("![[nope.png]]", '<span class="unresolved">nope.png</span>', "no note is called 'nope.png'"),
     ("![[nope]]", '<p><span class="unresolved">nope</span></p>', "no note is called 'nope'"),
     ("![x](nope.png)", '<span class="unresolved">x</span>', "there is no file 'nope.png'"),
+    ("![x](nope.md)", '<p><span class="unresolved">x</span></p>', "no note is called 'nope.md'"),
+    ("![x](n.md)", '<code class="unresolved">![x](n.md)</code>', "an embed contains itself"),
     ("[x](nope.md)", '<a class="unresolved">x</a>', "there is no file 'nope.md'"),
     ("![[other#No]]", '<code class="unresolved">![[other#No]]</code>', "no heading 'No'"),
     ("![[other#^no]]", '<code class="unresolved">![[other#^no]]</code>', "no block ^no"),
