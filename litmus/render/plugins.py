@@ -6,6 +6,7 @@ import html
 import json
 import posixpath
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from litmus.addresses import relative_url
@@ -144,7 +145,7 @@ def _number(card: dict[str, Any], name: str) -> float:
 def _words(note: Note) -> list[Token]:
     """Return the words that a drawing contains: what stands below "Text Elements"."""
     headings = [i for i, token in enumerate(note.tokens) if token.type == "heading_open"]
-    for heading, beyond in zip(headings, [*headings[1:], len(note.tokens)], strict=True):
+    for heading, beyond in pairwise([*headings, len(note.tokens)]):
         if note.tokens[heading].meta["text"] == "Text Elements":
             return [t for t in note.tokens[heading + 3 : beyond] if t.type != "fence"]
     return []

@@ -62,6 +62,7 @@ FILES = {
     "docs/drawing.excalidraw.md": DRAWING,
     "docs/drawing.excalidraw.svg": "<svg/>",
     "docs/bare.md": "---\nexcalidraw-plugin: raw\n---\n# Drawing\n```json\n{}\n```",
+    "docs/hidden.excalidraw.md": DRAWING.replace("==", "%%\n==", 1),
     "docs/old.excalidraw": "{}",
     "docs/board.md": BOARD,
 }
@@ -117,6 +118,7 @@ def shown(project):
         ("![[drawing.excalidraw]]", "<p>Words in a box</p>\n<p>More words</p>"),
         ("![[drawing.excalidraw]]", '<img src="../drawing.excalidraw.svg"'),
         ("![[bare]]", "A drawing of Excalidraw, which Obsidian alone shows"),
+        ("![[hidden.excalidraw]]", "A drawing of Excalidraw, which Obsidian alone shows"),
     ],
 )
 def test_what_a_plugin_owns_is_shown_with_a_word(shown, text, wanted):
@@ -144,6 +146,12 @@ def test_the_page_of_a_drawing_shows_its_picture_and_words_and_none_of_its_data(
     assert "Words in a box" in html
     assert '<img src="../drawing.excalidraw.svg" alt="drawing"' in html
     assert not [raw for raw in ("N4KA", "deadbeef", "EXCALIDRAW VIEW", ">^") if raw in html]
+
+
+def test_a_drawing_whose_whole_text_is_a_comment_is_a_picture_without_words(shown):
+    html = shown("", "hidden.excalidraw.md")
+    assert "A drawing of Excalidraw, which Obsidian alone shows" in html
+    assert "Words in a box" not in html
 
 
 def test_a_board_is_its_lists_without_the_settings(shown):
