@@ -4,7 +4,7 @@
 import posixpath
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from xml.sax import SAXException
 from xml.sax.handler import ContentHandler
@@ -13,10 +13,12 @@ from xml.sax.xmlreader import AttributesNSImpl
 from defusedxml import DefusedXmlException
 from defusedxml.sax import make_parser
 
+from litmus import guard
 from litmus.addresses import PASSED_OVER, runs_code
 from litmus.problems import Problem
 from litmus.writing import stamp
 
+LEFT_OUT = "It is left out, and links to it are shown as text."
 RUN = set(".html .htm .xhtml .xht .shtml .mht .mhtml .hta .js .mjs .svgz .swf".split())
 XML = set(".svg .xml .xsl .xslt .rdf .rss .atom .mml .mathml".split())  # may have scripts in it
 
@@ -31,9 +33,12 @@ PICTURE = re.compile(r"data:image/", re.IGNORECASE)
 
 
 def withheld(folder: Path, paths: set[str]) -> Iterator[Problem]:
-    """Yield a problem for each of the files that could run code."""
+    """Yield a problem for each of the files that could run code, or cannot be looked into."""
     for path in sorted(paths):
-        if runs(folder / path):
+        found = guard.tried(partial(runs, folder / path), path, LEFT_OUT)
+        if isinstance(found, Problem):
+            yield found
+        elif found:
             what = "the file could run code in its reader's browser, and is left out."
             yield Problem(path, None, what, "Links to it are shown as text.")
 

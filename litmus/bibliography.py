@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
 from importlib.metadata import version
-from importlib.resources import files
+from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,15 @@ from pybtex.scanner import TokenRequired
 from pybtex.style.formatting.unsrt import Style
 from pybtex.style.template import FieldIsMissing
 
+from litmus import files, guard
 from litmus.kept import Kept
 from litmus.problems import Problem
 
 known: Kept[list[dict[str, str]]] = Kept(
-    "references", [files("litmus").joinpath("bibliography.py"), version("pybtex")]
+    "references", [resources("litmus").joinpath("bibliography.py"), version("pybtex")]
 )
+LONGEST = 20_000_000  # bytes of it
+NONE_CITED = "None of its entries is cited."
 LABEL = re.compile(r"^\[\[[^\]]*\|")  # what precedes the shown part of [[note|name]]
 
 
@@ -46,16 +49,24 @@ class Reference:
 def read_bibliography(file: Path, name: str) -> dict[str, Reference]:
     """Return the entries of a BibTeX file by key; none if there is no file.
 
-    Raises Problem, with `name` and the line, if the file is not BibTeX.
+    Raises Problem, with `name` and the line, if the file is not BibTeX or cannot be read.
     """
     if not file.exists():
         return {}
-    text = file.read_text(encoding="utf-8")
     try:
+        raw = files.read(file, LONGEST)
+        if len(raw) > LONGEST:
+            what = f"the bibliography has more than {LONGEST:,} bytes, too many to read."
+            raise Problem(name, None, what, NONE_CITED)
+        text = files.as_text(raw)
         entries = known.of(text, lambda: [asdict(entry) for entry in _entries(text)])
     except PybtexError as error:
         line = error.lineno if isinstance(error, TokenRequired) else None
         raise Problem(name, line, f"the bibliography cannot be read: {error}.") from None
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise guard.as_problem(error, name, remedy=NONE_CITED) from None
     return {entry["key"]: Reference(**entry) for entry in entries}
 
 
@@ -70,7 +81,7 @@ def described(key: str, properties: Mapping[str, Any], title: str) -> Reference:
     written = who if isinstance(who, list) else re.split(r"\s*;\s*|\s+and\s+", str(who or ""))
     names = [LABEL.sub("", str(name)).strip("[]") for name in written if name]
     year = re.search(r"\d{4}", str(properties.get("year") or properties.get("date") or ""))
-    authors = _names([Person(name) for name in names if name.strip()])
+    authors = _cited_as([_family_name(name) for name in names if name.strip()])
     return Reference(key, authors or title, year[0] if year else "", html="")
 
 
@@ -108,10 +119,20 @@ def _from_latex(text: str) -> str:
 
 
 def _names(people: list[Person]) -> str:
-    """Return the family names as a text cites them: one, two, or the first and et al."""
-    names = [
-        _from_latex(" ".join([*person.prelast_names, *person.last_names])) for person in people
-    ]
-    if len(names) > 2:
-        return f"{names[0]} et al."
-    return " & ".join(names)
+    """Return the family names of people as a text cites them."""
+    return _cited_as(
+        [_from_latex(" ".join([*person.prelast_names, *person.last_names])) for person in people]
+    )
+
+
+def _family_name(written: str) -> str:
+    """Return the family name of somebody; what BibTeX would not take for a name stands for one."""
+    try:
+        return _names([Person(written)])
+    except PybtexError:  # too many commas, a brace without the other
+        return written
+
+
+def _cited_as(names: list[str]) -> str:
+    """Return names as a text cites them: one, two, or the first and et al."""
+    return f"{names[0]} et al." if len(names) > 2 else " & ".join(names)

@@ -9,11 +9,13 @@ import html
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from litmus import search, stylesheets
+from litmus import guard, search, stylesheets
 from litmus.addresses import address
 from litmus.backlinks import Backlink, backlinks
 from litmus.digest import digest
+from litmus.notes import Note, as_written
 from litmus.pages import Page, Pages
 from litmus.problems import Problem, in_order
 from litmus.project import Project
@@ -93,6 +95,7 @@ class Build:
             *(project.root, project.vault, project.claims, project.references, runner),
             remembered=self.made.remembered,
             raw_html=raw_html,
+            snippets=project.snippets if project.is_ours else None,
         )
         self.pages = Pages(project, self.site)
 
@@ -122,7 +125,9 @@ class Build:
             made.remembered.update(new.fresh)
             new.fresh.clear()
         rendered = {path: page.rendered for path, page in made.notes.items()}
-        found = (problem for page in rendered.values() for problem in page.problems)
+        found = [problem for page in rendered.values() for problem in page.problems]
+        found += [problem for note in self.vault.as_written for problem in note.problems]
+        found += self._write_files(rendered)
         made.problems = in_order([*self.project.problems, *found])
         for page in self.pages.all(rendered, linked, made.problems):
             made.listed.append(search.entry(page.address, page.title, page.words))
@@ -130,13 +135,35 @@ class Build:
             made.files[path] = digest(page.title, page.html)
             if was.files.get(path) != made.files[path]:
                 self.write(path, self._dressed(page))
-        for path, content in self._files(rendered, self.site.labs):
-            made.files[path] = stamp(content) if isinstance(content, Path) else digest(content)
-            if was.files.get(path) != made.files[path]:
-                self.write(path, content)
         return made
 
+    def _write_files(self, rendered: dict[str, Rendered]) -> list[Problem]:
+        """Write what is no page; return what is wrong with those that cannot be read."""
+        made, unreadable = self.made.files, []
+        for path, content in self._files(rendered, self.site.labs):
+            mark = stamp(content) if isinstance(content, Path) else digest(content)
+            try:
+                if self.was.files.get(path) != mark:
+                    self.write(path, content)
+                made[path] = mark
+            except OSError as error:
+                if error.filename != str(content):
+                    raise  # it is the site that cannot be written
+                unreadable.append(guard.as_problem(error, path, remedy="It is left out."))
+        return unreadable
+
     def _note(self, path: str, links: list[Backlink]) -> MadePage:
+        """Return a note's page; where that raises, a page that shows the note as it is written."""
+        try:
+            return self._page(path, links)
+        except MemoryError:
+            raise
+        except Exception as error:
+            problem = guard.as_problem(error, path)
+            note = as_written(self.vault.bytes(path), path, problem)
+            return self._written(note, self.site.as_written(note, problem), [], (), ())
+
+    def _page(self, path: str, links: list[Backlink]) -> MadePage:
         note, known = self.vault.notes[path], self.was.notes.get(path)
         sources = tuple(
             (link.source, self.vault.notes[link.source].digest, link.relation, str(link.place))
@@ -147,27 +174,40 @@ class Build:
             return known
         self.site.fresh = {}
         self.site.asked.clear()
-        shown = self.pages.linked_from(links, here := address(path))
+        self.site.unshown.clear()
+        shown = self.pages.linked_from(links, address(path))
         linked = tuple((link["relation"], link["note"], link["sentence"]) for link in shown)
         if known and is_known and known.linked == linked:  # other words of a source have changed
             return replace(known, sources=sources, fresh=self.site.fresh)
         asked = dict(self.site.asked)
         rendered = self.site.render(note)
+        self.site.asked.update(asked)
+        return self._written(note, rendered, shown, sources, linked)
+
+    def _written(
+        self,
+        note: Note,
+        rendered: Rendered,
+        shown: list[dict[str, Any]],
+        sources: Links,
+        linked: Links,
+    ) -> MadePage:
+        """Write a note's page; return what is remembered of it."""
         title = f"<h1>{html.escape(note.title)}</h1>\n" if note.needs_title else ""
         page = Page(
-            here,
+            address(note.path),
             note.title,
             title + rendered.html,
             toc=tuple(rendered.toc),
             tags=tuple(note.tags),
             linked_from=shown,
         )
-        self.write(f"{here}index.html", self._dressed(page))
+        self.write(f"{page.address}index.html", self._dressed(page))
         return MadePage(
             note.digest,
             sources,
             linked,
-            asked | self.site.asked,
+            dict(self.site.asked),
             replace(rendered, html="", toc=[], footnotes={}, formulas=[]),
             search.entries(note),
             self.site.fresh,
@@ -191,8 +231,7 @@ class Build:
         """Yield what is no page: attachments, snippets, figures, redirects and claims.json."""
         for path in sorted(self.vault.files - self.vault.withheld - elsewhere):
             yield path, self.project.docs / path
-        for snippet in self.project.snippets():
-            yield snippet, self.project.root / snippet
+        yield from self.project.snippets.items()
         for page in rendered.values():
             for path, figure in page.figures.items():
                 yield path, figure.encode()

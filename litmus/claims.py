@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from litmus import guard
 from litmus.digest import digest
 from litmus.evidence import WAYS, Mark, Outcome, stale_tests
 from litmus.grounds import Grounds, loops, told
@@ -80,12 +81,12 @@ class Claim:
         sections = (h.index for h in self.note.headings if h.level == 2)
         return next(sections, self.note.footnotes_begin)
 
-    @property
+    @cached_property
     def statement_hash(self) -> str:
         """Changes when the statement does, and with nothing else."""
         return digest(*(token.content for token in self.statement if token.content))
 
-    @property
+    @cached_property
     def statement_tex(self) -> str:
         """The statement as text, formulas in dollar signs."""
         blocks: list[str] = []
@@ -203,9 +204,9 @@ class Claims(dict[str, Claim]):
         """Find the claims of a vault and what they rest on; `problems` says what is wrong."""
         claims, problems = cls(), []
         by_name: dict[str, Claim] = {}  # without case, as on some file systems
-        for note in vault.notes.values():
-            kind = _kind(note)
-            if not kind:
+        for note in [*vault.notes.values()]:
+            claim = _claim(note, vault)
+            if not claim:
                 continue
             other = by_name.get(note.name.casefold())
             if other:
@@ -213,7 +214,7 @@ class Claims(dict[str, Claim]):
                 remedy = "Rename one; an alias keeps its old name."
                 problems.append(Problem(note.path, 1, what, remedy))
                 continue
-            claims[note.name] = by_name[note.name.casefold()] = Claim(note, kind)
+            claims[note.name] = by_name[note.name.casefold()] = claim
         lines = claims._link(vault)
         for loop in claims._loops():
             what = f"the proof depends on itself: {told(loop)}."
@@ -367,6 +368,26 @@ def _to_claims(
 def _titled(note: Note) -> tuple[str, str, str]:
     written = next((heading.written for heading in note.headings), "")
     return note.path, note.title, written
+
+
+def _claim(note: Note, vault: Vault) -> Claim | None:
+    """Return the claim that a note states, if it states one; a note that raises is none."""
+
+    def derived() -> Claim | None:
+        kind = _kind(note)
+        if not kind or note.is_as_written:
+            return None
+        claim = Claim(note, kind)
+        claim.statement_hash, claim.statement_tex, claim.droppable  # noqa: B018
+        for tokens in [claim.statement, *claim.proofs]:
+            list(note.links.of(tokens))
+        return claim
+
+    claim = guard.tried(derived, note.path)
+    if not isinstance(claim, Problem):
+        return claim
+    vault.show_as_written(claim)
+    return None
 
 
 def _kind(note: Note) -> str | None:

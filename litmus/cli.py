@@ -1,6 +1,5 @@
 """The command line: build a site, check what has changed, begin a claim, ask what rests on what."""
 
-import gc
 import logging
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from litmus import names, tree
+from litmus import collector, names, tree
 from litmus.addresses import address
 from litmus.claims import KINDS, Claims
 from litmus.evidence import due
@@ -151,14 +150,8 @@ def _checked(root: Path) -> Project:
 def _project(root: Path) -> Project:
     if not (root / DOCS).is_dir():
         raise click.ClickException(f"there is no folder {DOCS}/ here; run from the project's root.")
-    # To read makes millions of small objects and hardly a cycle among them: the collector's walks
-    # over all of them would be a quarter of the time.
-    gc.disable()
-    try:
-        return Project.read(root, root / DOCS)
-    finally:
-        gc.freeze()  # or else the first walk would go through all that was read
-        gc.enable()
+    with collector.at_rest():
+        return Project.ours(root, root / DOCS)
 
 
 def _known(claims: Claims, name: str) -> str:

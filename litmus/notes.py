@@ -1,7 +1,7 @@
 """One note: its properties, and its text as tokens with headings and named blocks."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -9,14 +9,14 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-from litmus import properties
+from litmus import guard, properties
 from litmus.digest import digest
+from litmus.files import LONGEST, as_text, not_utf8
 from litmus.links import Links
 from litmus.markdown import Token
-from litmus.markdown.headings import comparable
+from litmus.markdown.headings import comparable, folded
 from litmus.problems import Problem
 
-LONGEST = 4_000_000  # bytes of a note: about three long novels, and four seconds of reading
 SHOWN = 20_000  # bytes of a longer one that its page shows
 
 
@@ -76,6 +76,11 @@ class Note:
         """Is this a drawing of Excalidraw, whose text is data and nothing to read?"""
         return "excalidraw-plugin" in self.properties
 
+    @property
+    def is_as_written(self) -> bool:
+        """Is this nothing but the text of its file, which nobody could read?"""
+        return any(token.type in {"as_written", "too_long"} for token in self.tokens[:1])
+
     @cached_property
     def headings(self) -> list[Heading]:
         """The headings that divide the note into sections, in order."""
@@ -128,9 +133,24 @@ class Note:
             return self.title_heading.text
         return str(self.properties.get("title") or self.name)
 
+    def derive(self) -> None:
+        """Find out now what is asked of a note later, so that what raises does so here."""
+        for names in (self.title, self.aliases, self.tags, self.property_links):
+            folded("".join(map(str, names)))
+        self.links, self.needs_title, self._heading_names, self._named_blocks  # noqa: B018
+
     def line(self, token: Token) -> int:
         """Return the line of the file on which a token stands."""
         return self.first_line + (token.map[0] if token.map else token.meta.get("line", 0))
+
+    def line_of(self, tokens: Sequence[Token], index: int) -> int | None:
+        """Return the line of one of some tokens that stand side by side, None if none knows it."""
+        broken = 0
+        for token in reversed(tokens[: index + 1]):
+            if token.map or "line" in token.meta:
+                return self.line(token) + (broken or token.type in {"softbreak", "hardbreak"})
+            broken += token.type in {"softbreak", "hardbreak"}
+        return None
 
     def section(self, heading: Heading) -> list[Token]:
         """Return the tokens from a heading to the next one of its level, or the container's end."""
@@ -194,24 +214,34 @@ def read_note(raw: bytes, path: str, markdown: MarkdownIt) -> Note:
     """Return the note that the bytes of a file are; what is wrong with them is among its problems.
 
     Properties that cannot be read stand in the text as they are written, and a byte that is not
-    UTF-8 as a sign that says so.
+    UTF-8 as a sign that says so. A note that makes a rule raise is shown as it is written.
     """
-    problems: list[Problem] = []
     if len(raw) > LONGEST:
         what = f"the note has more than {LONGEST:,} bytes, too many to read."
         remedy = "Its beginning is shown as text; divide it into notes."
-        problems.append(Problem(path, 1, what, remedy))
-        beginning = raw[:SHOWN].decode("utf-8-sig", errors="replace")
-        token = Token("too_long", "", 0, content=beginning, block=True, map=[0, 0])
-        return Note(path, {}, 1, [token], {}, problems)
+        return as_written(raw[:SHOWN], path, Problem(path, 1, what, remedy), "too_long")
+    text = as_text(raw)
     try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        text = raw.decode("utf-8-sig", errors="replace")
-        line = raw[: error.start].count(b"\n") + 1
-        what = f"the file is not UTF-8: byte 0x{raw[error.start]:02x} means nothing there."
-        problems.append(Problem(path, line, what, "Save it as UTF-8."))
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+        note = _read(text, path, markdown)
+    except MemoryError:
+        raise
+    except Exception as error:
+        above = properties.lines(text)
+        line = guard.line_that_raises(lambda part: _read(part, path, markdown), text, above)
+        return as_written(raw, path, guard.as_problem(error, path, line))
+    note.digest, note.problems = digest(raw), [*not_utf8(raw, path), *note.problems]
+    return note
+
+
+def as_written(raw: bytes, path: str, problem: Problem, kind: str = "as_written") -> Note:
+    """Return a note that is the text of its file; no property counts but the one that hides it."""
+    text = as_text(raw)
+    whole = Token(kind, "", 0, content=text, block=True, map=[0, 0])
+    mark = digest(kind, raw, str(problem))
+    return Note(path, properties.private(text), 1, [whole], {}, [problem], mark)
+
+
+def _read(text: str, path: str, markdown: MarkdownIt) -> Note:
     text, read, first_line, unread, wrong = properties.split(text, path)
     environment: dict[str, Any] = {}
     tokens = markdown.parse(text, environment)
@@ -219,8 +249,9 @@ def read_note(raw: bytes, path: str, markdown: MarkdownIt) -> Note:
         has_title = bool(tokens) and tokens[0].tag == "h1"
         place = 3 if has_title else 0
         tokens.insert(place, Token("unread_properties", "", 0, content=unread, block=True))
-    wrong = [*problems, *wrong]
-    return Note(path, read, first_line, tokens, environment, wrong, digest(raw))
+    note = Note(path, read, first_line, tokens, environment, wrong)
+    note.derive()
+    return note
 
 
 def walk(tokens: Iterable[Token]) -> Iterable[Token]:

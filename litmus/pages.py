@@ -65,7 +65,7 @@ class Pages:
     def titles(self) -> dict[str, str]:
         """Return the generated pages by address, with their titles, before they are made."""
         own = {address(path) for path in self.project.vault.notes}
-        snippets, notes = self.project.snippets(), self.project.vault.notes.values()
+        snippets, notes = self.project.snippets, self.project.vault.notes.values()
         wanted = {
             HOME: "All notes",
             NOTES: "All notes",
@@ -108,7 +108,7 @@ class Pages:
             self.assumptions(),
             self.references(cited),
             self.snippets(),
-            *(self.snippet(file, shown[file]) for file in self.project.snippets()),
+            *(self.snippet(file, shown[file]) for file in self.project.snippets),
             self.open_ends(problems, linked),
         ]
         return [page for page in pages if page.address in wanted]
@@ -222,7 +222,7 @@ class Pages:
                 "url": relative_url(address(file), SNIPPETS),
                 "about": quotes.summary(self._source(file)),
             }
-            for file in self.project.snippets()
+            for file in self.project.snippets
         ]
         return self._page("snippets.html", SNIPPETS, "Snippets", rows=rows)
 
@@ -329,7 +329,7 @@ class Pages:
         return Markup("{}: {} {}").format(place, problem.what, problem.remedy)
 
     def _source(self, file: str) -> str:
-        return (self.project.root / file).read_text(encoding="utf-8")
+        return self.project.snippets[file].read_text(encoding="utf-8", errors="replace")
 
     def _claims_by_kind(self) -> list[Claim]:
         """Return the claims, theorems first and what they are built on last."""

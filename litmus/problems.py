@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from rapidfuzz import fuzz, process
 
+RAISED = "raised"  # of what nobody has foreseen; see guard.py
 KINDS = {  # with the words of the page of open ends
     "link": "Links that lead nowhere",
     "name": "Names that could mean several notes",
     "citation": "Citations without an entry",
+    RAISED: "What could not be read or shown",
     "": "To be mended",
 }
 
@@ -44,5 +46,13 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Return problems by file and line, each once."""
-    return sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line or 0))
+    """Return problems by file and line, each once, and of what a file raises the first alone.
+
+    It is raised again by whoever quotes or embeds the file, who may not know the line.
+    """
+    found = sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line or 0))
+    raised: dict[str, Problem] = {}
+    for problem in found:
+        if problem.kind == RAISED and not (problem.file in raised and raised[problem.file].line):
+            raised[problem.file] = problem
+    return [p for p in found if p.kind != RAISED or p is raised[p.file]]

@@ -1,6 +1,7 @@
 """A project as it lies on disk: the vault, its claims with their evidence, its references."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -9,11 +10,14 @@ from litmus import attachments, bibliography, fingerprint, tex
 from litmus.bibliography import Reference, read_bibliography
 from litmus.claims import Claims
 from litmus.evidence import LEDGER, Outcome, read_ledger
+from litmus.files import not_utf8
 from litmus.problems import Problem
 from litmus.render import code
-from litmus.vault import Vault
+from litmus.vault import Vault, leads_out
 
-BUILD = "build"  # below the root
+ENGINE = Path(__file__).resolve().parent
+BUILD, SNIPPETS = "build", "snippets"  # below the root
+BIBLIOGRAPHY = "references.bib"  # in the vault
 KEPT = (tex.known, code.known, fingerprint.known, bibliography.known)
 
 
@@ -21,8 +25,9 @@ KEPT = (tex.known, code.known, fingerprint.known, bibliography.known)
 class Project:
     """All that is known before a single page is made, and what is wrong with it.
 
-    A vault beside its own mkdocs.yml is ours: its snippets and labs are run. Any other folder is
-    text by somebody whom nobody knows, and nothing of it is run or written to.
+    A folder is foreign unless one says otherwise: text by somebody whom nobody knows. Nothing of it
+    is run or written to, and nothing beside it is read. A project of ours has snippets, labs and
+    tests beside its vault, and they are run.
     """
 
     root: Path
@@ -36,42 +41,58 @@ class Project:
 
     @classmethod
     def open(cls, docs: Path, settings: Path) -> "Project":
-        """Read the vault in `docs`, ours if it is in the folder that the settings are in."""
-        if docs.resolve().is_relative_to(settings.resolve()):
-            return cls.read(settings, docs)
-        root = docs.parent if (docs.parent / "snippets").is_dir() else docs
-        return cls.read(root, docs, is_ours=False)
+        """Read the vault in `docs`, ours if it is in the folder that the settings are in.
 
-    def again(self) -> "Project":
-        """Read again what has changed."""
-        return self.read(self.root, self.docs, self.is_ours, self)
+        The settings that come with the engine are nobody's: they are for any folder.
+        """
+        if settings.resolve() != ENGINE and docs.resolve().is_relative_to(settings.resolve()):
+            return cls.ours(settings, docs)
+        return cls.foreign(docs)
 
     @classmethod
-    def read(
-        cls, root: Path, docs: Path, is_ours: bool = True, previous: "Project | None" = None
-    ) -> "Project":
-        """Read the vault in `docs` and the ledger of the tests below `root`.
-
-        Notes that have not changed since a previous reading are taken from there.
-        """
-        if is_ours and not previous:
+    def ours(cls, root: Path, docs: Path, previous: "Project | None" = None) -> "Project":
+        """Read the vault in `docs`, and the ledger of the tests below `root`, which are trusted."""
+        if not previous:
             for made in KEPT:
                 made.recall(root / BUILD)
         vault, problems = Vault.read(docs, previous.vault if previous else None)
-        if not is_ours:
-            left_out = list(attachments.withheld(docs, vault.files))
-            vault.withheld = {problem.file for problem in left_out}
-            problems += left_out
+        return cls._of(vault, problems, root, docs, read_ledger(root), is_ours=True)
+
+    @classmethod
+    def foreign(cls, docs: Path, previous: "Project | None" = None) -> "Project":
+        """Read the vault in `docs`, and nothing else."""
+        vault, problems = Vault.read(docs, previous.vault if previous else None)
+        left_out = list(attachments.withheld(docs, vault.files))
+        vault.withheld = {problem.file for problem in left_out}
+        return cls._of(vault, [*problems, *left_out], docs, docs, [], is_ours=False)
+
+    def again(self) -> "Project":
+        """Read again what has changed since; all other notes are taken from here."""
+        return (
+            self.ours(self.root, self.docs, self) if self.is_ours else self.foreign(self.docs, self)
+        )
+
+    @classmethod
+    def _of(
+        cls,
+        vault: Vault,
+        problems: list[Problem],
+        root: Path,
+        docs: Path,
+        outcomes: list[Outcome],
+        is_ours: bool,
+    ) -> "Project":
         claims = Claims.read(vault)
-        references = {}
+        references, wrong = {}, list[Problem]()
         try:
-            if "references.bib" in vault.files:
-                references = read_bibliography(docs / "references.bib", "references.bib")
+            if BIBLIOGRAPHY in vault.files:
+                wrong += not_utf8(vault.bytes(BIBLIOGRAPHY), BIBLIOGRAPHY)
+                references = read_bibliography(docs / BIBLIOGRAPHY, BIBLIOGRAPHY)
         except Problem as problem:
-            problems.append(problem)
-        outcomes = read_ledger(root)
-        problems += [*claims.problems, *claims.attach(outcomes, root)]
-        return cls(root, docs, is_ours, vault, claims, references, outcomes, problems)
+            wrong.append(problem)
+        wrong += [p for note in vault.as_written for p in note.problems if p not in problems]
+        wrong += [*claims.problems, *claims.attach(outcomes, root)]
+        return cls(root, docs, is_ours, vault, claims, references, outcomes, [*problems, *wrong])
 
     @property
     def kept(self) -> Path:
@@ -87,9 +108,22 @@ class Project:
     @property
     def made_of(self) -> list[Path]:
         """What the site is made of besides the vault, as far as it is there."""
-        return [path for path in (self.root / "snippets", self.root / LEDGER) if path.exists()]
+        if not self.is_ours:
+            return []
+        beside = [self.root / SNIPPETS, self.root / LEDGER]
+        return [path for path in beside if path.exists() and not leads_out(path, self.root)]
 
-    def snippets(self) -> list[str]:
-        """Return the snippets as paths from the root, in order."""
-        folder = self.root / "snippets"
-        return [path.relative_to(self.root).as_posix() for path in sorted(folder.rglob("*.py"))]
+    @cached_property
+    def snippets(self) -> dict[str, Path]:
+        """The files in snippets/ by their paths from the root, in order; a foreign vault has none.
+
+        What is a link to somewhere else is none, nor what is below such a folder.
+        """
+        if not self.is_ours:
+            return {}
+        folder = self.root.resolve() / SNIPPETS
+        return {
+            path.relative_to(folder.parent).as_posix(): path
+            for path in sorted(folder.rglob("*.py"))
+            if not leads_out(path, folder.parent / SNIPPETS) and path.is_file()
+        }

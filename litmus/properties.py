@@ -12,6 +12,7 @@ FRONT_MATTER = re.compile(
     r"\A---[ \t]*\n(?P<yaml>.*?)(?:^(?:---|\.\.\.)[ \t]*(?:\n|\Z))", re.DOTALL | re.MULTILINE
 )
 TAGS, ALIASES = re.compile(r"tags?", re.IGNORECASE), re.compile(r"alias(?:es)?", re.IGNORECASE)
+PRIVATE = re.compile(r"^publish[ \t]*:[ \t]*[\"']?false\b", re.IGNORECASE | re.MULTILINE)
 DEEPEST = 500  # lists in lists; the parser's C code recurses
 MOST_ALIASES = 10  # each may double what the one before it stands for
 LINK = re.compile(r"\[\[(?P<target>[^\[\]|#\n]*)(?P<part>#[^\[\]|\n]*)?(?:\|[^\[\]\n]*)?\]\]")
@@ -62,7 +63,19 @@ def split(text: str, path: str) -> tuple[str, dict[str, Any], int, str, list[Pro
     try:
         return below, _read(front["yaml"], path), first_line, "", []
     except Problem as problem:
-        return below, {}, first_line, front[0].rstrip("\n"), [problem]
+        return below, private(text), first_line, front[0].rstrip("\n"), [problem]
+
+
+def private(text: str) -> dict[str, Any]:
+    """Return of a note's properties that alone which hides it, also where they cannot be read."""
+    front = FRONT_MATTER.match(text)
+    return {"publish": False} if front and PRIVATE.search(front["yaml"]) else {}
+
+
+def lines(text: str) -> int:
+    """Return how many lines of a file its properties take, with those around them."""
+    front = FRONT_MATTER.match(text)
+    return front[0].count("\n") if front else 0
 
 
 def tags(properties: Mapping[str, Any]) -> list[str]:

@@ -1,23 +1,27 @@
 """A folder of notes as Obsidian sees it, and the rules by which a link finds one of them."""
 
 import json
+import os
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable
-from functools import cached_property
+from collections.abc import Iterable, Iterator
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from litmus import collisions
+from litmus import collisions, guard
 from litmus.digest import digest
+from litmus.files import as_text
+from litmus.files import read as read_bytes
 from litmus.markdown import macros, parser
 from litmus.markdown.headings import folded
-from litmus.notes import Note, read_note
+from litmus.notes import Note, as_written, read_note
 from litmus.problems import Names, Problem, nearest
 from litmus.shares import shared
 from litmus.writing import stamp
 
 PREAMBLE = "preamble.sty"
+LEFT_OUT = "It is left out."
 
 
 class Vault:
@@ -31,6 +35,7 @@ class Vault:
         self.notes = {note.path: note for note in notes}
         self.files = set(files)
         self.withheld: set[str] = set()  # those that are not published
+        self.macros: dict[str, str] = {}  # what all formulas may use
         self._meant: dict[tuple[str, str], list[str]] = {}
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_alias: dict[str, list[str]] = defaultdict(list)
@@ -55,26 +60,29 @@ class Vault:
         pages: list[tuple[str, Path]] = []
         files: list[str] = []
         problems: list[Problem] = []
-        for file in sorted(folder.rglob("*")):
+        for file in sorted(_seen(folder, problems)):
             path = file.relative_to(folder).as_posix()
-            hidden = any(part.startswith(".") for part in path.split("/"))
-            if hidden or path.startswith(f"{templates}/"):
+            if isinstance(templates, str) and path.startswith(f"{templates}/"):
                 continue
-            if problem := _not_to_be_read(file, path, folder):
-                problems.append(problem)
-            elif not file.is_file():
-                continue
-            elif file.suffix.lower() == ".md":
+            there = guard.tried(partial(_is_to_be_read, file, path, folder), path, LEFT_OUT)
+            if isinstance(there, Problem):
+                problems.append(there)
+            elif there and file.suffix.lower() == ".md":
                 pages.append((path, file))
-            else:
+            elif there:
                 files.append(path)
 
         def read(page: tuple[str, Path]) -> Note:
             path, file = page
             begun = stamp(file)
-            if path in known and known[path].stamp == begun:
+            if begun and path in known and known[path].stamp == begun:
                 return known[path]
-            note = read_note(file.read_bytes(), path, markdown)
+            try:
+                raw = read_bytes(file)
+            except OSError as error:
+                problem = guard.as_problem(error, path, remedy="Its page is empty.")
+                return as_written(b"", path, problem)
+            note = read_note(raw, path, markdown)
             note.stamp = begun
             return note
 
@@ -83,21 +91,47 @@ class Vault:
         problems += collisions.of_notes(note.path for note in notes)
         vault = cls(notes, files, strict)
         vault.folder = folder
+        problems += vault.read_macros()
         return vault, [*problems, *(problem for note in notes for problem in note.problems)]
 
     def text(self, path: str) -> str:
         """Return the text of a file that is no note, "" where there is none to read."""
         if path not in self.files or not self.folder:
             return ""
-        file = self.folder / path
-        if leads_out(file, self.folder):
-            return ""
-        return file.read_text(encoding="utf-8", errors="replace")
+        return as_text(self.bytes(path))
 
-    @cached_property
-    def macros(self) -> dict[str, str]:
-        """What all formulas may use: the definitions in a file that a plugin reads, too."""
-        return macros.from_file(self.text(PREAMBLE))
+    def bytes(self, path: str) -> bytes:
+        """Return the beginning of a file, nothing of one that is gone or leads out of the vault."""
+        if not self.folder or leads_out(file := self.folder / path, self.folder):
+            return b""
+        try:
+            return read_bytes(file)
+        except OSError:
+            return b""  # which was reported of the file
+
+    @property
+    def as_written(self) -> list[Note]:
+        """The notes of which nothing but their text is shown."""
+        return [note for note in self.notes.values() if note.is_as_written]
+
+    def has(self, path: str) -> bool:
+        """Is there such a note or file?"""
+        return path in self.notes or path in self.files
+
+    def show_as_written(self, problem: Problem) -> Note:
+        """Let the note that a problem is of stand for itself, and be nothing but its text."""
+        note = as_written(self.bytes(problem.file), problem.file, problem)
+        self.notes[note.path] = note
+        return note
+
+    def read_macros(self) -> list[Problem]:
+        """Read what all formulas may use: the definitions in a file that a plugin reads, too."""
+        text = self.text(PREAMBLE)
+        found = guard.tried(lambda: macros.from_file(text), PREAMBLE, "None of it is used.")
+        if isinstance(found, Problem):
+            return [found]
+        self.macros = found
+        return []
 
     def resolve(self, target: str, from_path: str) -> str | None:
         """Return the path that a link's target means in a note, None if there is no such file.
@@ -177,22 +211,40 @@ class Vault:
         return nearest(target, self.names) or "Write the note, or link to one that exists."
 
 
-def _not_to_be_read(file: Path, path: str, folder: Path) -> Problem | None:
-    """Return why a file or a folder is left out, None if it is not."""
-    if not file.is_symlink() and not file.is_file():
-        return None
+def _seen(folder: Path, problems: list[Problem]) -> Iterator[Path]:
+    """Yield all below a folder that is not hidden; add to the problems what cannot be looked into.
+
+    Links to folders are not followed.
+    """
+
+    def unreadable(error: OSError) -> None:
+        path = Path(error.filename or folder).relative_to(folder).as_posix()
+        problems.append(guard.as_problem(error, path, remedy=LEFT_OUT))
+
+    for where, folders, names in os.walk(folder, onerror=unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in [*folders, *names]:
+            if not name.startswith("."):
+                yield Path(where, name)
+
+
+def _is_to_be_read(file: Path, path: str, folder: Path) -> bool:
+    """Is this a file of the vault? Raises Problem where a file or a folder is left out."""
+    is_file = file.is_file()
+    if not file.is_symlink() and not is_file:
+        return False
     if "\udc80" <= max(path) <= "\udcff":
         shown = path.encode(errors="replace").decode()
-        return Problem(shown, None, "the name is not UTF-8; the file is left out.", "Rename it.")
+        raise Problem(shown, None, "the name is not UTF-8; the file is left out.", "Rename it.")
     if not file.is_symlink():
-        return None
+        return is_file
     if file.is_dir():
         what = "the folder is a link, and is left out."
-        return Problem(path, None, what, "Put the folder itself into the vault.")
+        raise Problem(path, None, what, "Put the folder itself into the vault.")
     if not leads_out(file, folder):
-        return None
+        return is_file
     what = "the file is a link to outside the vault, or to nothing, and is left out."
-    return Problem(path, None, what, "Put the file itself into the vault.")
+    raise Problem(path, None, what, "Put the file itself into the vault.")
 
 
 def leads_out(file: Path, folder: Path) -> bool:
@@ -209,7 +261,7 @@ def _setting(folder: Path, file: str, name: str) -> object:
     if leads_out(path, folder):
         return None
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(read_bytes(path)) if path.is_file() else None
     except (OSError, ValueError, RecursionError):
         return None
     return settings.get(name) if isinstance(settings, dict) else None

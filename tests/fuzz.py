@@ -20,7 +20,7 @@ import click
 from litmus import tex
 from litmus.markdown import parser
 from litmus.notes import read_note
-from litmus.problems import Problem
+from litmus.problems import RAISED
 from litmus.project import Project
 from litmus.render import Site
 from litmus.runs import Runner
@@ -202,8 +202,9 @@ class Fuzz:
             file.write_text(text, encoding="utf-8")
         (folder / "docs/fuzz.md").write_text("# A\n", encoding="utf-8")
         (folder / "snippets").mkdir()
-        project = Project.read(folder, folder / "docs")
-        self.site = Site(folder, project.vault, project.claims, project.references, Runner(folder))
+        project = Project.ours(folder, folder / "docs")
+        vault = project.vault, project.claims, project.references
+        self.site = Site(folder, *vault, Runner(folder), snippets=project.snippets)
         self.vault = project.vault
         self.markdown = parser(strict_line_breaks=False)
 
@@ -216,10 +217,11 @@ class Fuzz:
             rendered = self.site.render(note)
             menu = "".join(entry.html for entry in rendered.toc)
             page = tex.typeset(rendered.html)
-        except Problem:
-            return ""  # said to the author
         except Exception:
             return traceback.format_exc()
+        for problem in [*note.problems, *rendered.problems]:
+            if problem.kind == RAISED:
+                return str(problem)
         seconds = time.process_time() - begun
         if seconds > SECONDS:
             return f"it takes {seconds:.1f} seconds"

@@ -401,7 +401,7 @@ def _section(start: Tag) -> str:
 
 def render(vault: Path) -> Site:
     """Return a vault's notes as their pages show them."""
-    project = Project.read(vault, vault)
+    project = Project.foreign(vault)
     runner = Runner(vault)
     site = Renderer(vault, project.vault, project.claims, project.references, runner)
     rendered = {path: site.render(note) for path, note in project.vault.notes.items()}

@@ -25,7 +25,7 @@ from litmus.runs import Run, RunError
 LANGUAGE = re.compile(r"[{.\s]*([\w+#/-]+)")  # in "python", "{.python}", "js {1,3}", "{r, echo=F}"
 PLAIN = {"w", "err"}  # white space, and what is no error where code is an excerpt
 LONGEST, WIDEST = 200_000, 10_000  # letters of a block and of a line that are highlighted
-LONGEST_NAME = 200  # bytes of a file name with its folders; what is longer, no system can hold
+LONGEST_NAME = 200  # letters of a snippet's path
 known: Kept[str] = Kept("code", [files("litmus").joinpath("render/code.py"), version("pygments")])
 
 
@@ -52,8 +52,8 @@ def too_deep(at: At) -> str:
     return _as_written(at)
 
 
-def too_long(at: At) -> str:
-    """The beginning of a note that is too long to be read."""
+def as_written(at: At) -> str:
+    """A note that is too long to be read, or that made a rule raise."""
     return _as_written(at)
 
 
@@ -61,7 +61,8 @@ RULES: dict[str, Rule] = {
     "fence": fence,
     "code_block": indented_code,
     "too_deep": too_deep,
-    "too_long": too_long,
+    "too_long": as_written,
+    "as_written": as_written,
 }
 
 
@@ -117,6 +118,7 @@ def _class(kind: Any) -> str:
 def _quote(at: At) -> str:
     """Some functions of a snippet, with a link to the whole file and its tests."""
     file, *names = at.token.content.split() or [""]
+    file = file.removeprefix("./")
     source = _snippet(at, file)
     if source is None:
         return _as_written(at)
@@ -136,7 +138,7 @@ def _quote(at: At) -> str:
 
 def _run(at: At) -> str:
     """What a snippet prints and draws."""
-    file = at.token.content.strip()
+    file = at.token.content.strip().removeprefix("./")
     source = _snippet(at, file)
     if source is None:
         return _as_written(at)
@@ -144,8 +146,6 @@ def _run(at: At) -> str:
         run = at.site.runner.run(file)
     except RunError as error:
         remedy = f"Run `python {file}` by hand, in an empty folder."
-        if not at.site.runner.may_run:
-            remedy = "Its source is a page of the site."
         at.report(f"{file} does not run: {error}.", remedy, line=1)
         return _as_written(at)
     at.scope.rendered.quoted.append(file)
@@ -173,12 +173,15 @@ def _figure_path(svg: str) -> str:
 
 def _snippet(at: At, file: str) -> str | None:
     """Return the source of a file in snippets/, None if there is no such file there."""
-    if file.isprintable() and len(file.encode()) < LONGEST_NAME:
-        at.site.asked["code", file] = at.site.fingerprint(file)
-    there = at.site.snippets  # rather than what the note names: that may be any text
-    path = there.get(file.removeprefix("./"))
-    if path and path.is_file():
-        return path.read_text(encoding="utf-8")
+    there = at.site.snippets
+    if there is None:
+        remedy = "Snippets belong to a project of one's own, beside its mkdocs.yml."
+        at.report("a vault by itself has no snippets; this is shown as text.", remedy)
+        return None
+    if file in there or len(file) < LONGEST_NAME:
+        at.site.asked["code", file] = at.site.mark(("code", file))
+    if file in there:  # no other file is looked at, whatever the note names
+        return there[file].read_text(encoding="utf-8", errors="replace")
     remedy = nearest(file, there) or "The first word is a file below snippets/."
     at.report(f"there is no snippet '{file}'.", remedy, line=1)
     return None

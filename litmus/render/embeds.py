@@ -35,9 +35,12 @@ def embed(at: At) -> str:
         return _paragraph(at, unresolved(html.escape(label or shown_name(at.token))))
     if at.token.meta["part"] and not fragment:
         return _as_written(at)
-    if path not in at.site.vault.notes:
-        return _file(at, path, fragment)
-    return _note(at, path, fragment)
+    if path in at.scope.rendered.broken:
+        label = alt_and_size(at.token.meta["label"])[0] or shown_name(at.token)
+        return _paragraph(at, _link(at, path, _url(at, path), label))
+    show = _note if path in at.site.vault.notes else _file
+    inner = replace(at.scope, within=(*at.scope.within, (path, at.token.meta["part"])))
+    return at.site.embedded(inner, lambda: show(at, path, fragment))
 
 
 RULES: dict[str, Rule] = {"embed": embed}
@@ -112,6 +115,10 @@ def _in_a_list(item: Sequence[Token]) -> Sequence[Token]:
         attributes["class"] = "contains-task-list"
     opening = Token("list_open", tag, 1, attrs=attributes)
     return [opening, *item, Token("list_close", tag, -1)]
+
+
+def _url(at: At, path: str) -> str:
+    return relative_url(at.site.address(path), at.scope.page)
 
 
 def _link(at: At, path: str, url: str, shown: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from litmus.markdown import Token
@@ -52,7 +53,7 @@ def footnotes(site: Site, scope: Scope) -> str:
     items: list[str] = []
     while len(items) < len(listed):  # a footnote may refer to one that has not been reached yet
         footnote = list(listed.values())[len(items)]
-        body = site.tokens(_body(footnote.scope.note, footnote.id), footnote.scope)
+        body = site.embedded(footnote.scope, partial(_shown, site, footnote))
         items.append(f'<li id="fn:{footnote.number}" class="footnote-item">{body}</li>\n')
     listed.clear()
     if not items:
@@ -80,6 +81,10 @@ def _footnote(at: At) -> Footnote:
 def _ids(note: Note) -> list[int]:
     tokens = note.tokens[note.footnotes_begin :]
     return [token.meta["id"] for token in tokens if token.type == "footnote_open"]
+
+
+def _shown(site: Site, footnote: Footnote) -> str:
+    return site.tokens(_body(footnote.scope.note, footnote.id), footnote.scope)
 
 
 def _body(note: Note, id: int) -> Sequence[Token]:

@@ -1,9 +1,9 @@
 """The renderer of notes: all rules together, and what they may refer to."""
 
 import html
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,18 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
+from litmus import guard
 from litmus.addresses import address, relative_url
 from litmus.backlinks import Backlink
 from litmus.bibliography import Reference
 from litmus.claims import Claims
 from litmus.digest import digest
+from litmus.files import as_text
 from litmus.fingerprint import fingerprint
 from litmus.markdown import Token, parser
 from litmus.markdown.headings import shown_name
 from litmus.notes import Note
+from litmus.problems import Problem
 from litmus.render import (
     boxes,
     code,
@@ -53,8 +56,9 @@ class Site:
         runner: Runner,
         remembered: dict[Key, tuple[str, Asked]] | None = None,  # from one build to the next
         raw_html: bool = False,
+        snippets: Mapping[str, Path] | None = None,  # by their paths from the root; none: foreign
     ) -> None:
-        self.root = root
+        self.snippets = snippets
         self._remembered = {} if remembered is None else remembered
         self._still_true: set[Key] = set()
         self.fresh: dict[Key, tuple[str, Asked]] = {}  # what was not remembered before
@@ -63,7 +67,8 @@ class Site:
         self.raw_html = raw_html  # are the notes trusted with any HTML?
         self.labs: set[str] = set()  # files that somebody else makes pages of
         self.asked: Asked = {}  # since the page that is being rendered was begun
-        self.fingerprint = cache(lambda file: fingerprint(root / file, root))  # at this build
+        self._fingerprint = cache(lambda file: fingerprint(root / file, root))  # at this build
+        self.unshown: list[Problem] = []  # what raised in lines about notes, on the page at hand
         standing = cache(lambda path: digest(repr(claims.standing(claim_at[path].name))))
         claim_at = {claim.note.path: claim for claim in claims.values()}
         literature = {
@@ -79,16 +84,6 @@ class Site:
         for name, rule in RULES.items():  # in place of those that the parser's plugins brought
             self._markdown.add_render_rule(name, _adapted(rule))
 
-    @cached_property
-    def snippets(self) -> dict[str, Path]:
-        """The files in snippets/ by their paths from the root, at this build."""
-        folder = self.root.resolve() / "snippets"
-        return {
-            f"snippets/{path.relative_to(folder).as_posix()}": path
-            for path in sorted(folder.rglob("*.py"))
-            if path.resolve().is_relative_to(folder)  # no link leads out
-        }
-
     def address(self, path: str) -> str:
         """Return where a file of the vault stands: notes and labs are pages, the others files."""
         is_page = path in self.labs or path.lower().endswith(".md")
@@ -100,7 +95,7 @@ class Site:
         if kind in {"means", "missing", "text", "withheld", "macros"}:
             return self.vault.mark(question)
         if kind == "code":
-            return self.fingerprint(about[0])
+            return self._code(about[0])
         watched: list[Watched[Any]] = [self.vault.notes, self.vault.files, self.references]
         watched += [self.claim_at, self.literature]
         by_name = {each.name: each for each in watched}
@@ -108,29 +103,75 @@ class Site:
             return about[0] in by_name[kind.removeprefix("in ")].inner
         return by_name[kind].mark(*about)
 
+    def _code(self, file: str) -> str:
+        """Return what changes when a snippet does; of one that is not there, when any comes."""
+        there = self.snippets or {}
+        return str(self._fingerprint(file)) if file in there else digest(*there)
+
     def render(self, note: Note) -> Rendered:
-        """Return a note as the body of its page; `asked` then has what it depends on."""
+        """Return a note as the body of its page; `asked` then has what it depends on.
+
+        What is embedded and raises is linked instead. A note that raises itself is shown as it is
+        written.
+        """
         self.asked.clear()
-        scope = Scope(note, address(note.path), Rendered(), within=((note.path, ""),))
+        broken: dict[str, Problem] = {}
+        while True:
+            known, rendered = len(broken), Rendered(broken=broken)
+            try:
+                self._render(note, rendered)
+            except MemoryError:
+                raise
+            except Exception as error:
+                rendered = self.as_written(note, guard.as_problem(error, note.path))
+                break
+            if len(broken) == known:
+                break  # else once more, since what raised has left footnotes and formulas behind
+        rendered.problems += [*broken.values(), *self.unshown]
+        self.unshown.clear()
+        return rendered
+
+    def as_written(self, note: Note, problem: Problem) -> Rendered:
+        """Return a note as it is written, by no rule that could raise, with the reason."""
+        source = html.escape(as_text(self.vault.inner.bytes(note.path)))
+        return Rendered(f'<pre class="unresolved">{source}</pre>\n', problems=[problem])
+
+    def _render(self, note: Note, rendered: Rendered) -> None:
+        scope = Scope(note, address(note.path), rendered, within=((note.path, ""),))
         claim = self.claim_at.get(note.path)
         drawing = plugins.drawing(self, note, scope)
         if drawing is not None:
-            scope.rendered.html = drawing
-        elif claim:
+            rendered.html = drawing
+        elif claim and claim.note is note:
             head = self.tokens(claim.title_tokens, scope) + boxes.claim_box(self, claim, scope)
-            scope.rendered.html = head + self.tokens(claim.rest, scope)
+            rendered.html = head + self.tokens(claim.rest, scope)
         else:
-            scope.rendered.html = self.tokens(note.tokens, scope)
-        scope.rendered.html += footnotes.footnotes(self, scope)
+            rendered.html = self.tokens(note.tokens, scope)
+        rendered.html += footnotes.footnotes(self, scope)
         formulas.check(scope)
-        scope.rendered.problems += links.in_properties(self, note)
+        rendered.problems += links.in_properties(self, note)
+        self.title(note)  # what raises in it is listed, wherever it is shown
         below = 0 if note.title_heading else 1  # the name, which is not among the headings
-        scope.rendered.toc = [
+        rendered.toc = [
             TocEntry(h.level + below, h.id, self.aside([note.tokens[h.index + 1]], scope))
             for h in note.headings
             if h.text  # a line of # alone has no name that a menu could show
         ]
-        return scope.rendered
+
+    def embedded(self, scope: Scope, show: Callable[[], str]) -> str:
+        """Return what is shown of an embedded text; note what raises, which the page then links."""
+        try:
+            return show()
+        except MemoryError:
+            raise
+        except Exception as error:
+            files = (path for path, _ in reversed(scope.within) if self.vault.inner.has(path))
+            path = next(files, "") if scope.is_embedded else ""
+            if not path:
+                raise
+            problem = guard.as_problem(error, path, remedy="It is linked instead.")
+            scope.rendered.broken.setdefault(path, problem)
+            return ""
 
     def tokens(self, tokens: Sequence[Token], scope: Scope) -> str:
         """Return tokens as HTML."""
@@ -157,12 +198,12 @@ class Site:
 
     def title(self, note: Note) -> str:
         """Return a note's title as HTML, formulas and all, without links."""
-        heading = note.title_heading
+        heading, plain = note.title_heading, html.escape(note.title)
         if not heading:
-            return html.escape(note.title)
+            return plain
         inline = note.tokens[heading.index + 1]
         scope = Scope(note, "", Rendered(), within=())
-        return self._once((note.path, note.digest), lambda: self.aside([inline], scope))
+        return self._once((note.path, note.digest), lambda: self.aside([inline], scope), plain)
 
     def link(self, note: Note, page: str) -> Markup:
         """Return a link from a page to a note, by its title."""
@@ -173,18 +214,27 @@ class Site:
         """Return the sentence of a link as HTML, without links, as the page linked to quotes it."""
         note = self.vault.inner.notes[link.source]
         key = (note.path, note.digest, str(link.place))
-        return self._once(key, lambda: self._words(link.sentence, note))
+        return self._once(key, lambda: self._words(link.sentence, note), "")
 
-    def _once(self, key: Key, make: Callable[[], str]) -> str:
-        """Return what is the same on every page, made once for all, with what it depends on."""
+    def _once(self, key: Key, make: Callable[[], str], otherwise: str) -> str:
+        """Return what is the same on every page, made once for all, with what it depends on.
+
+        The first part of the key is the note that it is about; where that raises, it is something
+        else that is shown.
+        """
         known = self._remembered.get(key)
         if known and key not in self._still_true:
             known = known if all(self.mark(q) == mark for q, mark in known[1].items()) else None
         if not known:
             of_the_page = dict(self.asked)
             self.asked.clear()
-            known = self._remembered[key] = self.fresh[key] = make(), dict(self.asked)
+            made = guard.tried(make, key[0])
+            told = dict(self.asked)
             self.asked.update(of_the_page)
+            if isinstance(made, Problem):
+                self.unshown.append(made)
+                return otherwise
+            known = self._remembered[key] = self.fresh[key] = made, told
         self._still_true.add(key)
         self.asked.update(known[1])
         return known[0]
@@ -212,7 +262,30 @@ class Site:
 
 
 class _Renderer(RendererHTML):
-    """markdown-it's renderer, which knows of embedded texts."""
+    """markdown-it's renderer, which knows of embedded texts, and where a rule raises."""
+
+    def render(self, tokens: Sequence[Token], options: OptionsDict, env: EnvType) -> str:
+        """Return tokens as HTML; raise Problem, with the line, for whatever a rule raises."""
+        parts: list[str] = []
+        index = 0
+        try:
+            for index, token in enumerate(tokens):
+                if token.type == "inline":
+                    parts.append(self.render(token.children or [], options, env))
+                else:
+                    rule = self.rules.get(token.type, self.renderToken)
+                    parts.append(rule(tokens, index, options, env))
+        except MemoryError:
+            raise
+        except Exception as error:
+            note: Note = env["scope"].note
+            problem = guard.as_problem(error, note.path)
+            if problem.file == note.path:
+                problem.line = problem.line or note.line_of(tokens, index)
+            raise problem from error
+        return "".join(parts)
+
+    renderInline = render  # noqa: N815
 
     def renderToken(  # noqa: N802
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType

@@ -38,11 +38,12 @@ class SmallProject:
         write_files(self.root, files)
 
     def read(self):
-        return Project.read(self.root, self.root / "docs")
+        return Project.ours(self.root, self.root / "docs")
 
     def site(self):
         project = self.read()
-        return Site(self.root, project.vault, project.claims, project.references, self.runner)
+        vault = project.vault, project.claims, project.references
+        return Site(self.root, *vault, self.runner, snippets=project.snippets)
 
     def render(self, path):
         """Return one note as it stands on its page, with its problems as lines of text."""

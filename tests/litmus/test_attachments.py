@@ -108,8 +108,8 @@ def test_what_runs_is_not_published_and_links_to_it_are_text(tmp_path, warned):
 
 def test_control_our_own_files_are_published(tmp_path):
     write_files(tmp_path / "docs", FILES)
-    assert Project.read(tmp_path, tmp_path / "docs").vault.withheld == set()
-    theirs = Project.read(tmp_path, tmp_path / "docs", is_ours=False).vault.withheld
+    assert Project.ours(tmp_path, tmp_path / "docs").vault.withheld == set()
+    theirs = Project.foreign(tmp_path / "docs").vault.withheld
     assert theirs == {"evil.svg", "page.html", "app.js"}
 
 

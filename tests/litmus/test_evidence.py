@@ -92,7 +92,7 @@ class ProjectWithTests:
         return {outcome.test: outcome for outcome in read_ledger(self.root)}
 
     def claims(self):
-        return Project.read(self.root, self.root / "docs").claims
+        return Project.ours(self.root, self.root / "docs").claims
 
     def stale(self):
         statements = self.claims().statements
@@ -194,7 +194,7 @@ def test_a_claim_whose_only_test_is_skipped_has_no_evidence(tested):
 def test_one_parameter_that_fails_is_a_claim_that_fails(tested, ending):
     tested.replace("tests/test_c.py", "    assert ONE == 1", ending)
     tested.run()
-    project = Project.read(tested.root, tested.root / "docs")
+    project = Project.ours(tested.root, tested.root / "docs")
     assert project.claims["c"].evidence == "failing"
     (problem,) = project.problems
     assert str(problem).startswith("tests/test_c.py:5: the check test_it_holds fails.")
@@ -302,7 +302,7 @@ def test_a_stale_failure_is_no_failure_but_stale(tested):
     tested.replace("tests/test_c.py", "ONE == 1", "ONE == 2")
     tested.run()
     tested.replace("tests/test_c.py", "ONE == 2", "ONE == 1")
-    project = Project.read(tested.root, tested.root / "docs")
+    project = Project.ours(tested.root, tested.root / "docs")
     assert project.problems == []
     assert "tests/test_c.py::test_it_holds" in project.claims["c"].stale
 
