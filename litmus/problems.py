@@ -25,6 +25,10 @@ class Problem(Exception):  # noqa: N818  # most are collected, few are raised
     remedy: str = ""
     kind: str = ""  # one of KINDS, by which the page of open ends sorts them
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Come whole from another process, however it was made: exceptions forget their names."""
+        return Problem, (self.file, self.line, self.what, self.remedy, self.kind)
+
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{place}: {self.what}" + (f" {self.remedy}" if self.remedy else "")

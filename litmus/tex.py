@@ -7,7 +7,7 @@ and previews see its TeX; `typeset` puts the formulas in at the very end.
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
@@ -93,7 +93,20 @@ def typeset(page: str) -> str:
     return PLACEHOLDER.sub(replaced, page) if shown else page
 
 
-def _set(placeholders: Iterable[str]) -> list[str | TexError]:
+def _set(placeholders: Sequence[str]) -> list[str | TexError]:
+    """Set formulas together; where one raises, each by itself."""
+    try:
+        return _set_together(placeholders)
+    except MemoryError:
+        raise
+    except Exception as error:
+        _engine.cache_clear()
+        if len(placeholders) > 1:
+            return [shown for held in placeholders for shown in _set([held])]
+        return [TexError(f"{type(error).__name__}: {error}", 0)]
+
+
+def _set_together(placeholders: Iterable[str]) -> list[str | TexError]:
     formulas = [found for held in placeholders for found in PLACEHOLDER.finditer(held)]
     short = [found for found in formulas if len(found[0]) <= LONGEST]
     given = [
