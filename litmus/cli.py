@@ -14,7 +14,7 @@ from litmus.addresses import address
 from litmus.claims import KINDS, Claims
 from litmus.evidence import due
 from litmus.markdown.headings import folded
-from litmus.problems import nearest
+from litmus.problems import RAISED, nearest
 from litmus.project import Project
 
 DOCS = "docs"
@@ -151,7 +151,10 @@ def _project(root: Path) -> Project:
     if not (root / DOCS).is_dir():
         raise click.ClickException(f"there is no folder {DOCS}/ here; run from the project's root.")
     with collector.at_rest():
-        return Project.ours(root, root / DOCS)
+        project = Project.ours(root, root / DOCS)
+    if raised := [str(problem) for problem in project.problems if problem.kind == RAISED]:
+        raise click.ClickException("\n".join(raised))  # what depends on it would mislead
+    return project
 
 
 def _known(claims: Claims, name: str) -> str:

@@ -110,20 +110,21 @@ class Project:
         """What the site is made of besides the vault, as far as it is there."""
         if not self.is_ours:
             return []
-        beside = [self.root / SNIPPETS, self.root / LEDGER]
-        return [path for path in beside if path.exists() and not leads_out(path, self.root)]
+        folder = self.root / SNIPPETS
+        beside = [self.root / LEDGER, *([] if folder.is_symlink() else [folder])]
+        return [path for path in beside if path.exists()]
 
     @cached_property
     def snippets(self) -> dict[str, Path]:
         """The files in snippets/ by their paths from the root, in order; a foreign vault has none.
 
-        What is a link to somewhere else is none, nor what is below such a folder.
+        A link to somewhere else is none, nor is what lies below one.
         """
-        if not self.is_ours:
+        folder = self.root / SNIPPETS
+        if not self.is_ours or folder.is_symlink():
             return {}
-        folder = self.root.resolve() / SNIPPETS
         return {
-            path.relative_to(folder.parent).as_posix(): path
+            path.relative_to(self.root).as_posix(): path
             for path in sorted(folder.rglob("*.py"))
-            if not leads_out(path, folder.parent / SNIPPETS) and path.is_file()
+            if not leads_out(path, folder) and path.is_file()
         }

@@ -139,7 +139,7 @@ def _card(at: At, card: dict[str, Any], name: str) -> str:
 
 def _number(card: dict[str, Any], name: str) -> float:
     value = card.get(name)
-    return float(value) if isinstance(value, int | float) else 0.0
+    return value if isinstance(value, int | float) else 0.0
 
 
 def _words(note: Note) -> list[Token]:

@@ -12,8 +12,10 @@ import pytest
 from click.testing import CliRunner
 from mkdocs.__main__ import cli
 
+from litmus.cli import main
 from litmus.evidence import Mark, Outcome, write_ledger
 from litmus.fingerprint import fingerprint
+from litmus.render.site import RULES
 
 GOOD = {
     "mkdocs.yml": """
@@ -252,6 +254,28 @@ def test_what_is_broken_stops_the_build_and_the_site_stays(build, tmp_path, file
 def test_evidence_that_does_not_fit_stops_the_build(build, mark, tmp_path, marked, message):
     mark(*marked)
     assert_stopped(*build({}, "--strict"), message, tmp_path / "site")
+
+
+def test_a_rule_that_raises_stops_the_build_with_its_line_and_words(build, monkeypatch, tmp_path):
+    def raising(at):
+        return str(1 // (at.token.content != "x^2")) and maths(at)
+
+    maths = RULES["maths"]
+    monkeypatch.setitem(RULES, "maths", raising)
+    message = "index.md:3: this raises ZeroDivisionError: integer division or modulo by zero."
+    assert_stopped(*build({}, "--strict"), message, tmp_path / "site")
+
+
+def test_a_note_that_cannot_be_read_stops_what_would_depend_on_it(build, monkeypatch, tmp_path):
+    def raising(written):
+        return {}[written["kind"]] if "kind" in written else []
+
+    monkeypatch.setattr("litmus.properties.aliases", raising)
+    message = "claims/lemma.md:1: this raises KeyError: 'lemma'."
+    assert_stopped(*build({}, "--strict"), message, tmp_path / "site")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["why", "lemma"])
+    assert (result.exit_code, message in result.output) == (1, True)
 
 
 def test_a_warning_of_mkdocs_itself_stops_the_build_before_the_site_is_replaced(build, tmp_path):

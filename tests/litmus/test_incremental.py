@@ -8,8 +8,9 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
 
-from litmus import mark
+from litmus import mark, properties
 from litmus.mkdocs_plugin import BASE
+from litmus.render import site
 
 VAULT = {
     "index.md": "# Home\n\n[[a]], [[b#Part]], [[nowhere]] and ![[sub/c#^block]] #tag/inner\n",
@@ -170,6 +171,31 @@ def test_what_a_deleted_note_left_is_removed(live):
     live.update()
     assert not (live.site / "sub/k").exists()
     assert (live.site / "sub/c/index.html").exists()
+
+
+def test_a_note_that_raises_and_is_mended_is_as_if_built_anew(live, monkeypatch):
+    tags, rule = properties.tags, site.RULES["maths_block"]
+
+    def raising(written):
+        return {}["no such thing"] if written.get("tags") == "raise" else tags(written)
+
+    monkeypatch.setattr(properties, "tags", raising)
+    monkeypatch.setitem(
+        site.RULES, "maths_block", lambda at: rule(at) if at.token.content != "0" else {}["zero"]
+    )
+    sound = {path: (live.vault / path).read_text(encoding="utf-8") for path in ("a.md", "sub/c.md")}
+    live.write("a.md", sound["a.md"].replace("aliases: first", "tags: raise\naliases: first"))
+    live.write("sub/c.md", sound["sub/c.md"] + "\n$$\n0\n$$\n")
+    live.update()
+    assert live.differences() == []
+    for path in ("a", "sub/c"):
+        page = (live.site / path / "index.html").read_text(encoding="utf-8")
+        assert '<pre class="unresolved">' in page
+    for path, text in sound.items():
+        live.write(path, text)
+    live.update()
+    assert live.differences() == []
+    assert "raises" not in (live.site / "open-ends/index.html").read_text(encoding="utf-8")
 
 
 def test_nothing_is_made_again_where_nothing_has_changed(live):
