@@ -2,9 +2,14 @@
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 
+from litmus import guard
 from litmus.claims import Claims
+from litmus.links import Link
 from litmus.markdown import Token
+from litmus.notes import Note
+from litmus.problems import Problem
 from litmus.vault import Vault
 
 RELATIONS = ["used in proofs", "embedded", "mentioned"]  # the strongest first
@@ -29,8 +34,11 @@ def backlinks(vault: Vault, claims: Claims) -> dict[str, list[Backlink]]:
         if claim and claim.note is note:
             used = {claims[name].note.path for name in claim.uses}
             proofs = {id(link) for proof in claim.proofs for link in note.links.of(proof)}
-        for place, link in enumerate(note.links):
-            target = vault.resolve(link.target, note.path)
+        links = guard.tried(partial(_led, note, vault), note.path)
+        if isinstance(links, Problem):
+            vault.show_as_written(links)
+            continue
+        for place, (link, target) in enumerate(links):
             if not target or target == note.path:
                 continue
             in_proof = target in used and id(link) in proofs
@@ -44,3 +52,8 @@ def backlinks(vault: Vault, claims: Claims) -> dict[str, list[Backlink]]:
         )
         for target, links in found.items()
     }
+
+
+def _led(note: Note, vault: Vault) -> list[tuple[Link, str | None]]:
+    """Return the links of a note, each with where it leads."""
+    return [(link, vault.resolve(link.target, note.path)) for link in note.links]

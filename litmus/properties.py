@@ -13,7 +13,9 @@ FRONT_MATTER = re.compile(
 )
 TAGS, ALIASES = re.compile(r"tags?", re.IGNORECASE), re.compile(r"alias(?:es)?", re.IGNORECASE)
 PRIVATE = re.compile(r"^publish[ \t]*:[ \t]*[\"']?false\b", re.IGNORECASE | re.MULTILINE)
-DEEPEST = 500  # lists in lists; the parser's C code recurses
+DEEPEST = 100  # lists in lists; who reads them recurses, and who sends them to another process
+LONG = 2_000  # letters; with fewer, names nest no deeper than that
+OPENING = re.compile(r"[\[{-]")  # may begin a list or names in one line
 MOST_ALIASES = 10  # each may double what the one before it stands for
 LINK = re.compile(r"\[\[(?P<target>[^\[\]|#\n]*)(?P<part>#[^\[\]|\n]*)?(?:\|[^\[\]\n]*)?\]\]")
 
@@ -147,7 +149,8 @@ def _read(written: str, path: str) -> dict[str, Any]:
 
 
 def _load(written: str) -> object:
-    if "&" in written or len(written) > 4 * DEEPEST:
+    openings = len(OPENING.findall(written))
+    if "&" in written or len(written) > LONG or openings > DEEPEST:
         _refuse_bombs(written)
     try:
         return yaml.load(written, _Loader)

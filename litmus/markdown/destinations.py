@@ -1,7 +1,7 @@
 """`[label](note.md#part)` and `![label](picture.png)`: where a Markdown link leads in a vault.
 
 Its token says so as a wikilink's does, by a target and a part; what leads away has neither. An
-image of anything but a medium is an embed, as `![[note]]` is.
+image of a note, `![label](note.md)`, is the embed `![[note]]`.
 """
 
 from urllib.parse import unquote
@@ -12,7 +12,7 @@ from markdown_it.token import Token
 
 from litmus.addresses import address_parts
 from litmus.markdown.places import line_within
-from litmus.markdown.wikilinks import innermost, medium
+from litmus.markdown.wikilinks import innermost
 
 
 def plugin(md: MarkdownIt) -> None:
@@ -47,7 +47,7 @@ def _image(state: StateInline, silent: bool) -> bool:
         return False
     token = state.tokens[-1]
     _say_where(token, str(token.attrGet("src") or ""), line)
-    if token.meta.get("target") and not medium(token.meta["target"]):
+    if token.meta.get("target", "").lower().endswith(".md"):
         token.type, token.tag, token.attrs, token.children = "embed", "", {}, []
         token.meta["label"], token.content = token.content, state.src[begin : state.pos]
     return True

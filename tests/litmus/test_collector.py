@@ -8,7 +8,7 @@ from mkdocs.commands.build import build
 from litmus import collector
 from litmus.build import Build
 from litmus.mkdocs_plugin import BASE
-from litmus.project import Project
+from litmus.vault import Vault
 from tests.litmus.conftest import write_files
 from tests.litmus.test_incremental import configured
 
@@ -26,9 +26,9 @@ def config(tmp_path):
 @pytest.fixture
 def was_on(monkeypatch):
     """Whether the collector was on when notes were read, and when pages were made."""
-    seen, read, run = {}, Project.read.__func__, Build.run
+    seen, read, run = {}, Vault.read.__func__, Build.run
     note = lambda name: seen.update({name: gc.isenabled()})  # noqa: E731
-    monkeypatch.setattr(Project, "read", classmethod(lambda *a, **k: note("read") or read(*a, **k)))
+    monkeypatch.setattr(Vault, "read", classmethod(lambda *a, **k: note("read") or read(*a, **k)))
     monkeypatch.setattr(Build, "run", lambda *a: note("run") or run(*a))
     return seen
 
@@ -46,7 +46,7 @@ def test_after_a_build_that_failed_it_is_on(config, tmp_path, monkeypatch, where
         raise error
 
     if where == "read":
-        monkeypatch.setattr(Project, "read", fail)
+        monkeypatch.setattr(Vault, "read", fail)
     elif where == "run":
         monkeypatch.setattr(Build, "run", fail)
     else:

@@ -6,13 +6,12 @@ import re
 import pytest
 
 from litmus import (
-    backlinks,
     claims,
     files,
+    links,
     notes,
     properties,
     search,
-    swap,
     tex,
     vault,
 )
@@ -22,6 +21,7 @@ from litmus.markdown import parser
 from litmus.project import Project
 from litmus.render import embeds, site
 from litmus.runs import Runner
+from litmus.writing import writer
 from tests.litmus.conftest import write_files
 
 # Every construct, so that every rule has something to do.
@@ -239,9 +239,9 @@ STAGES = {
     "links in properties": (properties, "links", "[[good]]", 1),
     "headings": (notes, "comparable", "Boom", None),
     "the kind of a claim": (claims, "_kind", "bad.md", None),
-    "the statement of a claim": (claims, "plain_text", "foot", None),
+    "the statement of a claim": (claims, "_in_dollars", "foot", None),
     "what of a note is searched": (search, "plain_text", "foot", None),
-    "what a note links": (backlinks, "_sentences", "foot", None),
+    "what a note links": (links, "_sentences", "foot", None),
 }
 
 
@@ -451,8 +451,10 @@ def test_notes_that_several_processes_make(tmp_path, monkeypatch):
     many = {f"n{i}.md": f"# N{i}\n\nWords [[n{i + 1}]].\n" for i in range(300)}
     some = {f"n{i}.md": f"# N\n\nRaise [[n{i + 1}]].\n" for i in range(0, 300, 7)}
     write_files(tmp_path, {**many, **some, "z.md": "---\naliases: worse\n---\nx\n"})
+    deep = {f"deep{n}.md": f"---\nx: {'[' * n}{']' * n}\n---\nx\n" for n in (99, 200, 490, 900)}
+    write_files(tmp_path, deep | {name.replace("deep", "0"): text for name, text in deep.items()})
     project, out = Project.foreign(tmp_path), tmp_path / "site"
-    runner, write = Runner(tmp_path), swap.writer(out)
+    runner, write = Runner(tmp_path), writer(out)
     made = Build(project, runner, lambda page: page.html, write).run()
     assert {p.file for p in raised(made.problems)} == {*some, "z.md"}
     pages = {path: (out / path / "index.html").read_text() for path in ("n1", "n7", "n294", "z")}

@@ -211,7 +211,6 @@ def remembered(plugin):
     made = plugin.made
     return {
         "words": len(made.remembered),
-        "links": len(made.links),
         "notes": len(made.notes),
         "files": len(made.files),
     }
