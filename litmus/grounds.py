@@ -18,17 +18,13 @@ class Grounds:
     def __init__(self, below: Below) -> None:
         self._names = sorted(below)
         self._bits = {name: 1 << place for place, name in enumerate(self._names)}
-        self._below = dict.fromkeys(below, 0)
-        order = [step for step in _walk(below) if isinstance(step, str)]
-        is_whole = False
-        while not is_whole:  # once is enough where nothing goes in a circle
-            is_whole = True
-            for name in order:
-                reached = self._below[name]
+        self._below: dict[str, int] = {}
+        for group in _groups(below):
+            reached = 0
+            for name in group:
                 for other in below[name]:
-                    reached |= self._bits[other] | self._below[other]
-                is_whole = is_whole and reached == self._below[name]
-                self._below[name] = reached
+                    reached |= self._bits[other] | self._below.get(other, 0)
+            self._below |= dict.fromkeys(group, reached)
 
     def of(self, name: str) -> int:
         """Return all that one rests on; in a circle, without itself."""
@@ -63,6 +59,27 @@ def told(loop: Sequence[str]) -> str:
         half = SHOWN // 2
         loop = [*loop[:half], f"… ({left_out} more) …", *loop[-half:]]
     return " uses ".join(loop)
+
+
+def _groups(below: Below) -> list[list[str]]:
+    """Return all names, those together that rest on one another, after what they rest on."""
+    above: dict[str, list[str]] = {name: [] for name in below}
+    for name, others in below.items():
+        for other in others:
+            above[other].append(name)
+    groups: list[list[str]] = []
+    taken: set[str] = set()
+    for start in reversed([step for step in _walk(below) if isinstance(step, str)]):
+        if start in taken:
+            continue
+        group = [start]
+        taken.add(start)
+        for name in group:
+            new = {other: None for other in above[name] if other not in taken}
+            taken.update(new)
+            group += new
+        groups.append(group)
+    return groups[::-1]
 
 
 def _walk(below: Below) -> Iterator[str | list[str]]:

@@ -247,6 +247,14 @@ def test_a_circle_of_claims_is_told_with_its_beginning_and_its_end():
     assert list(loops({**CHAIN, "c0000": []})) == []
 
 
+def test_claims_may_each_link_the_next_and_the_one_before():
+    names = [*CHAIN]
+    both = {a: [b, c] for a, b, c in zip(names[1:], names[2:] + names[:1], names, strict=False)}
+    claims = made_of({**both, "c0000": []})
+    assert claims.support("c0001").claims == claims.support("c4999").claims == 4999
+    assert len(claims.cycles()) == 4998
+
+
 def test_a_definition_may_be_used_by_all_claims(claims_of):
     notes = {f"c{number}": lemma("On [[d]] and [[d]].", "By [[d]].") for number in range(30)}
     assert claims_of({**notes, "d": DEFINITION})["d"].used_by == sorted(notes)
