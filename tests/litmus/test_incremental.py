@@ -1,5 +1,6 @@
 """Does a build that begins from a previous one leave the very files of one that begins anew?"""
 
+import gc
 import random
 import shutil
 
@@ -232,3 +233,51 @@ def test_edits_leave_nothing_that_grows_with_their_number(live):
     (live.vault / "d.md").rename(live.vault / "e.md")
     live.plugin.update()
     assert remembered(live.plugin) == before
+
+
+HARMLESS = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="1"/></svg>'
+RUNS = HARMLESS.replace("<circle", "<script>x</script><circle")
+SHOWS = {
+    "embeds.md": "![[d.svg]]\n",
+    "shows.md": "![a picture](d.svg)\n",
+    "links.md": "[a link](d.svg)\n",
+    "names.md": "[[d.svg]]\n",
+    "sub/beside.md": "> [!note] [there](../d.svg)\n",
+}
+
+
+def test_a_page_is_made_again_when_a_file_that_it_shows_is_withheld_or_no_longer(live):
+    for path, text in {"d.svg": HARMLESS, "apart.svg": HARMLESS, **SHOWS}.items():
+        live.write(path, text)
+    live.update()
+    pages = {path: live.site / path.removesuffix(".md") / "index.html" for path in SHOWS}
+    shown = {path: page.read_text(encoding="utf-8") for path, page in pages.items()}
+    assert all('d.svg"' in html for html in shown.values())
+    live.write("d.svg", RUNS)
+    made_again = {f"{path.removesuffix('.md')}/" for path in SHOWS}
+    assert made_again <= {*live.update()}
+    assert live.differences() == []
+    assert not (live.site / "d.svg").exists()
+    for page in pages.values():
+        html = page.read_text(encoding="utf-8")
+        assert 'd.svg"' not in html
+        assert 'class="unresolved"' in html
+    live.write("d.svg", HARMLESS)
+    assert made_again <= {*live.update()}
+    assert live.differences() == []
+    assert {path: page.read_text(encoding="utf-8") for path, page in pages.items()} == shown
+    live.write("apart.svg", RUNS)  # which no page shows
+    assert not made_again & {*live.update()}
+
+
+def test_the_collector_is_on_again_after_a_build(tmp_path):
+    before = gc.isenabled()
+    gc.enable()
+    try:
+        live = Live(tmp_path)
+        assert gc.isenabled()
+        live.write("a.md", "# Another\n")
+        live.update()
+        assert gc.isenabled()
+    finally:
+        (gc.enable if before else gc.disable)()
