@@ -1,5 +1,9 @@
 """Does a lab run once, and again only when something that it depends on has changed?"""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import nbformat
 import pytest
 from filelock import FileLock, Timeout
@@ -81,3 +85,32 @@ def test_while_one_process_reads_a_run_no_other_one_removes_it(lab, tmp_path, mo
     monkeypatch.setattr(lab_runs.nbformat, "read", read_beside_another)
     assert measured(lab, tmp_path, tmp_path / "build") == {"x": 1}
     assert refused
+
+
+ASKS = """
+import sys
+from pathlib import Path
+from litmus.lab_runs import measured
+print("ready", flush=True)
+input()
+print(measured(*map(Path, sys.argv[1:])))
+"""
+
+
+def test_who_asks_at_once_in_one_process_or_another_gets_one_run(lab, tmp_path):
+    asked = lab, tmp_path, tmp_path / "build"
+    other = subprocess.Popen(
+        [sys.executable, "-c", ASKS, *map(str, asked)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with other, ThreadPoolExecutor(2) as pool:
+        assert other.stdout.readline() == "ready\n"
+        other.stdin.write("ask\n")
+        other.stdin.flush()
+        here = list(pool.map(lambda _: measured(*asked), range(2)))
+        there, _ = other.communicate()
+    assert here == [{"runs": 1}] * 2
+    assert there == "{'runs': 1}\n"
+    assert (tmp_path / "runs").read_text() == "x"
