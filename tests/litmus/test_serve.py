@@ -1,10 +1,13 @@
 """Does the server find a port, and say on the last good page why the build stopped?"""
 
 import socket
+from pathlib import Path
+from queue import Queue
 
 import pytest
+from watchdog.events import FileSystemEventHandler
 
-from litmus.serve import ErrorBanner, free_port
+from litmus.serve import ErrorBanner, Observer, free_port
 
 
 def test_the_wanted_port_is_taken_if_it_is_free_else_the_next_one():
@@ -52,3 +55,54 @@ def test_a_broken_build_is_explained_on_every_page_and_on_nothing_else():
     assert ask(banner, "/style.css")[2] == b"<html><body>x</body></html>"
     banner.error = ""
     assert ask(banner, "/a/")[2] == b"<html><body>x</body></html>"
+
+
+class Heard(FileSystemEventHandler):
+    """Remembers the files that a watcher speaks of, in order."""
+
+    def __init__(self):
+        self.files = Queue()
+
+    def on_any_event(self, event):
+        if not event.is_directory:
+            self.files.put(Path(event.src_path).name)
+
+    def until(self, name):
+        """Return the files that are spoken of up to one of them."""
+        heard = []
+        while name not in heard:
+            heard.append(self.files.get(timeout=60))
+        return heard
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """A folder of a few files, and what a watcher says of it."""
+    for name in ["read.md", "written.md", "gone.md", "moved.md"]:
+        (tmp_path / name).write_text("before")
+    heard, observer = Heard(), Observer()
+    observer.schedule(heard, str(tmp_path), recursive=True)
+    observer.start()
+    yield tmp_path, heard
+    observer.stop()
+    observer.join()
+
+
+def change(folder):
+    (folder / "written.md").write_text("after")
+    yield "written.md"
+    (folder / "gone.md").unlink()
+    yield "gone.md"
+    (folder / "moved.md").rename(folder / "here.md")
+    yield "moved.md"
+    (folder / "new.md").write_text("new")
+    yield "new.md"
+
+
+def test_the_watcher_hears_of_what_is_written_and_not_of_what_is_read(watched):
+    folder, heard = watched
+    for changed in change(folder):
+        for _ in range(3):  # a build reads every file that it hears of
+            (folder / "read.md").read_text()
+            list(folder.iterdir())
+        assert "read.md" not in heard.until(changed)
