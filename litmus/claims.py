@@ -16,6 +16,7 @@ from litmus import guard
 from litmus.digest import digest
 from litmus.evidence import WAYS, Mark, Outcome, stale_tests
 from litmus.grounds import Grounds, loops, told
+from litmus.kinds import KINDS
 from litmus.links import Link
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
@@ -23,21 +24,6 @@ from litmus.notes import Note
 from litmus.problems import Problem, nearest
 from litmus.vault import Vault
 
-KINDS = {
-    "axiom": "axm",
-    "definition": "def",
-    "lemma": "lem",
-    "proposition": "prp",
-    "theorem": "thm",
-    "corollary": "cor",
-    "claim": "clm",
-    "assumption": "asm",
-    "example": "exm",
-    "exercise": "exr",
-    "conjecture": "cnj",
-    "hypothesis": "hyp",
-    "remark": "rmk",
-}
 FOUNDATIONS = {"definition", "assumption", "axiom", "hypothesis"}  # nothing to prove
 PROOF = re.compile(r"\bproof\b", re.IGNORECASE)
 WEAK = ["refuted", "open", "cited"]  # arguments, the weakest first

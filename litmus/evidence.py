@@ -6,18 +6,21 @@ skipped is no evidence, and one that has changed since it ran is stale.
 
 import ast
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from litmus.fingerprint import fingerprint
+from litmus.fingerprint import fingerprint, is_test
 from litmus.writing import write_whole
 
 LEDGER = Path("build/evidence.json")  # below the project's root
 WAYS = ["certificate", "exact", "float64", "experiment"]  # the strongest first
 ROLES = ["claim", "control", "counterexample"]
+# Folders in which pytest does not look for tests either, and copies that are built or changed.
+ELSEWHERE = {"build", "dist", "node_modules", "venv", "site", "mutants", "__pycache__"}
 
 
 @dataclass(frozen=True)
@@ -107,16 +110,25 @@ def due(root: Path, statements: dict[str, str]) -> list[str]:
     stale = stale_tests(ledger, statements, root)
     for outcome in ledger:
         known.setdefault(outcome.file, []).append(outcome)
-    tests = {
-        path.relative_to(root).as_posix(): path
-        for path in sorted((root / "tests").rglob("test_*.py"))
-    }
     return [
         file
-        for file, path in tests.items()
+        for file, path in _tests(root).items()
         if any(outcome.failed or outcome.test in stale for outcome in known.get(file, []))
         or (file not in known and _has_marker(path))
     ]
+
+
+def _tests(root: Path) -> dict[str, Path]:
+    """Return the files of tests by their paths from the root, in order."""
+    found = {}
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name not in ELSEWHERE and name[0] != "."]
+        if {"pyvenv.cfg", "conda-meta"}.isdisjoint([*files, *folders]):
+            for path in (Path(folder, name) for name in files if is_test(name)):
+                found[path.relative_to(root).as_posix()] = path
+        else:
+            folders.clear()  # packages that are installed, with tests of their own
+    return dict(sorted(found.items()))
 
 
 def _has_marker(file: Path) -> bool:
@@ -131,8 +143,10 @@ def _has_marker(file: Path) -> bool:
     return any(
         isinstance(node, ast.Attribute)
         and node.attr in ROLES
-        and isinstance(node.value, ast.Attribute)
-        and node.value.attr == "mark"
+        and (
+            (isinstance(node.value, ast.Attribute) and node.value.attr == "mark")
+            or (isinstance(node.value, ast.Name) and node.value.id == "mark")
+        )
         for node in ast.walk(tree)
     )
 

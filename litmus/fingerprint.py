@@ -2,7 +2,7 @@
 
 import ast
 from functools import cache, lru_cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def fingerprint(file: Path, root: Path) -> str:
     snippets read data, by path.
     """
     base = root.resolve()
-    parts: list[str | bytes] = [f"torch {_torch()}"]
+    parts: list[str | bytes] = [f"torch {torch_version()}"]
     for path in sorted(imports(file, root)):
         parts += [path.relative_to(base).as_posix(), path.read_bytes()]
     return digest(*parts)
@@ -40,9 +40,18 @@ def imports(file: Path, root: Path) -> set[Path]:
     return found
 
 
+def is_test(name: str) -> bool:
+    """Say whether pytest looks for tests in a file of that name."""
+    return (name.endswith(".py") and name.startswith("test_")) or name.endswith("_test.py")
+
+
 @cache
-def _torch() -> str:
-    return version("torch")
+def torch_version() -> str:
+    """Return the version of torch that is installed, "none" where it is not."""
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return "none"
 
 
 @lru_cache(maxsize=10_000)
@@ -53,7 +62,7 @@ def _needs(path: Path, root: Path, changed: int) -> set[Path]:
     needs = {
         folder / "conftest.py"
         for folder in path.parents
-        if path.name.startswith("test_") and folder.is_relative_to(root)
+        if is_test(path.name) and folder.is_relative_to(root)
     }
     source = path.read_bytes()
     names, texts = known.of(digest(source), lambda: _mentioned(source))

@@ -15,9 +15,10 @@ from markupsafe import Markup
 from litmus import quotes
 from litmus.addresses import address, relative_url, tag_anchor
 from litmus.backlinks import RELATIONS, Backlink
-from litmus.claims import FOUNDATIONS, KINDS, Claim, Claims
+from litmus.claims import FOUNDATIONS, Claim, Claims
 from litmus.evidence import ROLES, Outcome
 from litmus.fingerprint import imports
+from litmus.kinds import KINDS
 from litmus.notes import Note
 from litmus.problems import KINDS as KINDS_OF_PROBLEMS
 from litmus.problems import Problem

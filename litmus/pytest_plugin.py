@@ -1,156 +1,59 @@
-"""Carries what the tests of claims find into the ledger, and refuses markers that mark nothing."""
+"""What pytest finds of Litmus wherever it is installed: nothing, until a project has claims.
 
-import platform
-from collections import defaultdict
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from importlib.metadata import version
-from typing import Any
+It is loaded in every project of an environment, so it imports, registers and writes nothing before
+it has seen a note that states a claim. Its entry point has the name of this module: pytest then
+takes it for one and the same where somebody asks for it by `-p litmus.pytest_plugin`, too.
+"""
+
+import os
+import re
+from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
-from litmus.claims import Claims
-from litmus.evidence import LEDGER, ROLES, WAYS, Mark, Outcome, write_ledger
-from litmus.fingerprint import fingerprint
-from litmus.vault import Vault
-
-MARKERS = [
-    f"claim(name, by): the test checks a claim; by is one of {', '.join(WAYS)}",
-    "control(name, drops): the claim without one assumption, which must fail by a clear margin",
-    "counterexample(name): the test refutes a conjecture",
-]
+DOCS, CLAIMS = "docs", "claims"
+READ = 10_000  # letters of a note, which begins with its properties
+KIND = re.compile(r"""\A---[ \t]*\n(?:(?!---).*\n)*?["']?kind["']?[ \t]*:[ \t]*["']?(\w+)""")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for marker in MARKERS:
-        config.addinivalue_line("markers", marker)
-    config.pluginmanager.register(Recorder(config), "litmus-recorder")
+    if root := _root(config):
+        from litmus.recorder import MARKERS, Recorder
+
+        for marker in MARKERS:
+            config.addinivalue_line("markers", marker)
+        config.pluginmanager.register(Recorder(config, root), "litmus-recorder")
 
 
-class Recorder:
-    """Collects the outcomes of tests that mark claims, and writes them when the session ends."""
+def _root(config: pytest.Config) -> Path | None:
+    """Return the root of the project with claims to which the tests belong, if there is one.
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.config, self.root = config, config.rootpath
-        self.wrong: dict[str, None] = {}  # markers, as told by processes that run side by side
-        self.claims = Claims()
-        self.items: dict[str, list[pytest.Item]] = defaultdict(list)  # by test, all parameters
-        self.reports: dict[str, list[pytest.TestReport]] = defaultdict(list)
-        self.deselected: set[str] = set()  # tests of which not all parameters run
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        marked = [item for item in items if marks_of(item)]
-        if not marked:
-            return
-        vault, _ = Vault.read(self.root / "docs")  # what is wrong with notes, the build reports
-        self.claims = Claims.read(vault)
-        wrong = [
-            f"{_place(item)}: {reason}"
-            for item in marked
-            for mark in marks_of(item)
-            if (reason := self.claims.wrong_mark(mark))
-        ]
-        if wrong and hasattr(self.config, "workeroutput"):
-            self.config.workeroutput["wrong"] = wrong  # to the process that all others report to
-            items.clear()
-        elif wrong:
-            raise pytest.UsageError(*dict.fromkeys(wrong))
-        for item in marked:
-            self.items[_test(item)].append(item)
-
-    @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any) -> None:
-        self.wrong |= dict.fromkeys(node.workeroutput.get("wrong", []))
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        for reason in self.wrong:
-            terminalreporter.write_line(f"ERROR: {reason}", red=True)
-
-    def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        self.deselected |= {_test(item) for item in items if marks_of(item)}
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" or report.outcome != "passed":
-            self.reports[report.nodeid].append(report)
-
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if self.wrong:
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        asked = session.config.args
-        if session.config.option.collectonly or any("[" in argument for argument in asked):
-            return  # some parameters of a test are not the test
-        complete = {
-            test: items
-            for test, items in self.items.items()
-            if test not in self.deselected and all(item.nodeid in self.reports for item in items)
-        }
-        partial = {
-            _file(test) for test in [*self.deselected, *(self.items.keys() - complete.keys())]
-        }
-        if any("::" in argument for argument in asked):
-            partial |= {_file(test) for test in complete}
-        outcomes = [self._outcome(test, items) for test, items in complete.items()]
-        if outcomes:
-            # Where tests run side by side, each process knows of its own.
-            lock = self.root / LEDGER.with_suffix(".lock")
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(lock):
-                write_ledger(self.root, outcomes, ran={_file(test) for test in complete} - partial)
-
-    def _outcome(self, test: str, items: list[pytest.Item]) -> Outcome:
-        per_item = [_worst(self.reports[item.nodeid]) for item in items]
-        marks = tuple(dict.fromkeys(mark for item in items for mark in marks_of(item)))
-        line = items[0].location[1]
-        return Outcome(
-            test=test,
-            line=(line or 0) + 1,
-            marks=marks,
-            passed=per_item.count("passed"),
-            failed=per_item.count("failed"),
-            skipped=per_item.count("skipped"),
-            seconds=round(sum(r.duration for i in items for r in self.reports[i.nodeid]), 3),
-            date=datetime.now(UTC).date().isoformat(),
-            python=platform.python_version(),
-            torch=version("torch"),
-            fingerprint=fingerprint(self.root / _file(test), self.root),
-            statements=tuple(
-                (name, self.claims[name].statement_hash)
-                for name in dict.fromkeys(m.claim for m in marks)
-            ),
-        )
+    Without a file of settings pytest takes the folder of the tests for its root.
+    """
+    places = [config.rootpath]
+    if config.invocation_params.dir in config.rootpath.parents:
+        places.append(config.invocation_params.dir)
+    return next((place for place in places if _has_claims(place / DOCS)), None)
 
 
-def marks_of(item: pytest.Item) -> list[Mark]:
-    """Return what a test says about claims."""
-    return list(_read_marks(item))
+def _has_claims(docs: Path) -> bool:
+    """Say whether any note is a claim, as litmus.claims has it, at a glance."""
+    notes = []
+    for folder, folders, files in os.walk(docs):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        some = [Path(folder, name) for name in files if name.lower().endswith(".md")]
+        if some and CLAIMS in Path(folder).relative_to(docs).parts:
+            return True
+        notes += some
+    return any(_is_of_a_kind(note) for note in notes)
 
 
-def _read_marks(item: pytest.Item) -> Iterator[Mark]:
-    for role in ROLES:
-        for mark in item.iter_markers(role):
-            try:
-                yield Mark(role, *mark.args, **mark.kwargs)
-            except TypeError:
-                usage = next(line for line in MARKERS if line.startswith(role))
-                raise pytest.UsageError(f"{_place(item)}: the marker is {usage}") from None
+def _is_of_a_kind(note: Path) -> bool:
+    try:
+        with note.open(encoding="utf-8", errors="replace") as file:
+            found = KIND.match(file.read(READ))
+    except OSError:
+        return False
+    from litmus.kinds import KINDS
 
-
-def _test(item: pytest.Item) -> str:
-    """Return the node id without parameters."""
-    return item.nodeid.partition("[")[0]
-
-
-def _place(item: pytest.Item) -> str:
-    file, line, _ = item.location
-    return f"{file}:{(line or 0) + 1}"
-
-
-def _file(test: str) -> str:
-    return test.partition("::")[0]
-
-
-def _worst(reports: list[pytest.TestReport]) -> str:
-    outcomes = {"failed" if hasattr(r, "wasxfail") else r.outcome for r in reports}
-    return next(outcome for outcome in ["failed", "skipped", "passed"] if outcome in outcomes)
+    return found is not None and found[1].lower() in {*KINDS, *KINDS.values()}

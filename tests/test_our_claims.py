@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from litmus.claims import FOUNDATIONS, Claims
-from litmus.pytest_plugin import marks_of
+from litmus.recorder import marks_of
 from litmus.vault import Vault
 
 ROOT = Path(__file__).parents[1]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from litmus.claims import KINDS, Claim, Support
+from litmus.claims import Claim, Support
 from litmus.evidence import Mark, Outcome
+from litmus.kinds import KINDS
 
 if TYPE_CHECKING:
     from litmus.render.scope import At, Rule, Scope

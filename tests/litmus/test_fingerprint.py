@@ -70,7 +70,7 @@ def test_it_changes_when_an_import_is_new_or_gone(root):
 
 def test_it_changes_with_the_version_of_torch(root, monkeypatch):
     before = taken(root)
-    monkeypatch.setattr("litmus.fingerprint._torch", lambda: "0.0.1")
+    monkeypatch.setattr("litmus.fingerprint.torch_version", lambda: "0.0.1")
     assert taken(root) != before
 
 
