@@ -20,11 +20,11 @@ from pybtex.style.formatting.unsrt import Style
 from pybtex.style.template import FieldIsMissing
 
 from litmus import files, guard
-from litmus.kept import Kept
+from litmus.kept import KeptWork, Store
 from litmus.problems import Problem
 
-known: Kept[list[dict[str, str]]] = Kept(
-    "references", [resources("litmus").joinpath("bibliography.py"), version("pybtex")]
+REFERENCES: Store[list[dict[str, str]]] = Store(
+    "references", (resources("litmus").joinpath("bibliography.py"), version("pybtex"))
 )
 LONGEST = 20_000_000  # bytes of it
 NONE_CITED = "None of its entries is cited."
@@ -46,13 +46,14 @@ class Reference:
         return f"ref-{self.key}"
 
 
-def read_bibliography(file: Path, name: str) -> dict[str, Reference]:
+def read_bibliography(file: Path, name: str, work: KeptWork | None = None) -> dict[str, Reference]:
     """Return the entries of a BibTeX file by key; none if there is no file.
 
     Raises Problem, with `name` and the line, if the file is not BibTeX or cannot be read.
     """
     if not file.exists():
         return {}
+    known = (work or KeptWork())[REFERENCES]
     try:
         raw = files.read(file, LONGEST)
         if len(raw) > LONGEST:

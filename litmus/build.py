@@ -96,6 +96,7 @@ class Build:
             remembered=self.made.remembered,
             raw_html=raw_html,
             snippets=project.snippets if project.is_ours else None,
+            work=project.work,
         )
         self.pages = Pages(project, self.site)
 

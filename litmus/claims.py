@@ -16,6 +16,7 @@ from litmus import guard
 from litmus.digest import digest
 from litmus.evidence import WAYS, Mark, Outcome, stale_tests
 from litmus.grounds import Grounds, loops, told
+from litmus.kept import KeptWork
 from litmus.kinds import KINDS
 from litmus.links import Link
 from litmus.markdown import Token
@@ -262,10 +263,12 @@ class Claims(dict[str, Claim]):
             *(support.claims, tuple(support.by_argument.items()), support.weakest),
         )
 
-    def attach(self, outcomes: Sequence[Outcome], root: Path) -> list[Problem]:
+    def attach(
+        self, outcomes: Sequence[Outcome], root: Path, work: KeptWork | None = None
+    ) -> list[Problem]:
         """Give each claim the tests that mark it; return what is wrong with the tests."""
         problems = []
-        changed = stale_tests(outcomes, self.statements, root) if outcomes else set()
+        changed = stale_tests(outcomes, self.statements, root, work) if outcomes else set()
         for outcome in outcomes:
             stale = outcome.test in changed
             for mark in outcome.marks:

@@ -137,7 +137,7 @@ def _begun(root: Path, kind: str, name: str) -> Path:
 def _checked(root: Path) -> Project:
     """Run the tests whose evidence does not hold; end the process if one of them fails."""
     project = _project(root)
-    files = due(root, project.claims.statements)
+    files = due(root, project.claims.statements, project.work)
     if not files:
         click.echo("The evidence of every claim is up to date.")
         return project

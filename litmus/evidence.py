@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from litmus.fingerprint import fingerprint, is_test
+from litmus.kept import KeptWork
 from litmus.writing import write_whole
 
 LEDGER = Path("build/evidence.json")  # below the project's root
@@ -88,12 +89,17 @@ def write_ledger(root: Path, outcomes: Iterable[Outcome], ran: set[str]) -> None
     write_whole(root / LEDGER, json.dumps(entries, indent=1, ensure_ascii=False))
 
 
-def stale_tests(outcomes: Iterable[Outcome], statements: dict[str, str], root: Path) -> set[str]:
+def stale_tests(
+    outcomes: Iterable[Outcome],
+    statements: dict[str, str],
+    root: Path,
+    work: KeptWork | None = None,
+) -> set[str]:
     """Return the tests that have changed since they ran: themselves, or what they rest on.
 
     That is what they import, torch, or the statement of a claim.
     """
-    now = cache(lambda file: fingerprint(root / file, root))  # many tests are in one file
+    now = cache(lambda file: fingerprint(root / file, root, work))  # many tests are in one file
     return {
         outcome.test
         for outcome in outcomes
@@ -103,11 +109,11 @@ def stale_tests(outcomes: Iterable[Outcome], statements: dict[str, str], root: P
     }
 
 
-def due(root: Path, statements: dict[str, str]) -> list[str]:
+def due(root: Path, statements: dict[str, str], work: KeptWork | None = None) -> list[str]:
     """Return the test files with markers whose outcomes are missing, failing or stale."""
     known: dict[str, list[Outcome]] = {}
     ledger = read_ledger(root)
-    stale = stale_tests(ledger, statements, root)
+    stale = stale_tests(ledger, statements, root, work)
     for outcome in ledger:
         known.setdefault(outcome.file, []).append(outcome)
     return [

@@ -1,21 +1,21 @@
 """What a Python file depends on inside the project, as one number: changed means run again."""
 
 import ast
-from functools import cache, lru_cache
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
 from litmus.digest import digest
-from litmus.kept import Kept
+from litmus.kept import KeptWork, Store
 
 LONGEST = 200  # letters of a path
-known: Kept[tuple[list[str], list[str]]] = Kept(
-    "imports", [files("litmus").joinpath("fingerprint.py")]
+IMPORTS: Store[tuple[list[str], list[str]]] = Store(
+    "imports", (files("litmus").joinpath("fingerprint.py"),)
 )
 
 
-def fingerprint(file: Path, root: Path) -> str:
+def fingerprint(file: Path, root: Path, work: KeptWork | None = None) -> str:
     """Return a hash of a file, everything of the project that it imports or names, and of torch.
 
     A string in the code that is the path of a project's file counts as well: tests read labs, and
@@ -23,20 +23,23 @@ def fingerprint(file: Path, root: Path) -> str:
     """
     base = root.resolve()
     parts: list[str | bytes] = [f"torch {torch_version()}"]
-    for path in sorted(imports(file, root)):
+    for path in sorted(imports(file, root, work)):
         parts += [path.relative_to(base).as_posix(), path.read_bytes()]
     return digest(*parts)
 
 
-def imports(file: Path, root: Path) -> set[Path]:
+def imports(file: Path, root: Path, work: KeptWork | None = None) -> set[Path]:
     """Return a file with all of the project that it depends on, directly or through others."""
-    file, root = file.resolve(), root.resolve()
+    file, root, work = file.resolve(), root.resolve(), work or KeptWork()
     found: set[Path] = set()
     waiting = {file} if file.is_file() else set()
     while waiting:
         path = waiting.pop()
         found.add(path)
-        waiting |= _needs(path, root, path.stat().st_mtime_ns) - found
+        stamp, (seen, needs) = path.stat().st_mtime_ns, work.needs.get(path, (0, set()))
+        if seen != stamp:
+            work.needs[path] = stamp, (needs := _needs(path, root, work))
+        waiting |= needs - found
     return found
 
 
@@ -54,9 +57,8 @@ def torch_version() -> str:
         return "none"
 
 
-@lru_cache(maxsize=10_000)
-def _needs(path: Path, root: Path, changed: int) -> set[Path]:
-    """Return the project's files that a file needs directly, `changed` being its time stamp."""
+def _needs(path: Path, root: Path, work: KeptWork) -> set[Path]:
+    """Return the project's files that a file needs directly."""
     if path.suffix != ".py":
         return set()
     needs = {
@@ -65,7 +67,7 @@ def _needs(path: Path, root: Path, changed: int) -> set[Path]:
         if is_test(path.name) and folder.is_relative_to(root)
     }
     source = path.read_bytes()
-    names, texts = known.of(digest(source), lambda: _mentioned(source))
+    names, texts = work[IMPORTS].of(digest(source), lambda: _mentioned(source))
     needs |= {root / text for text in texts}
     for name in names:
         for folder in (root, path.parent):  # a script finds its neighbours, too

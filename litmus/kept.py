@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from litmus.digest import digest
 from litmus.writing import write_whole
@@ -13,11 +14,46 @@ MOST = 10_000  # results of about 2 KB each
 T = TypeVar("T")
 
 
-class Kept(Generic[T]):
-    """Results of one function by the texts that it was given, those that were asked for last.
+@dataclass(frozen=True)
+class Store(Generic[T]):
+    """What one function makes, by its name in a folder of kept work.
 
     `made_by` are the files and versions that decide what the function returns.
     """
+
+    name: str
+    made_by: tuple[Traversable | str, ...]
+
+
+class KeptWork:
+    """What took long to make of one project: each project has its own, so that none is mixed.
+
+    Who is given none makes everything anew.
+    """
+
+    def __init__(self) -> None:
+        self._stores: dict[Store[Any], Kept[Any]] = {}
+        # Which files of the project a file needs, with its time stamp: while this process lives.
+        self.needs: dict[Path, tuple[int, set[Path]]] = {}
+
+    def __getitem__(self, store: Store[T]) -> "Kept[T]":
+        if store not in self._stores:
+            self._stores[store] = Kept(store.name, store.made_by)
+        return self._stores[store]
+
+    def recall(self, folder: Path, stores: Iterable[Store[Any]]) -> None:
+        """Take what other processes have kept of the project in a folder."""
+        for store in stores:
+            self[store].recall(folder)
+
+    def keep(self, folder: Path) -> None:
+        """Keep what is known in a folder, for the next process."""
+        for kept in self._stores.values():
+            kept.keep(folder)
+
+
+class Kept(Generic[T]):
+    """Results of one function by the texts that it was given, those that were asked for last."""
 
     def __init__(self, name: str, made_by: Iterable[Traversable | str]) -> None:
         self.name = name

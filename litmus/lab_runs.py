@@ -22,6 +22,7 @@ from nbclient.exceptions import CellExecutionError
 
 from litmus.digest import digest
 from litmus.fingerprint import fingerprint
+from litmus.kept import KeptWork
 from litmus.runs import RunError
 from litmus.writing import write_whole
 
@@ -30,22 +31,24 @@ SECONDS = 600  # for one cell; the longest trains networks for some ten
 REPORT = "import json; print(json.dumps(globals().get('measured', {}), allow_nan=False))"
 
 
-def key(lab: Path, root: Path) -> str:
+def key(lab: Path, root: Path, work: KeptWork | None = None) -> str:
     """Return a hash of a lab, of what it imports of the project, and of the project's pins."""
     pins = root / "requirements.txt"
-    return digest(fingerprint(lab, root), pins.read_bytes() if pins.exists() else b"")
+    return digest(fingerprint(lab, root, work), pins.read_bytes() if pins.exists() else b"")
 
 
-def executed(lab: Path, root: Path, kept: Path) -> Path:
+def executed(lab: Path, root: Path, kept: Path, work: KeptWork | None = None) -> Path:
     """Return a lab as a notebook that has run; raise RunError with what stopped it."""
     with _alone_with(lab, kept):
-        return _executed(lab, root, kept)
+        return _executed(lab, root, kept, work)
 
 
-def all_executed(labs: Iterable[Path], root: Path, kept: Path) -> list[Path]:
+def all_executed(
+    labs: Iterable[Path], root: Path, kept: Path, work: KeptWork | None = None
+) -> list[Path]:
     """Return several labs as notebooks that have run, a few of them at a time."""
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return list(pool.map(lambda lab: executed(lab, root, kept), labs))
+        return list(pool.map(lambda lab: executed(lab, root, kept, work), labs))
 
 
 def measured(lab: Path, root: Path, kept: Path) -> dict[str, Any]:
@@ -62,10 +65,10 @@ def _alone_with(lab: Path, kept: Path) -> FileLock:
     return FileLock(kept / FOLDER / f"{lab.stem}.lock")
 
 
-def _executed(lab: Path, root: Path, kept: Path) -> Path:
+def _executed(lab: Path, root: Path, kept: Path, work: KeptWork | None = None) -> Path:
     """Return a lab as a notebook that has run, and remove those of it as it was before."""
     folder = kept / FOLDER
-    notebook = folder / f"{lab.stem}-{key(lab, root)}.ipynb"
+    notebook = folder / f"{lab.stem}-{key(lab, root, work)}.ipynb"
     if not notebook.exists():
         write_whole(notebook, nbformat.writes(_run(lab)))
         for old in folder.glob(f"{escape(lab.stem)}-{'?' * 16}.ipynb"):

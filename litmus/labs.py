@@ -19,6 +19,7 @@ from selectolax.lexbor import LexborHTMLParser
 from litmus import tex
 from litmus.addresses import relative_url
 from litmus.digest import digest
+from litmus.kept import KeptWork
 from litmus.markdown.maths import DISPLAY, INLINE
 from litmus.problems import Problem
 from litmus.render import TocEntry
@@ -32,9 +33,9 @@ HEADINGS = "h1[id], h2[id], h3[id], h4[id], h5[id], h6[id]"
 FIGURE = re.compile(r'(<img\b[^>]*?)src="data:image/png;base64,([^"]*)"')
 
 
-def own_page(body: str, file: str) -> str:
+def own_page(body: str, file: str, work: KeptWork | None = None) -> str:
     """Return the cells of a lab, taken out of mkdocs-jupyter's page, and a link to its source."""
-    shown = "".join(_cells(LexborHTMLParser(body)))
+    shown = "".join(_cells(LexborHTMLParser(body), work))
     name = html.escape(file.rpartition("/")[2])
     return (
         f"{shown}<p class='lab-source'><a href='{name}' download>Download this lab</a>: one Python "
@@ -86,7 +87,7 @@ def dead_links(body: str, file: str, page: str, addresses: Iterable[str]) -> lis
     return problems
 
 
-def _cells(page: LexborHTMLParser) -> Iterator[str]:
+def _cells(page: LexborHTMLParser, work: KeptWork | None) -> Iterator[str]:
     heading, figures = "", 0
     for part in page.css(CELLS):
         if part.tag == "img":
@@ -95,9 +96,9 @@ def _cells(page: LexborHTMLParser) -> Iterator[str]:
             source = part.attributes["src"]
             yield f'<p class="plot"><img src="{source}" alt="{html.escape(about)}"></p>\n'
         elif part.tag == "pre":
-            yield f'<figure class="run">{code_block(part.text(), "text")}</figure>\n'
+            yield f'<figure class="run">{code_block(part.text(), "text", work)}</figure>\n'
         elif "clipboard-copy-txt" in (part.attributes["class"] or "").split():
-            yield code_block(part.text(), "python")
+            yield code_block(part.text(), "python", work)
         else:
             cell = BeautifulSoup(part.inner_html or "", "html.parser")
             _mend_headings(cell)

@@ -128,7 +128,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         with collector.at_rest():
             self.project = self._read(docs, settings)
         self.runner = self.runner or Runner(self.project.root)
-        self.runner.may_run = self.project.is_ours
+        self.runner.may_run, self.runner.work = self.project.is_ours, self.project.work
         compiled, environment = self.project.kept / "templates", config.theme.get_env
         config.theme.get_env = lambda: theme_templates.prepared(  # type: ignore[method-assign]
             environment(), compiled
@@ -233,7 +233,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         from litmus import labs
 
         path, here = page.file.src_uri, page.file.url
-        body, figures = labs.figures_apart(labs.own_page(content, path), here)
+        body, figures = labs.figures_apart(labs.own_page(content, path, self.project.work), here)
         for name, picture in figures.items():
             files.append(File.generated(config, name, content=picture))
         page.toc = get_toc(nested(labs.contents(body)))  # type: ignore[arg-type]
@@ -268,7 +268,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             self.build = self._build_of(self.project, write, made)
 
     def on_post_page(self, output: str, *, page: ThemedPage, config: MkDocsConfig) -> str:
-        return tex.typeset(output)
+        return tex.typeset(output, self.project.work)
 
     @event_priority(-100)  # when every other plugin has written what it writes
     def on_post_build(self, *, config: MkDocsConfig) -> None:
@@ -352,8 +352,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         if self.labs:
             from litmus import lab_runs
 
-            root = self.project.root
-            return [*map(stamp, files), *(lab_runs.key(lab, root) for lab in files[1:])]
+            of = self.project.root, self.project.work
+            return [*map(stamp, files), *(lab_runs.key(lab, *of) for lab in files[1:])]
         return [*map(stamp, files)]
 
     def _build_of(self, project: Project, write: Write, previous: Made | None = None) -> Build:
@@ -368,7 +368,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         files, root = list(labs), self.project.root
         sources = [self.project.docs / file.src_uri for file in files]
         try:
-            notebooks = lab_runs.all_executed(sources, root, self.project.kept)
+            notebooks = lab_runs.all_executed(sources, root, self.project.kept, self.project.work)
         except RunError as error:
             raise PluginError(str(error)) from error
         for file, notebook in zip(files, notebooks, strict=True):
@@ -397,7 +397,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         themed.active = True
         try:
             template = self.env.get_template("main.html")
-            return tex.typeset(template.render(context, linked_from=page.linked_from, tags=tags))
+            shown = template.render(context, linked_from=page.linked_from, tags=tags)
+            return tex.typeset(shown, self.project.work)
         finally:
             themed.active = False
             themed.content = None

@@ -60,7 +60,8 @@ class Pages:
         """What of the project each file of tests depends on."""
         root = self.project.root.resolve()
         return {
-            file: imports(root / file, root) for file in {o.file for o in self.project.outcomes}
+            file: imports(root / file, root, self.project.work)
+            for file in {o.file for o in self.project.outcomes}
         }
 
     def titles(self) -> dict[str, str]:
@@ -237,7 +238,7 @@ class Pages:
             here,
             file,
             words=self._source(file),
-            source=Markup(code_block(self._source(file), "python")),
+            source=Markup(code_block(self._source(file), "python", self.project.work)),
             about=quotes.summary(self._source(file)),
             download=relative_url(file, here),
             tests=tests,

@@ -6,19 +6,22 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from litmus import attachments, bibliography, fingerprint, tex
-from litmus.bibliography import Reference, read_bibliography
+from litmus import attachments
+from litmus.bibliography import REFERENCES, Reference, read_bibliography
 from litmus.claims import Claims
 from litmus.evidence import LEDGER, Outcome, read_ledger
 from litmus.files import not_utf8
+from litmus.fingerprint import IMPORTS
+from litmus.kept import KeptWork
 from litmus.problems import Problem
-from litmus.render import code
+from litmus.render.code import CODE
+from litmus.tex import FORMULAS
 from litmus.vault import Vault, leads_out
 
 ENGINE = Path(__file__).resolve().parent
 BUILD, SNIPPETS = "build", "snippets"  # below the root
 BIBLIOGRAPHY = "references.bib"  # in the vault
-KEPT = (tex.known, code.known, fingerprint.known, bibliography.known)
+STORES = (FORMULAS, CODE, IMPORTS, REFERENCES)  # of the work that is kept
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Project:
     references: dict[str, Reference]
     outcomes: list[Outcome]
     problems: list[Problem]  # those of labs come later
+    work: KeptWork  # its own, in whatever process and however often it is read
 
     @classmethod
     def open(cls, docs: Path, settings: Path) -> "Project":
@@ -52,19 +56,20 @@ class Project:
     @classmethod
     def ours(cls, root: Path, docs: Path, previous: "Project | None" = None) -> "Project":
         """Read the vault in `docs`, and the ledger of the tests below `root`, which are trusted."""
+        work = previous.work if previous else KeptWork()
         if not previous:
-            for made in KEPT:
-                made.recall(root / BUILD)
+            work.recall(root / BUILD, STORES)
         vault, problems = Vault.read(docs, previous.vault if previous else None)
-        return cls._of(vault, problems, root, docs, read_ledger(root), is_ours=True)
+        return cls._of(vault, problems, root, docs, read_ledger(root), True, work)
 
     @classmethod
     def foreign(cls, docs: Path, previous: "Project | None" = None) -> "Project":
         """Read the vault in `docs`, and nothing else."""
+        work = previous.work if previous else KeptWork()  # in memory alone
         vault, problems = Vault.read(docs, previous.vault if previous else None)
         left_out = list(attachments.withheld(docs, vault.files))
         vault.withheld = {problem.file for problem in left_out}
-        return cls._of(vault, [*problems, *left_out], docs, docs, [], is_ours=False)
+        return cls._of(vault, [*problems, *left_out], docs, docs, [], False, work)
 
     def again(self) -> "Project":
         """Read again what has changed since; all other notes are taken from here."""
@@ -81,18 +86,20 @@ class Project:
         docs: Path,
         outcomes: list[Outcome],
         is_ours: bool,
+        work: KeptWork,
     ) -> "Project":
         claims = Claims.read(vault)
         references, wrong = {}, list[Problem]()
         try:
             if BIBLIOGRAPHY in vault.files:
                 wrong += not_utf8(vault.bytes(BIBLIOGRAPHY), BIBLIOGRAPHY)
-                references = read_bibliography(docs / BIBLIOGRAPHY, BIBLIOGRAPHY)
+                references = read_bibliography(docs / BIBLIOGRAPHY, BIBLIOGRAPHY, work)
         except Problem as problem:
             wrong.append(problem)
         wrong += [p for note in vault.as_written for p in note.problems if p not in problems]
-        wrong += [*claims.problems, *claims.attach(outcomes, root)]
-        return cls(root, docs, is_ours, vault, claims, references, outcomes, [*problems, *wrong])
+        wrong += [*claims.problems, *claims.attach(outcomes, root, work)]
+        problems = [*problems, *wrong]
+        return cls(root, docs, is_ours, vault, claims, references, outcomes, problems, work)
 
     @property
     def kept(self) -> Path:
@@ -102,8 +109,7 @@ class Project:
     def keep(self) -> None:
         """Keep what took long to make for the next process that reads the project."""
         if self.is_ours:
-            for made in KEPT:
-                made.keep(self.kept)
+            self.work.keep(self.kept)
 
     @property
     def made_of(self) -> list[Path]:

@@ -12,6 +12,7 @@ from filelock import FileLock
 
 from litmus.evidence import LEDGER, ROLES, WAYS, Mark, Outcome, write_ledger
 from litmus.fingerprint import fingerprint, torch_version
+from litmus.kept import KeptWork
 
 MARKERS = [
     f"claim(name, by): the test checks a claim; by is one of {', '.join(WAYS)}",
@@ -26,6 +27,7 @@ class Recorder:
     def __init__(self, config: pytest.Config, root: Path) -> None:
         self.config, self.root = config, root
         self.wrong: dict[str, None] = {}  # markers, as told by processes that run side by side
+        self.work = KeptWork()
         self.statements: dict[str, str] = {}  # by claim, once there is a marked test
         self.items: dict[str, list[pytest.Item]] = defaultdict(list)  # by test, all parameters
         self.reports: dict[str, list[pytest.TestReport]] = defaultdict(list)
@@ -119,7 +121,7 @@ class Recorder:
             date=datetime.now(UTC).date().isoformat(),
             python=platform.python_version(),
             torch=torch_version(),
-            fingerprint=fingerprint(self.root / _file(test), self.root),
+            fingerprint=fingerprint(self.root / _file(test), self.root, self.work),
             statements=tuple(
                 (name, self.statements[name]) for name in dict.fromkeys(m.claim for m in marks)
             ),

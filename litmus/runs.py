@@ -9,6 +9,7 @@ from typing import Any
 
 from litmus.digest import digest
 from litmus.fingerprint import fingerprint
+from litmus.kept import KeptWork
 from litmus.writing import write_whole
 
 CACHE = Path("build/runs")  # below the project's root
@@ -30,8 +31,8 @@ class Run:
 class Runner:
     """Runs the files of a project in one fork server, which starts when it is first needed."""
 
-    def __init__(self, root: Path, seconds: float = SECONDS) -> None:
-        self.root = root
+    def __init__(self, root: Path, seconds: float = SECONDS, work: KeptWork | None = None) -> None:
+        self.root, self.work = root, work
         self.may_run = True
         self.seconds = seconds
         self._server: subprocess.Popen[str] | None = None
@@ -45,7 +46,7 @@ class Runner:
         if not self.may_run:
             raise RunError("code of a vault that is not ours is never run")
         path = self.root / file
-        kept = self._kept(file, fingerprint(path, self.root))
+        kept = self._kept(file, fingerprint(path, self.root, self.work))
         try:
             found = json.loads(kept.read_text(encoding="utf-8"))
             return Run(found["printed"], tuple(found["figures"]))

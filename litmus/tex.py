@@ -17,7 +17,7 @@ from typing import Any
 from py_mini_racer import JSOOMException, JSTimeoutException, MiniRacer
 
 from litmus.compact_tex import compact
-from litmus.kept import Kept
+from litmus.kept import KeptWork, Store
 from litmus.mathjax import COMMANDS, REQUIRED, rewritten
 
 THEME = files("shadcn")  # a theme whose wheel carries all of KaTeX: script, style and fonts
@@ -42,11 +42,15 @@ class TexError(ValueError):
         self.line = line
 
 
-known: Kept[str | TexError] = Kept("formulas", SET_BY)  # by their placeholders
+FORMULAS: Store[str | TexError] = Store("formulas", tuple(SET_BY))  # by their placeholders
 
 
-def set_all(placeholders: Iterable[str]) -> dict[str, str | TexError]:
-    """Return what each placeholder stands for as HTML, or KaTeX's error if it is not TeX."""
+def set_all(placeholders: Iterable[str], work: KeptWork | None = None) -> dict[str, str | TexError]:
+    """Return what each placeholder stands for as HTML, or KaTeX's error if it is not TeX.
+
+    What has been set before is in the `work` that is kept of a project.
+    """
+    known = (work or KeptWork())[FORMULAS]
     found = {held: known.get(held) for held in placeholders}
     missing = [held for held, shown in found.items() if shown is None]
     for begin in range(0, len(missing), AT_ONCE):
@@ -82,9 +86,9 @@ def as_written(held: str, error: TexError) -> str:
     return f'<code class="unresolved" title="{html.escape(str(error))}">{tex}</code>'
 
 
-def typeset(page: str) -> str:
+def typeset(page: str, work: KeptWork | None = None) -> str:
     """Return a page of HTML with every placeholder replaced by its formula."""
-    shown = set_all(found[0] for found in PLACEHOLDER.finditer(page))
+    shown = set_all((found[0] for found in PLACEHOLDER.finditer(page)), work)
 
     def replaced(found: re.Match[str]) -> str:
         formula = shown[found[0]]

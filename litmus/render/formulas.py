@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from litmus import tex
 from litmus.addresses import address, relative_url
+from litmus.kept import KeptWork
 from litmus.markdown import Token, macros
 from litmus.markdown.equations import NOTHING
 from litmus.mathjax import REQUIRED
@@ -45,10 +46,10 @@ def punctuation_after(tokens: Sequence[Token], index: int) -> str:
     return found[0] if found else ""
 
 
-def check(scope: Scope) -> None:
+def check(scope: Scope, work: KeptWork) -> None:
     """Have all formulas of a page set at once; mark and report those that are not TeX."""
     rendered = scope.rendered
-    shown = tex.set_all(held for held, _ in rendered.formulas)
+    shown = tex.set_all((held for held, _ in rendered.formulas), work)
     for held, place in rendered.formulas:
         error = shown[held]
         if isinstance(error, tex.TexError):

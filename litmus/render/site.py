@@ -19,6 +19,7 @@ from litmus.claims import Claims
 from litmus.digest import digest
 from litmus.files import as_text
 from litmus.fingerprint import fingerprint
+from litmus.kept import KeptWork
 from litmus.markdown import Token, parser
 from litmus.markdown.headings import shown_name
 from litmus.notes import Note
@@ -57,6 +58,7 @@ class Site:
         remembered: dict[Key, tuple[str, Asked]] | None = None,  # from one build to the next
         raw_html: bool = False,
         snippets: Mapping[str, Path] | None = None,  # by their paths from the root; none: foreign
+        work: KeptWork | None = None,
     ) -> None:
         self.snippets = snippets
         self._remembered = {} if remembered is None else remembered
@@ -64,10 +66,13 @@ class Site:
         self.fresh: dict[Key, tuple[str, Asked]] = {}  # what was not remembered before
         self.claims = claims
         self.runner = runner
+        self.work = work or KeptWork()
         self.raw_html = raw_html  # are the notes trusted with any HTML?
         self.labs: set[str] = set()  # files that somebody else makes pages of
         self.asked: Asked = {}  # since the page that is being rendered was begun
-        self._fingerprint = cache(lambda file: fingerprint(root / file, root))  # at this build
+        self._fingerprint = cache(  # at this build
+            lambda file: fingerprint(root / file, root, self.work)
+        )
         self.unshown: list[Problem] = []  # what raised in lines about notes, on the page at hand
         standing = cache(lambda path: digest(repr(claims.standing(claim_at[path].name))))
         claim_at = {claim.note.path: claim for claim in claims.values()}
@@ -148,7 +153,7 @@ class Site:
         else:
             rendered.html = self.tokens(note.tokens, scope)
         rendered.html += footnotes.footnotes(self, scope)
-        formulas.check(scope)
+        formulas.check(scope, self.work)
         rendered.problems += links.in_properties(self, note)
         self.title(note)  # what raises in it is listed, wherever it is shown
         below = 0 if note.title_heading else 1  # the name, which is not among the headings

@@ -2,10 +2,11 @@
 
 import pytest
 
-from litmus import fingerprint, tex
+from litmus import tex
 from litmus.bibliography import read_bibliography
-from litmus.kept import MOST, Kept
-from litmus.project import KEPT
+from litmus.fingerprint import fingerprint
+from litmus.kept import MOST, Kept, KeptWork
+from litmus.project import STORES
 from litmus.render.code import code_block
 
 
@@ -88,32 +89,33 @@ def written(tmp_path):
 
 
 MAKERS = {
-    "formulas": lambda folder: tex.to_html("x^2", False),
-    "code": lambda folder: code_block("def f(): pass\n", "python"),
-    "imports": lambda folder: fingerprint.fingerprint(folder / "a.py", folder),
-    "references": lambda folder: read_bibliography(folder / "a.bib", "a.bib"),
+    "formulas": lambda folder, work: tex.set_all([tex.placeholder("x^2", False)], work),
+    "code": lambda folder, work: code_block("def f(): pass\n", "python", work),
+    "imports": lambda folder, work: fingerprint(folder / "a.py", folder, work),
+    "references": lambda folder, work: read_bibliography(folder / "a.bib", "a.bib", work),
 }
 
 
-@pytest.mark.parametrize("known", KEPT, ids=lambda known: known.name)
-def test_what_is_kept_of_each_comes_back_as_it_was(known, written, monkeypatch, tmp_path):
-    make = MAKERS[known.name]
-    monkeypatch.setattr(known, "_made", {})
-    made = make(written)
-    known.keep(tmp_path)
-    monkeypatch.setattr(known, "_made", {})
-    known.recall(tmp_path)
-    before = dict(known._made)
-    fingerprint._needs.cache_clear()
-    assert make(written) == made
-    assert known._made == before != {}
+@pytest.mark.parametrize("store", STORES, ids=lambda store: store.name)
+def test_what_is_kept_of_each_comes_back_as_it_was(store, written, tmp_path):
+    make, first, second = MAKERS[store.name], KeptWork(), KeptWork()
+    made = make(written, first)
+    first.keep(tmp_path)
+    second.recall(tmp_path, STORES)
+    before = dict(second[store]._made)
+    assert make(written, second) == made
+    assert second[store]._made == before != {}
 
 
-@pytest.mark.parametrize("known", KEPT, ids=lambda known: known.name)
-def test_what_each_is_made_by_is_there_and_counts(known, tmp_path, monkeypatch):
-    whole = known._maker()
-    for part in known.made_by:
-        rest = [other for other in known.made_by if other is not part]
-        monkeypatch.setattr(known, "made_by", rest)
-        assert known._maker() != whole
-        monkeypatch.undo()
+@pytest.mark.parametrize("store", STORES, ids=lambda store: store.name)
+def test_what_each_is_made_by_is_there_and_counts(store):
+    whole = Kept(store.name, store.made_by)._maker()
+    for part in store.made_by:
+        rest = [other for other in store.made_by if other is not part]
+        assert Kept(store.name, rest)._maker() != whole
+
+
+def test_who_is_given_no_work_makes_everything_anew(written):
+    work = KeptWork()
+    for make in MAKERS.values():
+        assert make(written, work) == make(written, None)

@@ -180,7 +180,7 @@ def test_a_check_that_fails_fails_the_command_and_is_due_again(written, check):
     root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST.replace("ONE == 1", "ONE == 3")})
     assert check(root).exit_code == 1
     assert [o.failed for o in read_ledger(root)] == [0, 1]
-    assert due(root, Project.read(root, root / "docs").claims.statements) == ["tests/test_c.py"]
+    assert due(root, Project.ours(root, root / "docs").claims.statements) == ["tests/test_c.py"]
 
 
 def test_pytest_by_itself_records_the_same_from_wherever_it_takes_its_root(written):
@@ -257,7 +257,7 @@ def test_without_torch_a_check_is_recorded_as_made_without(written, check, monke
     path = os.pathsep.join([str(root / "without"), os.environ.get("PYTHONPATH", "")])
     assert check(root, PYTHONPATH=path).exit_code == 0
     assert {o.torch for o in read_ledger(root)} == {"none"} != {torch_version()}
-    statements = Project.read(root, root / "docs").claims.statements
+    statements = Project.ours(root, root / "docs").claims.statements
     assert due(root, statements) == ["tests/test_c.py"]  # with torch it is another matter
     torch_version.cache_clear()
     monkeypatch.setattr("litmus.fingerprint.version", missing)
