@@ -14,7 +14,7 @@ MOST = 10_000  # results of about 2 KB each
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Store(Generic[T]):
     """What one function makes, by its name in a folder of kept work.
 

@@ -362,7 +362,7 @@ def test_a_ledger_is_written_whole_or_not_at_all(tested, monkeypatch):
     def pull_the_plug(*arguments):
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr("os.replace", pull_the_plug)
+    monkeypatch.setattr(os, "replace", pull_the_plug)
     tested.replace("tests/test_other.py", "    pass", "    assert True")
     tested.run()
     assert tested.ledger() == before
