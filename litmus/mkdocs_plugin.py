@@ -94,6 +94,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     project: Project
     build: Build
     made: Made
+    frame: list[object]
 
     def __init__(self) -> None:
         self.warnings = _Warnings(logging.WARNING)
@@ -117,6 +118,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
 
     @event_priority(100)  # before the search asks the theme how words of its language are parted
     def _open(self, config: MkDocsConfig) -> MkDocsConfig:
+        self.frame = []  # until the site is whole: what a broken build has begun is begun anew
         self.warnings.said.clear()
         logging.getLogger("mkdocs").addHandler(self.warnings)
         self.config_of_build = config
@@ -283,7 +285,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             if self._is_kept():
                 kept = self.project.kept, self.site_dir, self.page_frame
                 last_build.keep(*kept, self.made)
-        self.frame = self._frame()
+            self.frame = self._frame()
 
     def on_serve(
         self, server: LiveReloadServer, *, config: MkDocsConfig, builder: Callable[..., Any]

@@ -102,3 +102,8 @@ def test_a_server_has_no_more_to_remember_the_more_is_edited(said):
     assert all(is_on for _, is_on, _ in after)
     objects = [made for _, _, made in after]
     assert abs(objects[-1] - objects[len(texts) - 1]) < 50, objects
+
+
+def test_after_a_build_that_failed_all_is_built_again(said, tmp_path):
+    said(SERVE, FEW, TAGGED + "broken", TAGGED)
+    assert 'href="../tags/"' in (tmp_path / "site/open-ends/index.html").read_text("utf-8")
