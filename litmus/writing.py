@@ -4,7 +4,6 @@ Each is written under a name of its own in the same folder, which no other threa
 program uses, and then put in its place in one step.
 """
 
-import os
 import secrets
 import shutil
 from collections.abc import Callable
@@ -66,7 +65,7 @@ def _put(file: Path, content: bytes | Path) -> None:
     beside.open("x").close()  # so it is no other's, and has the mode of any new file
     try:
         _fill(beside, content)
-        os.replace(beside, file)
+        beside.replace(file)
     except BaseException:  # an interrupt, too
         beside.unlink(missing_ok=True)
         raise

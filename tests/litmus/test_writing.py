@@ -93,7 +93,7 @@ def test_the_text_font_is_whole_however_many_cut_it_at_once(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "disk full"), KeyboardInterrupt()])
-@pytest.mark.parametrize("step", ["_fill", "os.replace"])
+@pytest.mark.parametrize("step", ["_fill", "Path.replace"])
 def test_a_write_that_fails_leaves_the_file_as_it_was_and_nothing_beside_it(
     tmp_path, monkeypatch, error, step
 ):
