@@ -33,12 +33,13 @@ def embed(at: At) -> str:
     if path is None:
         label = alt_and_size(at.token.meta["label"])[0]
         return _paragraph(at, unresolved(html.escape(label or shown_name(at.token))))
-    if at.token.meta["part"] and not fragment:
-        return _as_written(at)
-    if path in at.scope.rendered.broken:
+    note = at.site.vault.notes.get(path)
+    if path in at.scope.rendered.broken or (note and note.is_as_written):
         label = alt_and_size(at.token.meta["label"])[0] or shown_name(at.token)
         return _paragraph(at, _link(at, path, _url(at, path), label))
-    show = _note if path in at.site.vault.notes else _file
+    if at.token.meta["part"] and not fragment:
+        return _as_written(at)
+    show = _note if note else _file
     inner = replace(at.scope, within=(*at.scope.within, (path, at.token.meta["part"])))
     return at.site.embedded(inner, lambda: show(at, path, fragment))
 

@@ -146,6 +146,8 @@ def _fragment(at: At, path: str, part: str) -> str:
     note = at.site.vault.notes.get(path)
     if not part or not note:
         return part
+    if note.is_as_written:
+        return ""  # of a note that nobody could read, which was reported of it
     if part.startswith("^"):
         block = note.find_block(part[1:])
         if not block:

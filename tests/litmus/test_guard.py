@@ -106,10 +106,16 @@ def boom(*_, **__):
 
 def built(folder):
     """The pages of a foreign folder by address, without a theme, and the problems of its notes."""
-    project, pages = Project.foreign(folder), {}
-    made = Build(project, Runner(folder), lambda page: tex.typeset(page.html), pages.__setitem__)
-    problems = made.run().problems
-    return {p: c.decode() for p, c in pages.items() if isinstance(c, bytes)}, problems
+    pages = {}
+
+    def write(path, content):
+        pages[path] = content if isinstance(content, bytes) else content.read_bytes()
+
+    project = Project.foreign(folder)
+    made = Build(project, Runner(folder), lambda page: tex.typeset(page.html), write).run()
+    return {
+        path: content.decode(errors="replace") for path, content in pages.items()
+    }, made.problems
 
 
 @pytest.fixture
@@ -147,6 +153,7 @@ def test_control_the_vault_is_sound(folder):
 
 
 PAGES = {
+    *("pic.png", "references.bib"),
     *("index.html", "notes/index.html", "bad/index.html", "good/index.html", "other/index.html"),
     *("claims/one/index.html", "claims/index.html", "assumptions/index.html", "tags/index.html"),
     *("references/index.html", "open-ends/index.html", "claims.json"),
@@ -184,6 +191,8 @@ def test_a_rule_of_the_parser_raises(folder, monkeypatch, name):
     problem, pages = assert_it_alone_is_as_written(folder)
     assert problem.line in {7, 9, 10}  # the heading, or the text that has every sign
     assert "==m==" in pages["bad/index.html"]
+    assert '<a class="embed" href="../bad/" data-card>bad</a>' in pages["good/index.html"]
+    assert "no heading" not in pages["open-ends/index.html"]
 
 
 def rendered_types():
@@ -272,7 +281,7 @@ OTHER_FILES = {  # what lies in a vault beside its notes -> what is told of it
         b"@misc{k, title = " + b"{" * 5000: "references.bib:",
         b"\x00" * 1000: "",
     },
-    "preamble.sty": {b"\\newcommand": "", b"\xff": "", b"\\def\\a{" * 3000: ""},
+    "preamble.sty": {b"\\newcommand": "", b"\xff": "", b"\\def\\a{" * 300: ""},
     ".obsidian/app.json": dict.fromkeys(
         [
             b"",
@@ -440,7 +449,11 @@ def test_files_that_vanish_or_are_none_are_left_out(folder, monkeypatch):
         return project
 
     monkeypatch.setattr(Project, "foreign", vanishing)
-    pages, _ = built(folder)
+    pages, problems = built(folder)
+    assert [str(p).partition(". ")[0] for p in problems if "gone" in p.file] == [
+        "gone.png: this raises FileNotFoundError: No such file or directory",
+        "gone.svg: this raises FileNotFoundError: No such file or directory",
+    ]
     assert "First words." in pages["good/index.html"]
     assert not [path for path in pages if "fifo" in path or "folder" in path]
 
