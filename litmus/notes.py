@@ -1,7 +1,7 @@
 """One note: its properties, and its text as tokens with headings and named blocks."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -142,15 +142,6 @@ class Note:
     def line(self, token: Token) -> int:
         """Return the line of the file on which a token stands."""
         return self.first_line + (token.map[0] if token.map else token.meta.get("line", 0))
-
-    def line_of(self, tokens: Sequence[Token], index: int) -> int | None:
-        """Return the line of one of some tokens that stand side by side, None if none knows it."""
-        broken = 0
-        for token in reversed(tokens[: index + 1]):
-            if token.map or "line" in token.meta:
-                return self.line(token) + (broken or token.type in {"softbreak", "hardbreak"})
-            broken += token.type in {"softbreak", "hardbreak"}
-        return None
 
     def section(self, heading: Heading) -> list[Token]:
         """Return the tokens from a heading to the next one of its level, or the container's end."""

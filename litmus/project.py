@@ -10,13 +10,13 @@ from litmus import attachments
 from litmus.bibliography import REFERENCES, Reference, read_bibliography
 from litmus.claims import Claims
 from litmus.evidence import LEDGER, Outcome, read_ledger
-from litmus.files import not_utf8
+from litmus.files import leads_out, not_utf8
 from litmus.fingerprint import IMPORTS
 from litmus.kept import KeptWork
 from litmus.problems import Problem
 from litmus.render.code import CODE
 from litmus.tex import FORMULAS
-from litmus.vault import Vault, leads_out
+from litmus.vault import Vault
 
 ENGINE = Path(__file__).resolve().parent
 BUILD, SNIPPETS = "build", "snippets"  # below the root

@@ -1,17 +1,16 @@
 """A folder of notes as Obsidian sees it, and the rules by which a link finds one of them."""
 
 import json
-import os
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from litmus import collisions, guard
 from litmus.digest import digest
-from litmus.files import as_text
+from litmus.files import LEFT_OUT, as_text, everything, is_to_be_read, leads_out
 from litmus.files import read as read_bytes
 from litmus.markdown import macros, parser
 from litmus.markdown.headings import folded
@@ -21,7 +20,6 @@ from litmus.shares import shared
 from litmus.writing import stamp
 
 PREAMBLE = "preamble.sty"
-LEFT_OUT = "It is left out."
 
 
 class Vault:
@@ -60,11 +58,11 @@ class Vault:
         pages: list[tuple[str, Path]] = []
         files: list[str] = []
         problems: list[Problem] = []
-        for file in sorted(_seen(folder, problems)):
+        for file in sorted(everything(folder, problems)):
             path = file.relative_to(folder).as_posix()
             if isinstance(templates, str) and path.startswith(f"{templates}/"):
                 continue
-            there = guard.tried(partial(_is_to_be_read, file, path, folder), path, LEFT_OUT)
+            there = guard.tried(partial(is_to_be_read, file, path, folder), path, LEFT_OUT)
             if isinstance(there, Problem):
                 problems.append(there)
             elif there and file.suffix.lower() == ".md":
@@ -209,50 +207,6 @@ class Vault:
     def missing(self, target: str) -> str:
         """Return the remedy for a link to something that is not there."""
         return nearest(target, self.names) or "Write the note, or link to one that exists."
-
-
-def _seen(folder: Path, problems: list[Problem]) -> Iterator[Path]:
-    """Yield all below a folder that is not hidden; add to the problems what cannot be looked into.
-
-    Links to folders are not followed.
-    """
-
-    def unreadable(error: OSError) -> None:
-        path = Path(error.filename or folder).relative_to(folder).as_posix()
-        problems.append(guard.as_problem(error, path, remedy=LEFT_OUT))
-
-    for where, folders, names in os.walk(folder, onerror=unreadable):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in [*folders, *names]:
-            if not name.startswith("."):
-                yield Path(where, name)
-
-
-def _is_to_be_read(file: Path, path: str, folder: Path) -> bool:
-    """Is this a file of the vault? Raises Problem where a file or a folder is left out."""
-    is_file = file.is_file()
-    if not file.is_symlink() and not is_file:
-        return False
-    if "\udc80" <= max(path) <= "\udcff":
-        shown = path.encode(errors="replace").decode()
-        raise Problem(shown, None, "the name is not UTF-8; the file is left out.", "Rename it.")
-    if not file.is_symlink():
-        return is_file
-    if file.is_dir():
-        what = "the folder is a link, and is left out."
-        raise Problem(path, None, what, "Put the folder itself into the vault.")
-    if not leads_out(file, folder):
-        return is_file
-    what = "the file is a link to outside the vault, or to nothing, and is left out."
-    raise Problem(path, None, what, "Put the file itself into the vault.")
-
-
-def leads_out(file: Path, folder: Path) -> bool:
-    """Is a file somewhere else than in a folder, by a link, or nowhere?"""
-    try:
-        return not file.resolve(strict=True).is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # a link to itself
-        return True
 
 
 def _setting(folder: Path, file: str, name: str) -> object:

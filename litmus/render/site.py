@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from markdown_it.renderer import RendererHTML
-from markdown_it.utils import EnvType, OptionsDict
+from markdown_it.utils import EnvType
 from markupsafe import Markup
 
 from litmus import guard
@@ -36,7 +35,8 @@ from litmus.render import (
     text,
 )
 from litmus.render.asked import Asked, Question, Watched, WatchedVault
-from litmus.render.scope import At, Rendered, Rule, Scope, TocEntry
+from litmus.render.renderer import Renderer, adapted
+from litmus.render.scope import Rendered, Scope, TocEntry
 from litmus.runs import Runner
 from litmus.vault import Vault
 
@@ -85,9 +85,9 @@ class Site:
         self.references = Watched("references", references, lambda entry: entry, self.asked)
         self.claim_at = Watched("claims", claim_at, lambda c: standing(c.note.path), self.asked)
         self.literature = Watched("literature", literature, str, self.asked)
-        self._markdown = parser(strict_line_breaks=vault.strict_line_breaks, renderer=_Renderer)
+        self._markdown = parser(strict_line_breaks=vault.strict_line_breaks, renderer=Renderer)
         for name, rule in RULES.items():  # in place of those that the parser's plugins brought
-            self._markdown.add_render_rule(name, _adapted(rule))
+            self._markdown.add_render_rule(name, adapted(rule))
 
     def address(self, path: str) -> str:
         """Return where a file of the vault stands: notes and labs are pages, the others files."""
@@ -264,49 +264,3 @@ class Site:
         for line in tokens:
             line.children = [t for t in line.children or [] if t.type != "footnote_ref"]
         return self.tokens(tokens, scope)
-
-
-class _Renderer(RendererHTML):
-    """markdown-it's renderer, which knows of embedded texts, and where a rule raises."""
-
-    def render(self, tokens: Sequence[Token], options: OptionsDict, env: EnvType) -> str:
-        """Return tokens as HTML; raise Problem, with the line, for whatever a rule raises."""
-        parts: list[str] = []
-        index = 0
-        try:
-            for index, token in enumerate(tokens):
-                if token.type == "inline":
-                    parts.append(self.render(token.children or [], options, env))
-                else:
-                    rule = self.rules.get(token.type, self.renderToken)
-                    parts.append(rule(tokens, index, options, env))
-        except MemoryError:
-            raise
-        except Exception as error:
-            note: Note = env["scope"].note
-            problem = guard.as_problem(error, note.path)
-            if problem.file == note.path:
-                problem.line = problem.line or note.line_of(tokens, index)
-            raise problem from error
-        return "".join(parts)
-
-    renderInline = render  # noqa: N815
-
-    def renderToken(  # noqa: N802
-        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
-    ) -> str:
-        """Leave out the ids of blocks in an embedded text: the page that it comes from has them."""
-        if env["scope"].is_embedded and tokens[idx].attrGet("id"):
-            attributes = {k: v for k, v in tokens[idx].attrs.items() if k != "id"}
-            tokens = [tokens[idx].copy(attrs=attributes), *tokens[idx + 1 : idx + 2]]
-            return super().renderToken(tokens, 0, options, env)
-        return super().renderToken(tokens, idx, options, env)
-
-
-def _adapted(rule: Rule) -> Any:
-    def markdown_it_rule(
-        renderer: object, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
-    ) -> str:
-        return rule(At(tokens, idx, env["scope"], env["site"]))
-
-    return markdown_it_rule

@@ -19,7 +19,7 @@ from litmus.build import Build
 from litmus.guard import line_that_raises
 from litmus.markdown import parser
 from litmus.project import Project
-from litmus.render import embeds, site
+from litmus.render import embeds, renderer, site
 from litmus.runs import Runner
 from litmus.writing import writer
 from tests.litmus.conftest import write_files
@@ -209,7 +209,7 @@ def rendered_types():
 def test_a_rule_of_the_renderer_raises(folder, monkeypatch, name):
     if name in SPECIAL:
         (folder / "bad.md").write_text(SPECIAL[name])
-    one = site._Renderer.__init__
+    one = renderer.Renderer.__init__
 
     def patched(self, parser=None):
         one(self, parser)
@@ -227,7 +227,7 @@ def test_a_rule_of_the_renderer_raises(folder, monkeypatch, name):
 
         self.rules = Rules(raising)
 
-    monkeypatch.setattr(site._Renderer, "__init__", patched)
+    monkeypatch.setattr(renderer.Renderer, "__init__", patched)
     problem, _ = assert_it_alone_is_as_written(folder)
     assert problem.line or name in NOWHERE
 
@@ -340,6 +340,22 @@ def raise_at(monkeypatch, word, error=ERROR):
         return rule(at)
 
     monkeypatch.setitem(site.RULES, "text", raising)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("# A\n\nwords\nraise\n", 4),
+        ("---\na: 1\n---\n# A\n\n> - words\n>   more raise\n", 7),
+        ("words\n\n| a | b |\n|---|---|\n| c | d |\n| e | *raise* |\n", 6),
+        ("# A\n\n> [!note] raise\n> x\n", 3),
+        ("a[^1]\n\n[^1]: b\n    raise\n", 4),
+    ],
+)
+def test_the_line_of_what_raises(folder, monkeypatch, text, line):
+    raise_at(monkeypatch, "raise")
+    write_files(folder, {"at.md": text, "shows.md": "![[at]]\n"})
+    assert [(p.file, p.line) for p in raised(built(folder)[1])] == [("at.md", line)]
 
 
 def test_what_is_embedded_and_raises_is_linked_and_all_around_it_stays(folder, monkeypatch):
