@@ -161,7 +161,7 @@ class Build:
             raise
         except Exception as error:
             problem = guard.as_problem(error, path)
-            note = as_written(self.vault.bytes(path), path, problem)
+            note = as_written(self.vault.raw(path), path, problem)
             return self._written(note, self.site.as_written(note, problem), [], (), ())
 
     def _page(self, path: str, links: list[Backlink]) -> MadePage:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from litmus import attachments
+from litmus import attachments, bibliography
 from litmus.bibliography import REFERENCES, Reference, read_bibliography
 from litmus.claims import Claims
 from litmus.evidence import LEDGER, Outcome, read_ledger
@@ -92,8 +92,9 @@ class Project:
         references, wrong = {}, list[Problem]()
         try:
             if BIBLIOGRAPHY in vault.files:
-                wrong += not_utf8(vault.bytes(BIBLIOGRAPHY), BIBLIOGRAPHY)
                 references = read_bibliography(docs / BIBLIOGRAPHY, BIBLIOGRAPHY, work)
+                raw = vault.raw(BIBLIOGRAPHY, bibliography.LONGEST)
+                wrong += not_utf8(raw, BIBLIOGRAPHY)
         except Problem as problem:
             wrong.append(problem)
         wrong += [p for note in vault.as_written for p in note.problems if p not in problems]

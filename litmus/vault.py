@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from litmus import collisions, guard
 from litmus.digest import digest
-from litmus.files import LEFT_OUT, as_text, everything, is_to_be_read, leads_out
+from litmus.files import LEFT_OUT, LONGEST, as_text, everything, is_to_be_read, leads_out
 from litmus.files import read as read_bytes
 from litmus.markdown import macros, parser
 from litmus.markdown.headings import folded
@@ -73,7 +73,7 @@ class Vault:
         def read(page: tuple[str, Path]) -> Note:
             path, file = page
             begun = stamp(file)
-            if begun and path in known and known[path].stamp == begun:
+            if path in known and known[path].stamp == begun:
                 return known[path]
             try:
                 raw = read_bytes(file)
@@ -96,14 +96,14 @@ class Vault:
         """Return the text of a file that is no note, "" where there is none to read."""
         if path not in self.files or not self.folder:
             return ""
-        return as_text(self.bytes(path))
+        return as_text(self.raw(path))
 
-    def bytes(self, path: str) -> bytes:
+    def raw(self, path: str, longest: int = LONGEST) -> bytes:
         """Return the beginning of a file, nothing of one that is gone or leads out of the vault."""
         if not self.folder or leads_out(file := self.folder / path, self.folder):
             return b""
         try:
-            return read_bytes(file)
+            return read_bytes(file, longest)
         except OSError:
             return b""  # which was reported of the file
 
@@ -118,7 +118,7 @@ class Vault:
 
     def show_as_written(self, problem: Problem) -> Note:
         """Let the note that a problem is of stand for itself, and be nothing but its text."""
-        note = as_written(self.bytes(problem.file), problem.file, problem)
+        note = as_written(self.raw(problem.file), problem.file, problem)
         self.notes[note.path] = note
         return note
 

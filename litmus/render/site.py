@@ -138,7 +138,7 @@ class Site:
 
     def as_written(self, note: Note, problem: Problem) -> Rendered:
         """Return a note as it is written, by no rule that could raise, with the reason."""
-        source = html.escape(as_text(self.vault.inner.bytes(note.path)))
+        source = html.escape(as_text(self.vault.inner.raw(note.path)))
         return Rendered(f'<pre class="unresolved">{source}</pre>\n', problems=[problem])
 
     def _render(self, note: Note, rendered: Rendered) -> None:

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from litmus import (
+    bibliography,
     claims,
     files,
     links,
@@ -280,6 +281,8 @@ OTHER_FILES = {  # what lies in a vault beside its notes -> what is told of it
         b"@misc{k, author = {A, B, C, D}, title = {T}}": "Too many commas",
         b"@misc{k, title = " + b"{" * 5000: "references.bib:",
         b"\x00" * 1000: "",
+        b" " * (files.LONGEST - 1) + "ä".encode() * 9: "",
+        b"%" * (bibliography.LONGEST + 1): "too many to read",
     },
     "preamble.sty": {b"\\newcommand": "", b"\xff": "", b"\\def\\a{" * 300: ""},
     ".obsidian/app.json": dict.fromkeys(
@@ -328,6 +331,7 @@ def test_other_files_may_have_any_content(folder, path, raw, told):
     assert "None/n/index.html" in pages
     assert told in " ".join(str(p) for p in problems if p.file == path)
     assert "<em>title</em>" in pages["bad/index.html"]
+    assert told or not [p for p in problems if p.file == path and "UTF-8" in p.what]
 
 
 def raise_at(monkeypatch, word, error=ERROR):
