@@ -8,7 +8,7 @@ from litmus.build import Build
 from litmus.problems import RAISED
 from litmus.project import Project
 from litmus.runs import Runner
-from litmus.swap import writer as writer_to
+from litmus.writing import writer as writer_to
 from tests.fuzz import Fuzz, Writer
 
 # Not in the id of its test, which has to be the same in processes that run side by side; what fails
