@@ -369,7 +369,7 @@ def _claim(note: Note, vault: Vault) -> Claim | None:
         claim = Claim(note, kind)
         claim.statement_hash, claim.statement_tex, claim.droppable  # noqa: B018
         for tokens in [claim.statement, *claim.proofs]:
-            list(note.links.of(tokens))
+            note.links.of(tokens)
         return claim
 
     claim = guard.tried(derived, note.path)

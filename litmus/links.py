@@ -5,7 +5,6 @@ leads, and what leads out of the vault is none.
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -36,20 +35,22 @@ class Links(list[Link]):
 
     def __init__(self, tokens: list[Token], line: Callable[[Token], int]) -> None:
         super().__init__(_found(tokens, line))
-        self._in_block: dict[int, list[Link]] = defaultdict(list)
-        for link in self:
-            self._in_block[id(link.block)].append(link)
         self._footnotes = _footnotes(tokens)
 
-    def of(self, blocks: Iterable[Token]) -> Iterator[Link]:
-        """Yield the links in some blocks, and in the footnotes that these refer to."""
-        waiting, reached = list(blocks), set[int]()
-        for block in waiting:
-            yield from self._in_block.get(id(block), [])
+    def of(self, blocks: Iterable[Token]) -> list[Link]:
+        """Return the links in some blocks, and in the footnotes that these refer to.
+
+        Found anew each time: a note may come from another process, where each block has another
+        identity.
+        """
+        inside, reached = list(blocks), set[int]()
+        for block in inside:
             for token in block.children or [] if self._footnotes else []:
                 if token.type == "footnote_ref" and token.meta["id"] not in reached:
                     reached.add(token.meta["id"])
-                    waiting += self._footnotes.get(token.meta["id"], [])
+                    inside += self._footnotes.get(token.meta["id"], [])
+        wanted = set(map(id, inside))
+        return [link for link in self if id(link.block) in wanted]
 
 
 def _found(tokens: Iterable[Token], line: Callable[[Token], int]) -> Iterator[Link]:

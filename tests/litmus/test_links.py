@@ -1,5 +1,6 @@
 """Do claims, backlinks and the page see the same links, in whatever form they are written?"""
 
+import pickle
 from urllib.parse import unquote
 
 import pytest
@@ -201,3 +202,18 @@ def test_a_link_to_a_part_of_the_same_proof_is_no_circle(claims_of):
         assert [str(problem).partition(" ")[0] for problem in claims.problems] == [
             "claims/c.md:10:"
         ]
+
+
+def test_a_note_that_another_process_has_read_has_its_links_where_they_were(claims_of):
+    text = CLAIM.format("Let [[b]].", "By [[b]] and a note[^f].\n\n[^f]: By [[d]].")
+    claim = claims_of({"b": OTHER, "d": OTHER, "c": text})["c"]
+    sent = pickle.dumps(claim)
+    elsewhere = claim.note.tokens  # so that no token there has the identity of one here
+    came = pickle.loads(sent)
+    assert came.note.tokens is not elsewhere
+
+    def led(one):
+        parts = one.statement, *one.proofs
+        return [[link.target for link in one.note.links.of(part)] for part in parts]
+
+    assert led(came) == led(claim) == [["b"], ["b", "d"]]
