@@ -26,8 +26,9 @@ site: $(INSTALLED)   ## run the checks whose evidence is missing or stale, then 
 bench: $(INSTALLED)  ## print the numbers that the design promises
 	python -m tests.bench
 
-mutants: $(INSTALLED)  ## change every formula of the snippets, one at a time: does a test notice?
-	python -m tests.mutants
+mutants: $(INSTALLED)  ## change every formula, and 200 places of the engine: does a test notice?
+	python -m tests.mutants.snippets
+	python -m tests.mutants.engine
 
 fuzz: $(INSTALLED)   ## render 100,000 notes that nobody would write, and look for what goes wrong
 	python -m tests.fuzz

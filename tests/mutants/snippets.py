@@ -4,8 +4,8 @@ A sign, an exponent, a factor, a bound: mutmut makes the change in a copy and ru
 reach it. What draws is left out, for there is no right and wrong to a line's width, and so are the
 words of error messages. Prints the share that was noticed and shows each change that was not.
 
-    python -m tests.mutants              all snippets
-    python -m tests.mutants texp adamw   those whose name holds one of the words
+    python -m tests.mutants.snippets              all snippets
+    python -m tests.mutants.snippets texp adamw   those whose name holds one of the words
 """
 
 import ast
