@@ -65,7 +65,6 @@ class WatchedVault:
         self.asked = asked
         self.notes = Watched[Note]("notes", vault.notes, lambda note: note.digest, asked)
         self.files = Watched[str]("files", dict.fromkeys(vault.files, ""), str, asked)
-        self.strict_line_breaks = vault.strict_line_breaks
 
     def candidates(self, target: str, from_path: str) -> list[str]:
         """Return every file that a target could mean, the nearest first."""

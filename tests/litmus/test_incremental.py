@@ -158,6 +158,14 @@ def test_a_new_note_is_found_by_links_that_led_nowhere(live):
     assert 'href="sub/nowhere/"' in (live.site / "index.html").read_text(encoding="utf-8")
 
 
+def test_a_new_note_that_no_link_means_makes_no_other_page_again(live):
+    live.write("sub/other.md", "---\naliases: another\n---\n# Other\n")
+    made = live.update()
+    assert "sub/other/" in made
+    # The home page has a link to nowhere, with the nearest names.
+    assert not {"a/", "b/", "sub/c/", "sub/k/", "claims/lemma/", "claims/top/"} & {*made}
+
+
 def test_a_link_leads_to_a_new_note_that_is_nearer_than_the_one_before(live):
     page = live.site / "sub/k/index.html"
     assert 'href="../../claims/lemma/"' in page.read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ TITLES = {  # of a note that is called "note"
     "# Note\n\n# Two\n": "Note",  # says the name itself
     f"---\naliases: one\n---\n{TWO}": "One",
     f"---\ntitle: Property\n---\n{TWO}": "Property",
+    f"---\ntitle: one\n---\n{TWO}": "One",  # says the property
     "## Below\n\n# Alone\n": "note",
     "#\n": "note",
     "- # In a list\n": "note",

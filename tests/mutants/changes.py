@@ -16,7 +16,7 @@ from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 from mutmut.mutation.mutators import mutation_operators
 
 LEFT_OUT = (cst.Annotation, cst.Decorator, cst.Import, cst.ImportFrom, cst.Raise, cst.Assert)
-UNSEEN = ["utf-8", "repr=False", "TypeVar("]  # the name of an encoding, how a debugger shows it
+UNSEEN = ["utf-8", "repr=False"]  # the name of an encoding, how a debugger shows it
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,12 @@ def _is_for_types(node: cst.CSTNode) -> bool:
     """Is it a name for a type, or what only a checker of types reads?"""
     if isinstance(node, cst.If):
         return isinstance(node.test, cst.Name) and node.test.value == "TYPE_CHECKING"
-    return isinstance(node, cst.Assign) and isinstance(node.value, cst.Subscript)
+    if not isinstance(node, cst.Assign):
+        return False
+    name = node.value.func if isinstance(node.value, cst.Call) else node.value
+    return isinstance(name, cst.Subscript) or (
+        isinstance(name, cst.Name) and name.value == "TypeVar"
+    )
 
 
 def _is_sentence(node: cst.CSTNode) -> bool:
