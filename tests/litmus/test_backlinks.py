@@ -36,6 +36,8 @@ def linked(project):
         ("| a. b |\n|---|\n| [[c]] |", "<strong>c</strong>"),
         ("See [[c]][^1]. Two.\n\n[^1]: foot", "See <strong>c</strong>."),
         ("[[other]] and [[c]].", "<strong>other</strong> and <strong>c</strong>."),
+        ("One. Two [a label](claims/c.md) here. Three.", "Two a label here."),
+        ("One.\nTwo\n[[c]].\nThree.", "Two<br />\n<strong>c</strong>."),
     ],
 )
 def test_a_mention_comes_with_its_sentence_and_no_more(linked, text, sentence):
@@ -56,6 +58,15 @@ CLAIM = "---\nkind: lemma\n---\n# N\n\n{}\n\n## Proof\n\n{}\n"
         (CLAIM.format("x", "Cf. [[c]]."), ["mentioned"]),
         ("`[[c]]` and [[other]]", []),
         ("> [!note] T\n> [[c]]", ["mentioned"]),
+        ("As in ![[c]] here.", ["embedded"]),
+        ("[a label](c.md)", ["mentioned"]),
+        ("[a label](<c.md#C>)", ["mentioned"]),
+        ("**[a label](../claims/c)**", ["mentioned"]),
+        ("[a label](%63.md)", ["mentioned"]),
+        ("[a label](https://e.org/c.md)", []),
+        ("[a label](//e.org/c.md)", []),
+        ("[a label](#c)", []),
+        ("[a label](c%20c.md)", []),
     ],
 )
 def test_a_link_is_used_in_a_proof_or_embeds_or_mentions_each_once(linked, text, relations):

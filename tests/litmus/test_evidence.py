@@ -9,8 +9,18 @@ import pytest
 from click.testing import CliRunner
 
 from litmus import cli
-from litmus.evidence import LEDGER, due, read_ledger, stale_tests
+from litmus.evidence import (
+    LEDGER,
+    Mark,
+    Outcome,
+    due,
+    read_ledger,
+    stale_tests,
+    write_ledger,
+)
+from litmus.fingerprint import fingerprint
 from litmus.project import Project
+from tests.litmus.conftest import write_files
 
 DOCS = {
     "docs/claims/d.md": "---\nkind: definition\n---\n# D\n\nAn x.\n",
@@ -367,3 +377,84 @@ def test_a_ledger_is_written_whole_or_not_at_all(tested, monkeypatch):
     tested.run()
     assert tested.ledger() == before
     assert os.listdir(tested.root / "build") != []
+
+
+def outcome(test, **more):
+    ran = {"passed": 1, "failed": 0, "skipped": 0, "seconds": 0.5, "date": "2026-01-01"} | more
+    marks = (Mark("claim", "c", by="exact"), Mark("control", "c", drops="d"))
+    return Outcome(
+        *(test, 3, marks), **ran, python="3", torch="2", fingerprint="f", statements=(("c", "s"),)
+    )
+
+
+@pytest.mark.parametrize(
+    ("test", "file", "name", "sentence"),
+    [
+        ("tests/test_a.py::test_it_holds", "tests/test_a.py", "test_it_holds", "it holds"),
+        (
+            "tests/test_a.py::test_control_it_fails_without",
+            *("tests/test_a.py", "test_control_it_fails_without", "it fails without"),
+        ),
+        ("t/test_a.py::TestA::test_b", "t/test_a.py", "TestA::test_b", "TestA::test b"),
+    ],
+)
+def test_a_test_is_named_by_its_file_and_its_sentence(test, file, name, sentence):
+    named = outcome(test)
+    assert (named.file, named.name, named.sentence) == (file, name, sentence)
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    write_files(tmp_path, {"tests/test_a.py": "", "tests/test_b.py": "", "tests/test_c.py": ""})
+    first = [outcome(f"tests/test_{file}.py::test_a_é") for file in "ab"]
+    write_ledger(tmp_path, reversed(first), ran=set())
+    assert read_ledger(tmp_path) == first
+    assert "test_a_é" in (tmp_path / LEDGER).read_text(encoding="utf-8")  # for people, too
+    later = outcome("tests/test_a.py::test_two", failed=1)
+    write_ledger(tmp_path, [later], ran=set())
+    assert read_ledger(tmp_path) == [first[0], later, first[1]]
+    again = replace(first[0], failed=2)
+    write_ledger(tmp_path, [again], ran={"tests/test_a.py"})
+    assert read_ledger(tmp_path) == [again, first[1]]
+    (tmp_path / "tests/test_b.py").unlink()
+    write_ledger(tmp_path, [], ran={"tests/test_c.py"})
+    assert read_ledger(tmp_path) == [again]
+
+
+@pytest.mark.parametrize(
+    ("source", "marks"),
+    [
+        ("@pytest.mark.claim('c', by='exact')\ndef test(): pass", True),
+        ("@pytest.mark.control('c', drops='d')\ndef test(): pass", True),
+        ("@pytest.mark.counterexample('c')\ndef test(): pass", True),
+        ("pytestmark = [pytest.mark.claim('c', by='exact')]", True),
+        ("@mark.claim('c', by='exact')\ndef test(): pass", False),
+        ("@pytest.mark.slow\ndef test(): 'pytest.mark.claim'", False),
+        ("mark.claims", False),
+        ("pytest.mark.claim('c' def", True),  # pytest says what is wrong with it
+        ("pytest.mark.claim\0", True),
+        ("def (", False),
+    ],
+)
+def test_a_file_is_due_that_uses_a_marker_and_never_ran(tmp_path, source, marks):
+    write_files(tmp_path, {"tests/deep/test_a.py": source, "tests/a_test.py": source})
+    assert due(tmp_path, {}) == ["tests/deep/test_a.py"] * marks
+
+
+def test_a_file_that_ran_is_due_again_when_any_test_of_it_failed_or_is_stale(tmp_path):
+    write_files(tmp_path, {"tests/test_a.py": "", "tests/test_b.py": "", "snippets/test_c.py": ""})
+    now = {"fingerprint": fingerprint(tmp_path / "tests/test_a.py", tmp_path)}
+    fine = [replace(outcome(f"tests/test_a.py::test_{name}"), **now) for name in ["one", "two"]]
+
+    def due_after(*outcomes, statements):
+        write_ledger(tmp_path, [], ran={"tests/test_a.py"})
+        write_ledger(tmp_path, outcomes, ran=set())
+        return due(tmp_path, statements)
+
+    assert due_after(*fine, statements={"c": "s"}) == []
+    assert due_after(*fine, statements={"c": "another"}) == ["tests/test_a.py"]
+    assert due_after(*fine, statements={}) == ["tests/test_a.py"]
+    failed = replace(fine[1], failed=1)
+    assert due_after(fine[0], failed, statements={"c": "s"}) == ["tests/test_a.py"]
+    changed = replace(fine[0], fingerprint="of another")
+    assert due_after(changed, fine[1], statements={"c": "s"}) == ["tests/test_a.py"]
+    assert stale_tests([changed, fine[1]], {"c": "s"}, tmp_path) == {changed.test}

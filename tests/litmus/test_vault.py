@@ -1,11 +1,14 @@
 """Does a link find the note that Obsidian would open, and does every note have its address?"""
 
+import os
 import unicodedata
 
 import pytest
 
 from litmus.addresses import address, relative_url
 from litmus.properties import as_list
+from litmus.vault import Vault
+from tests.litmus.conftest import write_files
 
 NOTES = [
     *["index.md", "ideas/Batch Norm.md", "café.md", "a/twin.md", "b/twin.md", "b/deep/twin.md"],
@@ -126,3 +129,109 @@ def test_a_relative_url_leads_from_one_address_to_the_other(to, page, fragment, 
 )
 def test_a_property_is_read_as_a_list_however_it_was_written(written, words):
     assert as_list(written) == words
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A function that writes files and returns the folder that they are in."""
+
+    def write(files):
+        write_files(tmp_path / "vault", files)
+        return tmp_path / "vault"
+
+    return write
+
+
+def test_the_text_of_a_file_is_read_whatever_its_bytes_and_that_of_a_note_is_not(folder, tmp_path):
+    files = {"a.canvas": b"caf\xc3\xa9 \xff", "a.md": "text", "b.txt": "text"}
+    vault, _ = Vault.read(folder(files))
+    texts = [vault.text(path) for path in ["a.canvas", "b.txt", "a.md", "gone.txt", "../secret"]]
+    assert texts == ["café \ufffd", "text", "", "", ""]
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "vault/b.txt").unlink()
+    (tmp_path / "vault/b.txt").symlink_to(tmp_path / "secret")  # since it was read
+    assert vault.text("b.txt") == ""
+
+
+@pytest.mark.parametrize(
+    ("settings", "strict"),
+    [
+        ('{"strictLineBreaks": true}', True),
+        ('{"strictLineBreaks": false}', False),
+        ('{"strictLineBreaks": "true"}', False),
+        ('{"other": true}', False),
+        ("[true]", False),
+        ("{", False),
+        ("[" * 100_000, False),
+        (b"\xff", False),
+    ],
+)
+def test_a_line_ends_where_obsidian_is_set_to_end_it(folder, settings, strict):
+    vault, _ = Vault.read(folder({".obsidian/app.json": settings, "a.md": ""}))
+    assert vault.strict_line_breaks is strict
+
+
+def test_what_is_left_out_is_said_with_what_to_do(folder, tmp_path):
+    vault = folder({"a.md": "", "inside/b.md": ""})
+    (tmp_path / "outside.md").write_text("")
+    (vault / "folder").symlink_to(vault / "inside")
+    (vault / "out.md").symlink_to(tmp_path / "outside.md")
+    (vault / "in.md").symlink_to(vault / "a.md")
+    with open(os.path.join(os.fsencode(vault), b"no\xff.md"), "wb"):
+        pass
+    read, problems = Vault.read(vault)
+    assert list(read.notes) == ["a.md", "in.md", "inside/b.md"]
+    assert sorted(map(str, problems)) == [
+        "folder: the folder is a link, and is left out. Put the folder itself into the vault.",
+        "no?.md: the name is not UTF-8; the file is left out. Rename it.",
+        "out.md: the file is a link to outside the vault, or to nothing, and is left out. "
+        "Put the file itself into the vault.",
+    ]
+
+
+def test_a_note_that_has_not_been_touched_is_not_read_again(folder):
+    place = folder(
+        {"a.md": "one", "b.md": "---\na: [\n---\n", "c.md": "---\npublish: false\n---\n"}
+    )
+    first, problems = Vault.read(place)
+    again, the_same = Vault.read(place, first)
+    assert list(again.notes) == ["a.md", "b.md"]
+    assert all(again.notes[path] is first.notes[path] for path in again.notes)
+    assert [*map(str, the_same)] == [*map(str, problems)] != []
+    folder({"a.md": "two"})
+    changed, _ = Vault.read(place, again)
+    assert changed.notes["a.md"].digest != first.notes["a.md"].digest
+    assert changed.notes["b.md"] is first.notes["b.md"]
+    folder({".obsidian/app.json": '{"strictLineBreaks": true}'})  # which changes every note
+    anew, _ = Vault.read(place, changed)
+    assert anew.notes["b.md"] is not first.notes["b.md"]
+
+
+@pytest.mark.parametrize(
+    ("files", "changes"),
+    [
+        ({"new.md": ""}, True),
+        ({"a.md": "---\naliases: other\n---\n"}, True),
+        ({"new.png": ""}, True),
+        ({"a.md": "---\naliases: [one, two]\n---\nAnother text\n"}, False),
+        ({"a.png": "another"}, False),
+    ],
+)
+def test_the_digest_of_names_changes_when_a_link_could_mean_something_else(folder, files, changes):
+    place = folder({"a.md": "---\naliases: [one, two]\n---\n", "a.png": ""})
+    before = Vault.read(place)[0].names_digest
+    folder(files)
+    assert (Vault.read(place)[0].names_digest != before) is changes
+
+
+@pytest.mark.parametrize(
+    ("target", "remedy"),
+    [
+        ("Batch Nrm", "Did you mean 'Batch Norm'?"),
+        ("other nam", "Did you mean 'Other Name' or 'other'?"),
+        ("LICENCE", "Did you mean 'LICENSE'?"),
+        ("xyzzy", "Write the note, or link to one that exists."),
+    ],
+)
+def test_what_is_missing_has_the_nearest_name_of_a_note_an_alias_or_a_file(vault, target, remedy):
+    assert vault.missing(target) == remedy
