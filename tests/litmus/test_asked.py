@@ -4,9 +4,6 @@ import json
 
 import pytest
 
-from litmus.project import Project
-from litmus.render import Site
-
 FILES = {
     "docs/page.md": """---
 related: "[[linked]]"
@@ -78,11 +75,9 @@ class Asking:
         self.asked = dict(site.asked)
 
     def site(self, withheld=()):
-        project = Project.read(self.small.root, self.small.root / "docs")
-        project.vault.withheld |= set(withheld)
-        return Site(
-            *(project.root, project.vault, project.claims, project.references, self.small.runner)
-        )
+        site = self.small.site()
+        site.vault.inner.withheld |= set(withheld)
+        return site
 
     def answered_otherwise(self, **how):
         site = self.site(**how)

@@ -427,7 +427,9 @@ def test_what_is_written_is_read_again(tmp_path):
         ("@pytest.mark.control('c', drops='d')\ndef test(): pass", True),
         ("@pytest.mark.counterexample('c')\ndef test(): pass", True),
         ("pytestmark = [pytest.mark.claim('c', by='exact')]", True),
-        ("@mark.claim('c', by='exact')\ndef test(): pass", False),
+        ("@mark.claim('c', by='exact')\ndef test(): pass", True),
+        ("@marks.claim('c', by='exact')\ndef test(): pass", False),
+        ("@other.marked.claim('c', by='exact')\ndef test(): pass", False),
         ("@pytest.mark.slow\ndef test(): 'pytest.mark.claim'", False),
         ("mark.claims", False),
         ("pytest.mark.claim('c' def", True),  # pytest says what is wrong with it
@@ -436,7 +438,7 @@ def test_what_is_written_is_read_again(tmp_path):
     ],
 )
 def test_a_file_is_due_that_uses_a_marker_and_never_ran(tmp_path, source, marks):
-    write_files(tmp_path, {"tests/deep/test_a.py": source, "tests/a_test.py": source})
+    write_files(tmp_path, {"tests/deep/test_a.py": source, "tests/a.py": source})
     assert due(tmp_path, {}) == ["tests/deep/test_a.py"] * marks
 
 
