@@ -15,7 +15,7 @@ from pathlib import Path
 from litmus import guard
 from litmus.digest import digest
 from litmus.evidence import WAYS, Mark, Outcome, stale_tests
-from litmus.grounds import Grounds, loops, told
+from litmus.grounds import Grounds, circular, loops, told
 from litmus.kept import KeptWork
 from litmus.kinds import KINDS
 from litmus.links import Link
@@ -41,6 +41,7 @@ class Claim:
     used_by: list[str] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     stale: set[str] = field(default_factory=set)  # the tests among the outcomes that are stale
+    has_gap: bool = False  # does its proof use itself, or a note that is not there?
 
     @property
     def name(self) -> str:
@@ -155,7 +156,7 @@ class Claim:
             return "refuted"
         if self.kind in FOUNDATIONS:
             return "by definition"
-        if self.proofs:
+        if self.proofs and not self.has_gap:
             return "argued"
         return "cited" if self.source else "open"
 
@@ -203,6 +204,8 @@ class Claims(dict[str, Claim]):
                 continue
             claims[note.name] = by_name[note.name.casefold()] = claim
         lines = claims._link(vault)
+        for name in circular({name: claim.uses for name, claim in claims.items()}):
+            claims[name].has_gap = True
         for loop in claims._loops():
             what = f"the proof depends on itself: {told(loop)}."
             remedy = 'Prove one another way; what is no step of the proof stands after "cf."'
@@ -226,11 +229,12 @@ class Claims(dict[str, Claim]):
             for _, other in _to_claims(links.of(claim.statement), claim, by_path, vault):
                 if other is not claim and other.kind in FOUNDATIONS:
                     assumes[other.name] = None
-            in_proofs = (link for proof in claim.proofs for link in links.of(proof))
-            for link, other in _to_claims(in_proofs, claim, by_path, vault):
-                if not link.compared:
-                    uses[other.name] = None
-                    lines.setdefault((claim.name, other.name), link.line)
+            in_proofs = [link for proof in claim.proofs for link in links.of(proof)]
+            steps = [link for link in in_proofs if not link.compared]
+            for link, other in _to_claims(steps, claim, by_path, vault):
+                uses[other.name] = None
+                lines.setdefault((claim.name, other.name), link.line)
+            claim.has_gap = any(not vault.resolve(s.target, claim.note.path) for s in steps)
             claim.assumes, claim.uses = list(assumes), list(uses)
             for name in assumes | uses:
                 used_by[name][claim.name] = None
@@ -350,7 +354,7 @@ def _to_claims(
     """Yield the links that lead to claims; one to a part of its own note leads nowhere else."""
     for link in links:
         other = by_path.get(vault.resolve(link.target, claim.note.path) or "")
-        if other and link.target:
+        if other and link.target and not (other is claim and link.part):
             yield link, other
 
 

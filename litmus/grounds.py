@@ -52,6 +52,13 @@ def loops(below: Below) -> Iterator[list[str]]:
     return (step for step in _walk(below) if isinstance(step, list))
 
 
+def circular(below: Below) -> Iterator[str]:
+    """Yield each name from which a way comes back to it."""
+    for group in _groups(below):
+        if len(group) > 1 or group[0] in below[group[0]]:
+            yield from group
+
+
 def told(loop: Sequence[str]) -> str:
     """Return a loop in words; of a long one its beginning and its end."""
     left_out = len(loop) - SHOWN

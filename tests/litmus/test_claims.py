@@ -370,6 +370,29 @@ def test_a_proof_that_comes_back_to_itself_is_a_loop_and_a_diamond_is_none(claim
     assert all(".md:10: " in problem for problem in problems)  # the line of the link
 
 
+@pytest.mark.parametrize(
+    ("proof", "argument"),
+    [
+        ("By [[b]].", "open"),  # which uses this one
+        ("By [[a]].", "open"),
+        ("By [words](nowhere.md).", "open"),
+        ("By [[nowhere]] and [[d]].", "open"),
+        ("By [[c]].", "open"),
+        ("By [[d]].", "argued"),
+        ("By [[#Proof]] and [[a#Proof]].", "argued"),  # another part of the same note
+        ("By [[d]]; cf. [[b]], see [[nowhere]].", "argued"),
+    ],
+)
+def test_a_proof_in_a_circle_or_by_a_note_that_is_not_there_argues_nothing(
+    claims_of, proof, argument
+):
+    notes = {"a": proof, "b": "By [[a]].", "c": "By [[b]].", "beside": "By [[a]]."}
+    claims = claims_of({"d": DEFINITION, **{name: lemma(proof=p) for name, p in notes.items()}})
+    assert claims["a"].argument == argument
+    assert claims["beside"].argument == "argued"
+    assert claims.support("beside").weakest == ("a" if argument == "open" else None)
+
+
 def test_a_link_that_compares_closes_no_loop(claims_of):
     assert not claims_of({"a": lemma(proof="[[b]]"), "b": lemma(proof="Cf. [[a]].")}).problems
 

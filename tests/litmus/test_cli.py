@@ -85,17 +85,17 @@ def test_what_is_shared_is_followed_once(litmus, proofs):
 def test_a_circular_proof_is_shown_as_the_loop_that_it_is(litmus, proofs):
     proofs(a=["b"], b=["c", "low"], c=["a"])
     assert litmus("why", "a")[1] == (
-        "a (lemma; argued; none)\n"
-        "  b (lemma; argued; none)\n"
-        "    c (lemma; argued; none)\n"
+        "a (lemma; open; none)\n"
+        "  b (lemma; open; none)\n"
+        "    c (lemma; open; none)\n"
         "      a (a loop: a uses b uses c uses a)\n"
         "    low (lemma; argued; none)\n"
         "      d (definition; by definition; none)\n"
     )
     assert litmus("impact", "a")[1] == (
-        "a (lemma; argued; none)\n"
-        "  c (lemma; argued; none)\n"
-        "    b (lemma; argued; none)\n"
+        "a (lemma; open; none)\n"
+        "  c (lemma; open; none)\n"
+        "    b (lemma; open; none)\n"
         "      a (a loop: a uses b uses c uses a)\n"
     )
 
