@@ -57,7 +57,9 @@ class SiteFolder:
             if self.is_ours:
                 self._refuse_to_lose(mark.changed(self.folder, self._ours(), self._seen), "changed")
         except OSError as error:
-            raise self._problem(f"no site can be written there: {error.strerror or error}.") from error
+            raise self._problem(
+                f"no site can be written there: {error.strerror or error}."
+            ) from error
         return self._built
 
     def finish(self) -> None:
@@ -75,7 +77,9 @@ class SiteFolder:
             self._swap(self._built)
             self._bring_over()
         except OSError as error:
-            raise self._problem(f"the site cannot be replaced: {error.strerror or error}.") from error
+            raise self._problem(
+                f"the site cannot be replaced: {error.strerror or error}."
+            ) from error
         finally:
             self.abandon()
 
