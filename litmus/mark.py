@@ -25,7 +25,7 @@ def read(folder: Path) -> Files | None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     is_mark = isinstance(files, dict) and all(isinstance(one, str) for one in files.values())
-    return files if is_mark else None
+    return files if is_mark and all(map(_leads_nowhere_else, files)) else None
 
 
 def write(folder: Path, files: Files) -> None:
@@ -54,18 +54,24 @@ def is_older_build(folder: Path) -> bool:
 
 def of_these(folder: Path, paths: Iterable[str]) -> Files:
     """Return those of some paths that are files below a folder, each with its digest."""
-    return {path: digest_of(folder / path) for path in paths if _is_plain(folder / path)}
+    every = list(paths)
+    linked = _linked(folder, every)
+    there = (path for path in every if not folders_above([path]) & linked)
+    return {path: digest_of(folder / path) for path in there if _is_plain(folder / path)}
 
 
 def changed(folder: Path, ours: Files, seen: Seen) -> list[str]:
     """Return which of our files somebody has changed; those that were removed are made again.
 
-    A file that was `seen` to be as we wrote it is not read again until it is touched.
+    What stands behind a link is none of them, wherever it leads. A file that was `seen` to be as we
+    wrote it is not read again until it is touched.
     """
-    found = []
+    found, linked = [], _linked(folder, ours)
     for path in sorted(ours):
+        if (linked and folders_above([path]) & linked) or not os.path.lexists(folder / path):
+            continue
         now = stamp(folder / path)
-        if not os.path.lexists(folder / path) or (now and seen.get(path) == now):
+        if now and seen.get(path) == now:
             continue
         if _is_plain(folder / path) and digest_of(folder / path) == ours[path]:
             seen[path] = now
@@ -86,6 +92,19 @@ def in_the_way(folder: Path, ours: Iterable[str], next_files: Iterable[str]) -> 
     )
 
 
+def immovable(folder: Path, ours: Iterable[str], next_files: Iterable[str]) -> list[str]:
+    """Return the folders that hold what is not ours and cannot be moved, or be moved out of."""
+    kept = set(ours) | {FILE}
+    known = folders_above([*kept, *next_files])
+    walked = [path for path, is_folder in _others(folder, "", kept, known) if is_folder]
+    around = {above for above in known if _is_folder(folder / above)}
+    return sorted(
+        path
+        for path in {*walked, *around}
+        if os.path.ismount(folder / path) or not os.access(folder / path, os.W_OK | os.X_OK)
+    )
+
+
 def _others(folder: Path, at: str, ours: set[str], known: set[str]) -> Iterator[tuple[str, bool]]:
     """Yield what is not ours, and whether it is a folder; what is known to be ours is gone into."""
     for entry in os.scandir(folder / at):
@@ -99,8 +118,22 @@ def _others(folder: Path, at: str, ours: set[str], known: set[str]) -> Iterator[
             yield path, True
 
 
+def _leads_nowhere_else(path: str) -> bool:
+    """Is a path one below its folder? Anybody may have written a mark."""
+    return not Path(path).anchor and ".." not in Path(path).parts
+
+
 def _is_plain(file: Path) -> bool:
     return file.is_file() and not file.is_symlink()
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _linked(folder: Path, paths: Iterable[str]) -> set[str]:
+    """Return the folders above some files that are links, to wherever."""
+    return {above for above in folders_above(paths) if (folder / above).is_symlink()}
 
 
 def folders_above(paths: Iterable[str]) -> set[str]:

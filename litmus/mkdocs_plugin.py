@@ -282,6 +282,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             assert self.site
             with _told():
                 self.site.finish()
+            config.site_dir = str(self.site_dir)  # who publishes it looks there
             if self._is_kept():
                 kept = self.project.kept, self.site_dir, self.page_frame
                 last_build.keep(*kept, self.made)

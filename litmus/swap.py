@@ -13,12 +13,14 @@ from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
 
 from litmus import mark
+from litmus.digest import digest
 from litmus.problems import Problem
-from litmus.writing import remove
+from litmus.writing import BESIDE, remove
 
-IN_PASSING = ".litmus-in-passing"  # in folders in which no site stays; and their lock
+IN_PASSING = ".litmus-in-passing"  # in folders in which no site stays
 TO_KNOW = (mark.FILE, IN_PASSING)  # what to do in a folder, as long as it is not done
 NAMED = 3  # files that a refusal names
 
@@ -32,28 +34,40 @@ class SiteFolder:
 
     def __init__(self, folder: Path, vault: Path, is_ours: bool) -> None:
         self.asked = folder
-        self.folder = folder.resolve()  # a link to a folder stays a link
+        try:
+            self.folder = folder.resolve()  # a link to a folder stays a link
+        except (OSError, RuntimeError):  # links that lead to one another
+            self.folder = folder.absolute()
         self.vault = vault.resolve()
         self.is_ours = is_ours
         self._built: Path | None = None
+        self._lock: FileLock | None = None
         self._seen: mark.Seen = {}
 
     def refuse_what_is_no_place(self) -> None:
         """Raise Problem where there can be no site, whatever is built."""
-        if os.path.lexists(self.asked) and not self.asked.exists():
-            raise self._problem("it is a link to nothing.", "Remove it, or name a folder.")
-        if self.folder.exists() and not self.folder.is_dir():
-            raise self._problem("it is a file, and no folder.", "Name another place for the site.")
-        if _is_or_holds(self.vault, self.folder) or _is_or_holds(self.folder, self.vault):
-            where = "is the folder of the notes, or one in it or around it"
-            raise self._problem(f"it {where}.", "Name a folder beside the notes.")
+        try:
+            if os.path.lexists(self.asked) and not self.asked.exists():
+                raise self._problem("it is a link to nothing.", "Remove it, or name a folder.")
+            if self.folder.exists() and not self.folder.is_dir():
+                raise self._problem("it is a file, and no folder.", "Name another place.")
+            if _is_or_holds(self.vault, self.folder) or _is_or_holds(self.folder, self.vault):
+                where = "is the folder of the notes, or one in it or around it"
+                raise self._problem(f"it {where}.", "Name a folder beside the notes.")
+            if os.path.ismount(self.folder):
+                what = "a disk is mounted there, and what is mounted cannot be replaced."
+                raise self._problem(what, "Name a folder in it.")
+        except OSError as error:
+            reason = error.strerror or error
+            raise self._problem(f"no site can be written there: {reason}.") from error
 
     def begin(self) -> Path:
         """Return the folder to build in; raise Problem where a site cannot or must not go there."""
+        self.refuse_what_is_no_place()
         try:
-            self.refuse_what_is_no_place()
-            self._built = self._new_folder_beside()
+            self._hold()
             self._mend()
+            self._built = self._new_folder_beside()
             if self.is_ours:
                 self._refuse_to_lose(mark.changed(self.folder, self._ours(), self._seen), "changed")
         except OSError as error:
@@ -75,7 +89,6 @@ class SiteFolder:
                 self._take(files)
                 mark.write(self._built, files)
             self._swap(self._built)
-            self._bring_over()
         except OSError as error:
             raise self._problem(
                 f"the site cannot be replaced: {error.strerror or error}."
@@ -86,9 +99,11 @@ class SiteFolder:
     def abandon(self) -> None:
         """Remove what was built, if it is still there, and let others build."""
         if self._built:
-            self._lock.release()
             shutil.rmtree(self._built, ignore_errors=True)
             self._built = None
+        if self._lock:
+            self._lock.release()
+            self._lock = None
 
     def has_changed(self, written: Iterable[str], removed: Iterable[str]) -> None:
         """Say in the mark what was written and removed in the site that stands there."""
@@ -99,26 +114,28 @@ class SiteFolder:
                 ours.pop(path, None)
             mark.write(self.folder, ours)
 
+    def _hold(self) -> None:
+        """Let no other build write there until this one ends, however it ends."""
+        locks = user_cache_path("litmus") / "locks"  # beside the site one would be left behind
+        locks.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(locks / f"{digest(os.fsencode(self.folder))}.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise self._problem("another build is writing there.", "Wait until it ends.") from None
+        self._lock = lock
+
     def _new_folder_beside(self) -> Path:
-        """Make the folder to build in; remove what a build has left there that was cut off."""
+        """Make the folder to build in, in place of what a build has left that was cut off."""
         self.folder.parent.mkdir(parents=True, exist_ok=True)
-        for number in count():
-            beside = self.folder.with_name(f".{self.folder.name}.new{number or ''}")
-            if not os.path.lexists(beside):
-                beside.mkdir()
-            elif not _is_in_passing(beside):
-                continue  # somebody else's
-            self._lock = FileLock(beside / IN_PASSING, timeout=0)
-            try:
-                self._lock.acquire()
-            except Timeout:
-                what = "another build is writing there."
-                raise self._problem(what, "Wait until it ends.") from None
-            for entry in beside.iterdir():
-                if entry.name != IN_PASSING:
-                    _remove(entry)
-            return beside
-        raise AssertionError  # there is always another number
+        name = self.folder.name
+        every = (self.folder.with_name(f".{name}.new{number or ''}") for number in count())
+        beside = next(f for f in every if _is_in_passing(f) or not os.path.lexists(f))
+        if os.path.lexists(beside):
+            shutil.rmtree(beside)
+        beside.mkdir()
+        (beside / IN_PASSING).touch()
+        return beside
 
     def _ours(self) -> mark.Files:
         """Return what we wrote into the folder; raise Problem if it is somebody else's."""
@@ -141,7 +158,8 @@ class SiteFolder:
             ours = mark.of_these(self.folder, files)
         self._refuse_to_lose(mark.changed(self.folder, ours, self._seen), "changed")
         self._refuse_to_lose(mark.in_the_way(self.folder, ours, files), "in the way")
-        if not is_marked:
+        self._refuse_to_lose(mark.immovable(self.folder, ours, files), "immovable")
+        if ours and not is_marked:
             mark.write(self.folder, ours)
 
     def _refuse_to_lose(self, paths: list[str], how: str) -> None:
@@ -152,25 +170,22 @@ class SiteFolder:
         what = {
             "changed": f"since Litmus wrote it, somebody has changed {named}.",
             "in the way": f"where a page must go stands what Litmus did not write: {named}.",
+            "immovable": f"rights or a mounted disk let nothing be moved out of {named}.",
         }[how]
         raise self._problem(what, "Nothing was written. Move it away, and build again.")
 
     def _swap(self, built: Path) -> None:
         """Put what was built in the place of the folder, which then stands beside it."""
-        self._lock.release()
-        if not self.folder.exists():
-            (built / IN_PASSING).unlink()
-            built.rename(self.folder)
-            return
-        (self.folder / IN_PASSING).touch()
         try:
-            shutil.copymode(self.folder, built)
-            self.folder.rename(self._previous)
-            (built / IN_PASSING).unlink()
+            if self.folder.exists():
+                (self.folder / IN_PASSING).touch()
+                shutil.copymode(self.folder, built)
+                self.folder.rename(self._previous)
             built.rename(self.folder)
         except BaseException:
             self._mend()
             raise
+        self._bring_over()
 
     def _mend(self) -> None:
         """Set right what a swap left that was cut off."""
@@ -178,27 +193,32 @@ class SiteFolder:
             if not _is_in_passing(self._previous):
                 what = f"{self._previous} is in the way, which Litmus did not write."
                 raise self._problem(what, "Move it away, and build again.")
-            if self.folder.exists():
-                self._bring_over()
-            else:
+            if not self.folder.exists():
                 self._previous.rename(self.folder)
-        (self.folder / IN_PASSING).unlink(missing_ok=True)
+        self._bring_over()
+        for file in self.folder.glob(f"{BESIDE}*"):
+            file.unlink()
 
     def _bring_over(self) -> None:
         """Bring what is not ours from the previous folder into the site; remove the rest."""
         previous = self._previous
-        if not previous.exists():
-            return
-        ours = mark.read(previous) or {} if self.is_ours else {}
-        for path in ours.keys() - set(mark.changed(previous, ours, self._seen)):
-            remove(previous, path)
-        for entry in list(previous.iterdir()) if not self.is_ours else []:
-            if not entry.name.startswith(".") or os.path.lexists(self.folder / entry.name):
-                _remove(entry)
-        _bring(previous, self.folder, "", mark.folders_above(ours))
-        for name in TO_KNOW:
-            (previous / name).unlink(missing_ok=True)
-        previous.rmdir()
+        if previous.exists():
+            ours = mark.read(previous) or {} if self.is_ours else {}
+            for path in ours.keys() - set(mark.changed(previous, ours, self._seen)):
+                remove(previous, path)
+            for entry in list(previous.iterdir()) if not self.is_ours else []:
+                if not entry.name.startswith(".") or os.path.lexists(self.folder / entry.name):
+                    _remove(entry)
+            try:
+                _bring(previous, self.folder, "", mark.folders_above(ours))
+            except OSError as error:
+                reason = error.strerror or error
+                what = f"{error.filename} cannot be moved from {previous} into the site: {reason}."
+                raise self._problem(what, "Move by hand what is in it, and remove it.") from error
+            for name in TO_KNOW:
+                (previous / name).unlink(missing_ok=True)
+            previous.rmdir()
+        (self.folder / IN_PASSING).unlink(missing_ok=True)
 
     @property
     def _previous(self) -> Path:

@@ -7,6 +7,7 @@ program uses, and then put in its place in one step.
 import secrets
 import shutil
 from collections.abc import Callable
+from itertools import takewhile
 from pathlib import Path
 
 BESIDE = ".writing-"  # and a number: a name that only adds to the file's own may be too long
@@ -39,11 +40,12 @@ def writer(folder: Path, is_read: bool = False) -> Callable[[str, bytes | Path],
 
 
 def remove(folder: Path, path: str) -> None:
-    """Remove a file below a folder, and the folders that it leaves empty."""
+    """Remove a file below a folder, and the folders that it leaves empty; follow no link."""
+    around = list(takewhile(lambda above: above != folder, (folder / path).parents))
+    if any(above.is_symlink() for above in around):
+        return
     (folder / path).unlink(missing_ok=True)
-    for above in (folder / path).parents:
-        if above == folder:
-            break
+    for above in around:
         try:
             above.rmdir()
         except OSError:  # something is in it, perhaps since a moment ago

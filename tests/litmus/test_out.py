@@ -4,10 +4,12 @@ import os
 
 import pytest
 from click.testing import CliRunner
+from mkdocs.commands.build import build
 
 from litmus.cli import main
 from litmus.mkdocs_plugin import BASE
 from tests.litmus.conftest import write_files
+from tests.litmus.test_incremental import configured
 from tests.litmus.test_swap import content
 
 NOTES = {"index.md": "# Home\n\n[[a]]\n", "a.md": "# A\n\nWords.\n"}
@@ -150,3 +152,10 @@ def test_a_site_that_was_cut_off_is_mended_by_the_next_build(litmus, tmp_path):
     assert litmus("site")[0] == 0
     assert content(tmp_path / "site")["CNAME"] == "x.org"
     assert set(os.listdir(tmp_path)) == {"notes", "site"}
+
+
+def test_who_publishes_a_site_finds_it_where_it_is(litmus, tmp_path):
+    site = tmp_path / "site"
+    config = configured(BASE, docs_dir=str(tmp_path / "notes"), site_name="V", site_dir=str(site))
+    build(config)
+    assert config.site_dir == str(site)

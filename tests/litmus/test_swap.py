@@ -10,7 +10,7 @@ import pytest
 from litmus import mark, swap
 from litmus.problems import Problem
 from litmus.swap import IN_PASSING, SiteFolder
-from litmus.writing import remove
+from litmus.writing import BESIDE, remove
 from tests.litmus.conftest import write_files
 
 OLD = {"index.html": "old", "a/index.html": "old a", "assets/x.css": "x"}
@@ -195,6 +195,89 @@ def test_a_foreign_link_where_a_folder_must_go_is_not_followed(folder, tmp_path)
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+def test_what_lies_behind_a_link_is_not_ours_whatever_it_is_called(folder, tmp_path):
+    build(folder, OLD)
+    elsewhere = tmp_path / "elsewhere"
+    (folder / "a").rename(elsewhere)
+    (folder / "a").symlink_to(elsewhere)
+    build(folder, NEW)
+    assert content(elsewhere) == {"index.html": OLD["a/index.html"]}
+    assert content(folder) == NEW | {"a": ("link", str(elsewhere))}
+    refused(folder, OLD, "did not write: a")
+    assert content(elsewhere) == {"index.html": OLD["a/index.html"]}
+
+
+@pytest.mark.parametrize("path", ["../diary", "a/../../diary", "/diary"])
+def test_a_mark_that_names_what_is_not_in_the_folder_is_none(folder, tmp_path, path):
+    build(folder, OLD)
+    diary = folder.parent / "diary"
+    diary.write_text("private")
+    path = path if path != "/diary" else str(diary)
+    mark.write(folder, mark.read(folder) | {path: mark.digest_of(diary)})
+    refused(folder, NEW, "did not write")
+    assert diary.read_text() == "private"
+
+
+def test_what_cannot_be_moved_is_named_before_anything_is(folder, monkeypatch):
+    build(folder, OLD)
+    write_files(folder, {"photographs/x.png": "x", "a/mine": "y"})
+    for stuck in ("photographs", "a"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os.path, "ismount", lambda path, stuck=stuck: Path(path).name == stuck)
+            refused(folder, NEW, f"let nothing be moved out of {stuck}\\.")
+            patch.undo()
+            patch.setattr(os, "access", lambda path, _, stuck=stuck: Path(path).name != stuck)
+            refused(folder, NEW, f"let nothing be moved out of {stuck}\\.")
+    with monkeypatch.context() as patch:
+        patch.setattr(os.path, "ismount", lambda path: Path(path) == folder)
+        refused(folder, NEW, "a disk is mounted there")
+
+
+def test_what_cannot_be_moved_all_the_same_is_named_and_not_lost(folder, monkeypatch):
+    build(folder, OLD)
+    write_files(folder, THEIRS)
+    rename = Path.rename
+
+    def stuck(self, target):
+        if self.name == "CNAME":
+            raise PermissionError(1, "Operation not permitted", str(self))
+        return rename(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", stuck)
+        for _ in range(2):
+            with pytest.raises(Problem, match=r"CNAME cannot be moved .* Move by hand"):
+                build(folder, NEW)
+    build(folder, NEW)
+    assert content(folder) == NEW | THEIRS
+
+
+def test_an_empty_folder_stays_empty_if_it_cannot_be_replaced(folder, monkeypatch):
+    def busy(*_):
+        raise OSError(16, "Device or resource busy")
+
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(Path, "rename", busy)
+    refused(folder, NEW, "Device or resource busy")
+    assert list(folder.iterdir()) == []
+
+
+def test_what_a_killed_build_has_left_in_the_folder_is_removed(folder):
+    folder.mkdir(parents=True)
+    (folder / f"{BESIDE}0123").write_text("half a mark")
+    build(folder, NEW)
+    assert content(folder) == NEW
+
+
+def test_links_that_lead_to_one_another_are_no_place(tmp_path):
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    for where in ("loop", "loop/site"):
+        site = SiteFolder(tmp_path / where, tmp_path / "notes", is_ours=True)
+        with pytest.raises(Problem, match=r"link to nothing|no site can be written"):
+            site.begin()
+
+
 def test_many_files_are_not_all_named(folder):
     pages = {f"{number}/index.html": "x" for number in range(9)}
     build(folder, pages)
@@ -369,4 +452,4 @@ def test_control_a_swap_that_removes_all_is_noticed(folder, monkeypatch):
     monkeypatch.setattr(swap, "_bring", lambda source, *_: shutil.rmtree(source))
     with pytest.raises(Problem):
         build(folder, NEW)
-    assert content(folder) == NEW
+    assert not THEIRS.keys() & content(folder).keys()
