@@ -24,14 +24,16 @@ TESTS = {
 
 
 class Proved(Ours):
-    """A project whose tests have run, as far as its ledger tells; an essay shows its theorem."""
+    """A project whose tests have run, as far as its ledger tells; essays show its claims."""
 
     def __init__(self, folder):
         self.root = folder
         write_files(folder, dict.fromkeys(TESTS, ""))
         for name, text in NOTES.items():
             write_files(folder / "vault/claims", {f"{name}.md": text})
-        write_files(folder / "vault", {"essay.md": "# Essay\n\n![[result]]\n"})
+        essays = {"essay": "![[result]]", "low": "![[bottom]]\n\n![[given]]"}
+        for name, text in essays.items():
+            write_files(folder / "vault", {f"{name}.md": f"# Essay\n\n{text}\n"})
         self.run()
         super().__init__(folder)
 
@@ -70,7 +72,7 @@ def made(tested):
     """The pages of claims and the essay that were made again; the site is as if built anew."""
     again = {name.removeprefix("claims/").strip("/") for name in tested.update()}
     assert tested.differences() == []
-    return again & {*NOTES, "essay"}
+    return again & {*NOTES, "essay", "low"}
 
 
 def test_a_page_is_made_again_when_one_more_of_its_tests_is_stale(tested):
@@ -83,11 +85,11 @@ def test_a_page_is_made_again_when_one_more_of_its_tests_is_stale(tested):
     # The evidence is in the same word as before; that the control has changed, too, is news,
     # also on the page of what it drops.
     write_files(tested.root, {"tests/test_control.py": "# other"})
-    assert made(tested) == {"result", "essay", "given"}
+    assert made(tested) == {"result", "essay", "given", "low"}
     assert tested.page("claims/result").count(changed) == tested.page("essay").count(changed) == 2
     assert tested.page("claims/given").count(changed) == 1
     tested.run()
-    assert made(tested) == {"result", "essay", "given"}
+    assert made(tested) == {"result", "essay", "given", "low"}
     assert changed not in tested.page("claims/result") + tested.page("claims/given")
 
 
@@ -102,9 +104,21 @@ def test_a_page_is_made_again_when_a_claim_that_it_rests_on_is_no_longer_argued(
     assert "the weakest" not in tested.page("essay")
 
 
+def test_a_page_is_made_again_when_the_weakest_that_it_rests_on_is_titled_otherwise(tested):
+    tested.rewrite("bottom", "## Proof\n\nClear.\n", "")
+    made(tested)
+    bottom = NOTES["bottom"].replace("## Proof\n\nClear.\n", "")
+    tested.write("claims/bottom.md", bottom.replace("# Bottom", "# The *bottom*"))
+    assert made(tested) >= {"result", "essay"}
+    assert "The <em>bottom</em></a> (open)" in tested.page("essay")
+    tested.write("claims/bottom.md", bottom.replace("# Bottom", "# The **bottom**"))
+    assert made(tested) >= {"result", "essay"}
+    assert "The <strong>bottom</strong></a> (open)" in tested.page("essay")
+
+
 def test_control_another_proof_of_what_it_rests_on_makes_no_page_again_but_who_links_it(tested):
     tested.rewrite("bottom", "Clear.", "Also clear.")
-    assert {"bottom"} <= made(tested) <= {"bottom", "middle"}
+    assert {"bottom"} <= made(tested) <= {"bottom", "middle", "low"}
 
 
 @pytest.mark.parametrize(
@@ -112,7 +126,9 @@ def test_control_another_proof_of_what_it_rests_on_makes_no_page_again_but_who_l
     [
         ("result", "By [[middle]].", "Clear.", {"result", "middle", "essay"}),
         ("middle", "# Middle", "# Between", {"middle", "result", "essay", "bottom"}),
-        ("bottom", "# Bottom", "# Below", {"bottom", "middle"}),
+        ("middle", "# Middle", "# *Middle*", {"middle", "result", "essay", "bottom", "low"}),
+        ("bottom", "# Bottom", "# Below", {"bottom", "middle", "low"}),
+        ("result", "# Result", "# Outcome", {"result", "essay", "middle", "given", "low"}),
         ("result", "From [[given]].", "From nothing.", {"result", "essay", "given"}),
         ("given", "kind: assumption", "kind: lemma", {"given", "result", "essay"}),
         ("middle", "By [[bottom]].", "Clear.", {"middle", "bottom", "result", "essay"}),
@@ -127,5 +143,5 @@ def test_a_page_is_made_again_when_a_neighbour_is_another_or_called_otherwise(
 
 def test_a_page_is_made_again_when_a_test_comes_out_otherwise(tested):
     tested.run(passed=0, skipped=1)
-    assert made(tested) == {"result", "essay", "bottom", "given"}
+    assert made(tested) == {"result", "essay", "bottom", "given", "low"}
     assert "no evidence" in tested.page("essay")

@@ -460,3 +460,18 @@ def test_a_file_that_ran_is_due_again_when_any_test_of_it_failed_or_is_stale(tmp
     changed = replace(fine[0], fingerprint="of another")
     assert due_after(changed, fine[1], statements={"c": "s"}) == ["tests/test_a.py"]
     assert stale_tests([changed, fine[1]], {"c": "s"}, tmp_path) == {changed.test}
+
+
+MARKED = "@pytest.mark.claim('c', by='exact')\ndef test(): pass"
+FOLDERS = ["build", "dist", "node_modules", "venv", "site", "mutants", "__pycache__", ".hidden"]
+
+
+def test_tests_that_pytest_does_not_find_either_are_never_due(tmp_path):
+    files = {f"{above}{name}/test_a.py": MARKED for name in FOLDERS for above in ["", "src/"]}
+    installed = {"env/pyvenv.cfg": "", "conda/conda-meta/history": ""}
+    packages = dict.fromkeys(["env/lib/test_a.py", "conda/lib/test_a.py"], MARKED)
+    write_files(tmp_path, {**files, **installed, **packages})
+    assert due(tmp_path, {}) == []
+    others = ["builds/test_a.py", "other/lib/test_a.py", "test_a.py", "z/a_test.py"]
+    write_files(tmp_path, dict.fromkeys(others, MARKED))
+    assert due(tmp_path, {}) == others

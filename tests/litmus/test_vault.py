@@ -63,6 +63,14 @@ def test_a_target_means_the_nearest_file_of_that_name_or_path(vault, target, whe
     assert vault.resolve(target, where) == found
 
 
+@pytest.mark.parametrize("target", ["./twin", "../b/twin", "/b/twin", "././twin.md"])
+def test_a_path_from_somewhere_means_the_file_at_its_end_alone(folder, target):
+    vault, _ = Vault.read(folder({"b/twin.md": "", "b/from.md": "", "a/b/twin.md": ""}))
+    assert vault.candidates(target, "b/from.md") == ["b/twin.md"]
+    assert vault.candidates("b/twin", "b/from.md") == ["b/twin.md", "a/b/twin.md"]
+    assert vault.candidates("../../b/twin", "b/from.md") == []
+
+
 def test_a_name_comes_before_an_alias(vault):
     assert vault.candidates("twin", "index.md") == ["a/twin.md", "b/twin.md", "b/deep/twin.md"]
 

@@ -1,0 +1,56 @@
+"""Is an address taken apart, however it is written, and does none run code unnoticed?"""
+
+import pytest
+
+from litmus.addresses import address_parts, runs_code, sitemap, tag_anchor
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("https://e.org/a/b?c=d#f", ("https", "e.org", "/a/b", "c=d", "f")),
+        ("a%20b.md#Part", ("", "", "a%20b.md", "", "Part")),
+        ("//e.org/a", ("", "e.org", "/a", "", "")),
+        ("https://[x]", ("", "", "https://[x]", "", "")),  # cannot be one
+        ("", ("", "", "", "", "")),
+    ],
+)
+def test_an_address_has_its_parts_and_what_cannot_be_one_is_a_path(url, parts):
+    assert tuple(address_parts(url)) == parts
+
+
+@pytest.mark.parametrize(
+    ("url", "runs"),
+    [
+        ("javascript:x", True),
+        ("JavaScript:x", True),
+        (" java\tscr\nipt:x", True),
+        ("\x00javascript:x", True),
+        ("vbscript:x", True),
+        ("livescript:x", True),
+        ("data:text/html,x", True),
+        ("blob:x", True),
+        ("filesystem:x", True),
+        ("https://e.org/javascript:x", False),
+        ("javascript", False),
+        ("javascripts:x", False),
+        ("a/data:x", False),
+        ("", False),
+    ],
+)
+def test_an_address_that_a_browser_would_run_is_known(url, runs):
+    assert runs_code(url) is runs
+
+
+def test_a_tag_has_one_place_whatever_its_case():
+    assert tag_anchor("One/Two") == tag_anchor("one/two") == "tag:one/two"
+
+
+def test_the_list_for_search_engines_has_every_page_in_order():
+    whole = sitemap("https://e.org/site/", ["b c/", "", "a&b/é/"]).decode()
+    assert whole == (
+        '<?xml version="1.0"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+        "<url><loc>https://e.org/site/</loc></url>\n"
+        "<url><loc>https://e.org/site/a%26b/%C3%A9/</loc></url>\n"
+        "<url><loc>https://e.org/site/b%20c/</loc></url>\n</urlset>\n"
+    )
