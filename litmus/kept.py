@@ -35,6 +35,9 @@ class KeptWork:
         self._stores: dict[Store[Any], Kept[Any]] = {}
         # Which files of the project a file needs, with its time stamp: while this process lives.
         self.needs: dict[Path, tuple[int, set[Path]]] = {}
+        # And from which folders modules may be imported, by who says so, with what lies in each.
+        self.places: dict[Path, tuple[int, set[Path]]] = {}
+        self.lying: dict[Path, tuple[int, set[str]]] = {}
 
     def __getitem__(self, store: Store[T]) -> "Kept[T]":
         if store not in self._stores:

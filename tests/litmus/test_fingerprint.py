@@ -3,6 +3,7 @@
 import pytest
 
 from litmus.fingerprint import fingerprint, imports
+from litmus.kept import KeptWork
 
 FILES = {
     "tests/test_a.py": """
@@ -78,3 +79,92 @@ def test_it_changes_with_the_version_of_torch(root, monkeypatch):
 def test_a_file_that_cannot_be_read_has_a_fingerprint_still(project, text):
     root = project({"tests/test_a.py": text}).root
     assert taken(root)
+
+
+# By how a project lays out its code: its files, and what tests/deep/test_a.py needs of them.
+LAYOUTS = {
+    "src, as it is installed": (
+        {"src/pkg/__init__.py": "", "src/pkg/part.py": "", "src/pkg/apart.py": ""},
+        "from pkg import part",
+        ["src/pkg/__init__.py", "src/pkg/part.py"],
+    ),
+    "pythonpath": (
+        {"pytest.ini": "[pytest]\npythonpath = lib code/py\n", "lib/a.py": "", "code/py/b.py": ""},
+        "import a, b",
+        ["lib/a.py", "code/py/b.py"],
+    ),
+    "packages in the settings": (
+        {"pyproject.toml": '[tool.x]\npackages = ["lib/pkg"]\n', "lib/pkg/__init__.py": ""},
+        "import pkg",
+        ["lib/pkg/__init__.py"],
+    ),
+    "a path that a conftest names": (
+        {"tests/conftest.py": "import sys\nsys.path.insert(0, 'lib')\n", "lib/a.py": ""},
+        "import a",
+        ["tests/conftest.py", "lib/a.py"],
+    ),
+    "a path that the file names": (
+        {"lib/a.py": "", "other/a.py": ""},
+        "import sys\nsys.path.append('lib')\nimport a",
+        ["lib/a.py"],
+    ),
+    "relative to the folder above": (
+        {"tests/helpers.py": "", "tests/deep/helpers.py": ""},
+        "from ..helpers import H",
+        ["tests/helpers.py"],
+    ),
+    "a module of the folder above": (
+        {"tests/helpers.py": "", "tests/__init__.py": "", "tests/deep/__init__.py": ""},
+        "from .. import helpers",
+        ["tests/helpers.py", "tests/__init__.py", "tests/deep/__init__.py"],
+    ),
+    "the package itself": (
+        {"tests/deep/__init__.py": "", "tests/__init__.py": "", "tests/deep/b.py": ""},
+        "from . import H",
+        ["tests/deep/__init__.py", "tests/__init__.py"],
+    ),
+    "every package on the way": (
+        {"a/__init__.py": "", "a/b/__init__.py": "", "a/b/c.py": "", "a/d.py": "", "b.py": ""},
+        "import a.b.c",
+        ["a/__init__.py", "a/b/__init__.py", "a/b/c.py"],
+    ),
+    "packages through others": (
+        {"src/a/__init__.py": "from .b import c", "src/a/b.py": "import e", "src/e.py": ""},
+        "import a",
+        ["src/a/__init__.py", "src/a/b.py", "src/e.py"],
+    ),
+    "a folder above": ({"tests/helpers.py": ""}, "import helpers", ["tests/helpers.py"]),
+    "several projects": (
+        {"tests/src/pkg.py": "", "others/src/pkg.py": ""},
+        "import pkg",
+        ["tests/src/pkg.py"],
+    ),
+    "names in calls": (
+        {"a.py": "", "b/__init__.py": "", "b/c.py": "", "d.py": "", "e.py": ""},
+        "import pytest, importlib\npytest.importorskip('a')\nimportlib.import_module('b.c')\n"
+        "__import__(name)\nprint('e')\n__import__('d', level=0)",
+        ["a.py", "b/__init__.py", "b/c.py", "d.py"],
+    ),
+    "out of the project": ({}, "from ..... import a\nfrom .. import b", []),
+}
+
+
+@pytest.mark.parametrize(("files", "source", "needed"), LAYOUTS.values(), ids=LAYOUTS)
+def test_a_file_depends_on_what_it_imports_wherever_a_project_has_it(
+    project, files, source, needed
+):
+    root, file = project({**files, "tests/deep/test_a.py": source}).root, "tests/deep/test_a.py"
+    found = imports(root / file, root)
+    assert sorted(p.relative_to(root).as_posix() for p in found) == sorted([file, *needed])
+
+
+def test_where_modules_are_is_read_again_when_the_settings_or_the_folders_change(project):
+    files = {"tests/test_a.py": "import a", "pytest.ini": "", "lib/a.py": ""}
+    root, work = project(files).root, KeptWork()
+    before = fingerprint(root / "tests/test_a.py", root, work)
+    (root / "pytest.ini").write_text("[pytest]\npythonpath = lib\n")
+    (root / "tests/test_a.py").write_text("import  a")
+    (root / "lib/a.py").write_text("1")
+    first = imports(root / "tests/test_a.py", root, work)
+    assert root.resolve() / "lib/a.py" in first
+    assert fingerprint(root / "tests/test_a.py", root, work) != before

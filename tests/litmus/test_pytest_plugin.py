@@ -168,6 +168,28 @@ def test_check_records_the_evidence_of_any_project_and_is_not_due_again(written,
     assert check(root).output == "The evidence of every claim is up to date.\n"
 
 
+@pytest.mark.parametrize(
+    ("settings", "file", "line"),
+    [
+        ('[tool.pytest.ini_options]\npythonpath = ["src"]\n', "src/pkg/__init__.py", "import pkg"),
+        ("", "tests/pkg.py", "from .. import pkg"),
+    ],
+    ids=["src", "relative"],
+)
+def test_a_check_is_due_again_when_code_has_changed_wherever_it_lies(
+    written, check, settings, file, line
+):
+    test = f"import pytest\n{line}\n\n@pytest.mark.claim('c', by='exact')\ndef test_v():\n"
+    packages = {f"{folder}/__init__.py": "" for folder in ["tests", "tests/sub"]}
+    files = {**packages, "pyproject.toml": settings, file: "V = 1\n"}
+    root = written(NOTES, files, {"tests/sub/test_c.py": f"{test}    assert pkg.V == 1\n"})
+    assert check(root).exit_code == 0
+    assert check(root).output == "The evidence of every claim is up to date.\n"
+    (root / file).write_text("V = 2\n")
+    again = check(root)
+    assert (again.exit_code, "Checking claims: tests/sub/test_c.py" in again.output) == (1, True)
+
+
 def test_check_is_a_command_that_finds_the_plugin_as_it_is_installed(written):
     root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST})
     ran = python(root, "-m", "litmus.cli", "check")
