@@ -6,6 +6,7 @@ import sys
 import unicodedata
 from datetime import date
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -85,7 +86,10 @@ def new(kind: str, name: str) -> None:
 
     if wrong := names.wrong_with(name):
         good = names.nearest_good(name)
-        free = good if not good or not is_taken(good) else f"{good}-2"
+        others = (f"{good}-{n}" for n in range(2, 1_000)) if good else ()
+        free = next(
+            (n for n in chain([good], others) if not names.wrong_with(n) and not is_taken(n)), ""
+        )
         instead = f"How about '{free}'?" if free else "Write some words of what it claims."
         raise click.ClickException(f"the name {name!r} {wrong}. {instead}")
     if is_taken(name):

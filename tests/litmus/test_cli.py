@@ -153,6 +153,7 @@ def everything(folder):
         ("a:b", "How about 'a-b'?"),
         ("to:p", "How about 'to-p'?"),
         ("top.md", "How about 'top-2'?"),  # a nearer one is there
+        ("low?", "How about 'low-4'?"),  # as are the next
         ("Con", "belongs to a device on Windows. How about 'Con-claim'?"),
         ("", "is empty. Write some words of what it claims."),
         ("..", "Write some words"),
@@ -167,7 +168,7 @@ def everything(folder):
     ],
 )
 def test_new_refuses_a_name_that_cannot_be_one_and_writes_nothing(litmus, tmp_path, name, said):
-    files = ["étale.md", "draft.md", "folder/index.md"]
+    files = ["étale.md", "draft.md", "folder/index.md", "low-2.md", "Low-3.md"]
     write_files(tmp_path / "docs/claims", dict.fromkeys(files, "---\npublish: true\n---\nx\n"))
     write_files(tmp_path, {"docs/claims/draft.md": "---\npublish: false\n---\n"})
     before = everything(tmp_path)
