@@ -294,6 +294,18 @@ def test_without_torch_a_check_is_recorded_as_made_without(written, check, monke
         ({"docs/maths/claims/sub/a.md": ""}, True),
         ({"docs/a/b.md": "---\ntags: [x]\nkind: thm\n---\n"}, True),
         ({"docs/a.md": "---\n'kind' : \"Lemma\"\n---\n"}, True),
+        ({"docs/a.md": "\ufeff---\nkind: lemma\n---\n"}, True),
+        ({"docs/a.md": "\ufeff---\r\nkind: lemma\r\n---\r\n"}, True),
+        ({"docs/a.md": "---\nkind: !!str lemma\n---\n"}, True),
+        ({"docs/a.md": "---\n{kind: lemma}\n---\n"}, True),
+        ({"docs/a.md": "---\nkind: >-\n  lemma\n---\n"}, True),
+        ({"docs/a.md": "---\n? kind\n: Thm  # a theorem\n---\n"}, True),
+        ({"docs/a.md": f"---\nx: {'y' * 20_000}\nkind: lemma\n...\n"}, True),
+        ({"docs/a.md": "---\nx:\n  kind: lemma\n---\n"}, False),
+        ({"docs/a.md": "---\nx: 'kind: lemma'\n---\n"}, False),
+        ({"docs/a.md": "---\nkind: lemma\n"}, False),
+        ({"docs/a.md": "---\nkind: [lemma\n---\n"}, False),
+        ({"docs/a.md": "---\nkind:\nx: lemma\n---\n"}, False),
         ({"docs/a.md": "---\ntags: x\n---\nkind: lemma\n"}, False),
         ({"docs/a.md": "---\nkinds: lemma\n---\n"}, False),
         ({"docs/a.md": "---\nkind: recipe\n---\n"}, False),
@@ -304,4 +316,6 @@ def test_without_torch_a_check_is_recorded_as_made_without(written, check, monke
 )
 def test_a_project_has_claims_where_a_note_is_one(tmp_path, files, has):
     write_files(tmp_path, files)
+    if (tmp_path / "docs").is_dir():
+        assert bool(Project.ours(tmp_path, tmp_path / "docs").claims) is has
     assert _has_claims(tmp_path / "docs") is has
