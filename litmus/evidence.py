@@ -7,7 +7,8 @@ skipped is no evidence, and one that has changed since it ran is stale.
 import ast
 import json
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +21,10 @@ from litmus.writing import write_whole
 LEDGER = Path("build/evidence.json")  # below the project's root
 WAYS = ["certificate", "exact", "float64", "experiment"]  # the strongest first
 ROLES = ["claim", "control", "counterexample"]
+# A marker, or pytest.mark by another name, perhaps.
+USE = re.compile(
+    rb"\bmark\.(?:claim|control|counterexample)\b|\bmark +as\b|\bmark\s*(?:[#;]|$)", re.M
+)
 # Folders in which pytest does not look for tests either, and copies that are built or changed.
 ELSEWHERE = {"build", "dist", "node_modules", "venv", "site", "mutants", "__pycache__"}
 
@@ -140,21 +145,29 @@ def _tests(root: Path) -> dict[str, Path]:
 def _has_marker(file: Path) -> bool:
     """Say whether a file uses one of our markers; a string that mentions one is none."""
     source = file.read_bytes()
-    if not any(f"mark.{role}".encode() in source for role in ROLES):
+    if not USE.search(source):
         return False  # most files: to parse them all takes a fifth of a second
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return True  # pytest says what is wrong with it
-    return any(
-        isinstance(node, ast.Attribute)
-        and node.attr in ROLES
-        and (
-            (isinstance(node.value, ast.Attribute) and node.value.attr == "mark")
-            or (isinstance(node.value, ast.Name) and node.value.id == "mark")
-        )
-        for node in ast.walk(tree)
-    )
+    nodes = [*ast.walk(tree)]
+    of = {_last(n.value) for n in nodes if isinstance(n, ast.Attribute) and n.attr in ROLES}
+    return "mark" in of or not of.isdisjoint(_other_names_of_mark(nodes))
+
+
+def _other_names_of_mark(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        match node:
+            case ast.ImportFrom(module="pytest"):
+                yield from (a.asname for a in node.names if a.name == "mark" and a.asname)
+            case ast.Assign(value=value) if _last(value) == "mark":
+                yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+
+def _last(node: ast.AST) -> str:
+    """Return the last name of pytest.mark."""
+    return str(getattr(node, "attr", getattr(node, "id", "")))
 
 
 def _outcome(entry: dict[str, Any]) -> Outcome:
