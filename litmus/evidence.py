@@ -7,14 +7,16 @@ skipped is no evidence, and one that has changed since it ran is stale.
 import ast
 import json
 import os
+import platform
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from litmus.fingerprint import fingerprint, is_test
+from litmus.fingerprint import fingerprint, is_test, torch_version
 from litmus.kept import KeptWork
 from litmus.writing import write_whole
 
@@ -43,7 +45,7 @@ class Mark:
 class Outcome:
     """How one test function came out, over all its parameters."""
 
-    test: str  # tests/snippets/test_x.py::test_name
+    test: str  # tests/snippets/test_x.py::test_name; the file alone if no test of a claim ran
     line: int
     marks: tuple[Mark, ...]
     passed: int
@@ -127,6 +129,48 @@ def due(root: Path, statements: dict[str, str], work: KeptWork | None = None) ->
         if any(outcome.failed or outcome.test in stale for outcome in known.get(file, []))
         or (file not in known and _has_marker(path))
     ]
+
+
+def settle(
+    root: Path,
+    files: Iterable[str],
+    before: Iterable[Outcome],
+    statements: dict[str, str],
+    work: KeptWork | None = None,
+) -> list[str]:
+    """Bring the ledger up to what a run of whole test files has left; return those without tests.
+
+    `before` is the ledger before the run. What was due in it and did not run again is no evidence:
+    it was taken out of the file, or is left out by the project's settings. A file of which nothing
+    ran, as where it skips itself, is noted without marks, so that it is due when it changes.
+    """
+    files, before = dict.fromkeys(files), [*before]
+    stale = stale_tests(before, statements, root, work)
+    old = [o for o in before if o.file in files and (o.failed or o.test in stale)]
+    after = [o for o in read_ledger(root) if o.file in files]
+    kept = [o for o in after if o not in old]
+    without = [file for file in files if file not in {o.file for o in kept}]
+    if without or kept != after:
+        write_ledger(root, kept + [_nothing(file, root, work) for file in without], {*files})
+    return without
+
+
+def _nothing(file: str, root: Path, work: KeptWork | None) -> Outcome:
+    """Return what the ledger says of a test file of which no test of a claim ran."""
+    return Outcome(
+        test=file,
+        line=1,
+        marks=(),
+        passed=0,
+        failed=0,
+        skipped=0,
+        seconds=0.0,
+        date=datetime.now(UTC).date().isoformat(),
+        python=platform.python_version(),
+        torch=torch_version(),
+        fingerprint=fingerprint(root / file, root, work),
+        statements=(),
+    )
 
 
 def _tests(root: Path) -> dict[str, Path]:

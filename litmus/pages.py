@@ -232,7 +232,7 @@ class Pages:
         """A whole file to read and copy, the tests that run it, and the notes that show it."""
         here = address(file)
         whole = self.project.root.resolve() / file
-        tests = [o for o in self.project.outcomes if whole in self._needs[o.file]]
+        tests = [o for o in self.project.outcomes if o.marks and whole in self._needs[o.file]]
         return self._page(
             "snippet.html",
             here,

@@ -341,21 +341,102 @@ def test_a_file_that_only_speaks_of_a_marker_is_never_due(tested):
     assert "tests/test_speaks.py" not in tested.due()
 
 
-def test_check_runs_only_what_is_due(tested, monkeypatch):
+@pytest.fixture
+def check(tested, monkeypatch):
+    """A function that checks the claims; it returns what ran, the exit code and the text."""
     ran = []
 
     def run(command, **options):
         ran.append([word for word in command if word.endswith(".py")])
-        tested.run(*ran[-1])
-        return type("Process", (), {"returncode": 0})
+        marks = command[command.index("-m", 3) :][:2]
+        return type("Process", (), {"returncode": tested.run(*marks, *ran[-1]).ret})
+
+    def check():
+        ran.clear()
+        result = CliRunner().invoke(cli.main, ["check"])
+        return [file for files in ran for file in files], result.exit_code, result.output
 
     monkeypatch.setattr(cli.subprocess, "run", run)
     monkeypatch.chdir(tested.root)
-    for change in [None, None, ("snippets/used.py", "ONE = 1", "ONE = 1 + 0")]:
-        if change:
-            tested.replace(*change)
-        assert CliRunner().invoke(cli.main, ["check"]).exit_code == 0
-    assert ran == [["tests/test_c.py", "tests/test_other.py"], ["tests/test_c.py"]]
+    return check
+
+
+def test_check_runs_only_what_is_due(tested, check):
+    assert check()[:2] == (["tests/test_c.py", "tests/test_other.py"], 0)
+    assert check() == ([], 0, "The evidence of every claim is up to date.\n")
+    tested.replace("snippets/used.py", "ONE = 1", "ONE = 1 + 0")
+    assert check()[:2] == (["tests/test_c.py"], 0)
+
+
+OTHER = "tests/test_other.py"
+INI, CONFTEST = "pytest.ini", "tests/conftest.py"
+# By why no test of a claim runs in OTHER: what is written to which file to bring that about.
+LEFT_OUT = {
+    "it needs what is not installed": (OTHER, 'import pytest\npytest.importorskip("no_such")\n'),
+    "it skips itself": (OTHER, 'import pytest\npytest.skip("x", allow_module_level=True)\n'),
+    "it has no test": (OTHER, "__test__ = False\n"),
+    "it is deselected": (INI, f"addopts = --deselect {OTHER}::test_other\n"),
+    "a conftest takes it out": (
+        CONFTEST,
+        "def pytest_collection_modifyitems(items):\n"
+        '    items[:] = [item for item in items if "other" not in item.nodeid]\n',
+    ),
+}
+
+
+@pytest.mark.parametrize("ran", [False, True], ids=["never ran", "ran before"])
+@pytest.mark.parametrize(("file", "text"), LEFT_OUT.values(), ids=LEFT_OUT)
+def test_a_file_without_anything_to_run_is_told_and_due_when_it_changes(
+    tested, check, file, text, ran
+):
+    if ran:
+        assert check()[1] == 0
+    tested.write(file, TESTS[INI] + text if file == INI else text + TESTS.get(file, ""))
+    tested.replace(OTHER, "    pass", "    assert 1")
+    files, code, said = check()
+    assert (OTHER in files, code) == (True, 0)
+    assert f"No test of a claim ran in {OTHER}: it is" in said
+    assert check() == ([], 0, "The evidence of every claim is up to date.\n")
+    assert [t for t in tested.ledger() if t.startswith(OTHER)] == [OTHER]
+    assert tested.claims()["other"].evidence == "none"
+    assert tested.claims()["c"].evidence == "checked with control"
+    tested.replace(OTHER, "    assert 1", "    assert 2")
+    files, code, said = check()
+    assert (files, code) == ([OTHER], 0)
+    assert f"No test of a claim ran in {OTHER}: it is" in said
+
+
+@pytest.mark.parametrize("how", ["--ignore", "--ignore-glob"])
+def test_a_file_that_pytest_passes_over_runs_where_check_names_it(tested, check, how):
+    tested.write(INI, f"{TESTS[INI]}addopts = {how} {OTHER}\n")
+    assert check()[:2] == (["tests/test_c.py", OTHER], 0)
+    assert (check()[0], tested.claims()["other"].evidence) == ([], "checked")
+
+
+def test_control_what_runs_again_is_evidence_again(tested, check):
+    tested.write(OTHER, LEFT_OUT["it skips itself"][1] + TESTS[OTHER])
+    assert check()[1] == 0
+    tested.write(OTHER, TESTS[OTHER])
+    assert (check()[:2], check()[0]) == (([OTHER], 0), [])
+    assert tested.claims()["other"].evidence == "checked"
+    assert OTHER not in tested.ledger()
+
+
+def test_a_test_that_failed_and_is_left_out_since_is_no_evidence(tested, check):
+    tested.replace(OTHER, "    pass", "    assert 0")
+    assert check()[1] == 1
+    assert "No test of a claim ran" not in check()[2]
+    tested.write(INI, TESTS[INI] + LEFT_OUT["it is deselected"][1])
+    assert check()[1] == 0
+    assert (check()[0], tested.claims()["other"].evidence) == ([], "none")
+
+
+def test_a_check_that_cannot_run_leaves_the_ledger_as_it_was(tested, check):
+    assert check()[1] == 0
+    before = tested.ledger()
+    tested.write("tests/conftest.py", "import not_there_at_all\n")
+    assert check()[1] == 4
+    assert tested.ledger() == before
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"test": "a"}]', json.dumps([[]])])

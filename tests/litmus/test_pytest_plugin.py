@@ -251,6 +251,7 @@ def test_without_xdist_the_tests_run_in_one_process(written, monkeypatch):
     assert CliRunner().invoke(cli.main, ["check"]).exit_code == 0
     assert not {"xdist", "-n", "--dist"} & {*said[0]}
     monkeypatch.undo()
+    (root / LEDGER).unlink()
     monkeypatch.setattr(cli.subprocess, "run", lambda command, **_: said.append(command) or DONE)
     monkeypatch.chdir(root)
     assert CliRunner().invoke(cli.main, ["check"]).exit_code == 0
