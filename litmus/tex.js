@@ -32,7 +32,7 @@ function know(commands, required) {
     context.consumeSpaces()
     const name = context.future().text === "{" ? argument(context) : null
     if (name) again(context, [name])
-    const brought = readers(required[name && text(name)] ?? {})
+    const brought = readers(required[name && text(name).replace(/^\[tex\]\//, "")] ?? {})
     for (const [command, reader] of Object.entries(brought)) {
       const isOurs = context.macros.current[command] === common[command] // else its author's own
       if (isOurs) context.macros.set(command, reader, true)

@@ -33,7 +33,7 @@ class Vault:
         self.notes = {note.path: note for note in notes}
         self.files = set(files)
         self.withheld: set[str] = set()  # those that are not published
-        self.macros: dict[str, str] = {}  # what all formulas may use
+        self.macros: list[macros.Definition] = []  # what all formulas may use
         self._meant: dict[tuple[str, str], list[str]] = {}
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._by_alias: dict[str, list[str]] = defaultdict(list)
@@ -125,7 +125,7 @@ class Vault:
     def read_macros(self) -> list[Problem]:
         """Read what all formulas may use: the definitions in a file that a plugin reads, too."""
         text = self.text(PREAMBLE)
-        found = guard.tried(lambda: macros.from_file(text), PREAMBLE, "None of it is used.")
+        found = guard.tried(lambda: macros.definitions(text), PREAMBLE, "None of it is used.")
         if isinstance(found, Problem):
             return [found]
         self.macros = found

@@ -1,7 +1,8 @@
 r"""What the formulas of a note say to each other: `\label` and `\ref`, `\newcommand` and its like.
 
 A display with a label gets a number, counted in its note, unless its author gave it a `\tag`. The
-parser's environment has all labels with what a reference to them shows, and all definitions.
+parser's environment has all labels with what a reference to them shows, and all definitions; each
+formula has the number of those that stand before what is set of it, which alone hold for it.
 """
 
 import re
@@ -26,16 +27,17 @@ def plugin(md: MarkdownIt) -> None:
 def _read_equations(state: StateCore) -> None:
     """Number what has a label, and collect what is defined."""
     labelled = "\\label" in state.src
-    defines = macros.DEFINITION.search(state.src) or "\\require" in state.src
+    defines = macros.DEFINES.search(state.src)
     if not labelled and not defines:
         return
     labels: dict[str, str] = {}
-    defined: dict[str, str] = {}
+    defined: list[macros.Definition] = []
     number = 0
     for token in _formulas(state):
-        more, rest = macros.taken_out(token.content)
-        defined |= macros.required(token.content) | more
-        if more:
+        first, rest = macros.taken_out(token.content)
+        token.meta["defined"] = len(defined) + len(first)
+        defined += macros.definitions(token.content)
+        if rest != token.content:
             token.meta["set"] = rest if rest.strip() else NOTHING
         if LABEL.search(rest):
             number = _number(token, rest, number, labels)

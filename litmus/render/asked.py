@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Generic, TypeVar
 
 from litmus.digest import digest
+from litmus.markdown.macros import Definition
 from litmus.notes import Note
 from litmus.vault import Vault
 
@@ -97,7 +98,7 @@ class WatchedVault:
         return path in self.files and not self.is_withheld(path)
 
     @property
-    def macros(self) -> dict[str, str]:
+    def macros(self) -> list[Definition]:
         """What all formulas may use."""
         self.asked["macros",] = self.mark(("macros",))
         return self.inner.macros
@@ -112,5 +113,5 @@ class WatchedVault:
         if kind == "text":
             return digest(self.inner.text(*about))
         if kind == "macros":
-            return digest(*(part for macro in self.inner.macros.items() for part in macro))
+            return digest(*(part for macro in self.inner.macros for part in macro))
         return self.inner.missing(*about)

@@ -2,17 +2,14 @@ r"""Formulas: with the definitions that they use, the numbers they have, and ref
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from litmus import tex
 from litmus.addresses import address, relative_url
 from litmus.kept import KeptWork
 from litmus.markdown import Token, macros
 from litmus.markdown.equations import NOTHING
-from litmus.mathjax import REQUIRED
-from litmus.notes import Note
 from litmus.problems import Problem, nearest
-from litmus.render.asked import WatchedVault
 from litmus.render.scope import At, Rule, Scope
 
 PUNCTUATION = re.compile(r"[.,;:!?)\]’”]+|-\w+")
@@ -69,26 +66,21 @@ def _formula(at: At, display: bool) -> str:
         if alone:
             return _reference(at, alone)
         set_as = REFERENCE.sub(lambda found: _in_formula(at, found), set_as or written)
-    defined = _defined(at.site.vault, scope.note)
-    used = macros.needed(set_as or written, defined)
+    used = macros.needed(set_as or written, _defined(at))
     held = tex.placeholder(written, display, set_as, used)
     place = Problem(scope.note.path, scope.note.line(token) + token.meta.get("above", 0), "")
     scope.rendered.formulas.append((held, place))
     return _anchors(at) + held
 
 
-def _defined(vault: WatchedVault, note: Note) -> Mapping[str, str]:
-    """Return what a note's formulas may use: from the vault, its properties, its own formulas."""
-    defined = vault.macros
+def _defined(at: At) -> Sequence[macros.Definition]:
+    """Return what a formula may use: of the vault, its note's properties, and formulas above it."""
+    note, defined = at.scope.note, at.site.vault.macros
     for name in PROPERTIES:
         if name in note.properties:
-            defined = {**defined, **macros.from_property(note.properties[name])}
-    own = note.environment.get("macros")
-    defined = {**defined, **own} if own else defined
-    for package, redefined in REQUIRED.items():
-        if (how := rf"\require{{{package}}}") in defined:
-            defined = {**dict.fromkeys(redefined, how), **defined}
-    return defined
+            defined = [*defined, *macros.from_property(note.properties[name])]
+    above: Sequence[macros.Definition] = note.environment.get("macros", [])
+    return [*defined, *above[: at.token.meta.get("defined")]] if above else defined
 
 
 def _anchors(at: At) -> str:

@@ -93,7 +93,7 @@ def test_a_definition_by_a_formula_does_not_reach_another(project):
 )
 def test_definitions_are_told_from_the_rest(tex, names, rest):
     defined, left = macros.taken_out(tex)
-    assert (list(defined), left) == (names, rest)
+    assert ([name for name, _ in defined], left) == (names, rest)
 
 
 NUMBERED = r"""
