@@ -85,7 +85,7 @@ REQUIRED: Mapping[str, Forms] = {
 UNICODE = re.compile(r"\\unicode\s*\{\s*(?:x([0-9A-Fa-f]{2,4})|([0-9]{2,5}))\s*\}")
 ENCLOSED = re.compile(r"\\enclose\s*\{([^{}]*)\}(?!\s*\[)")
 WORDS = re.compile(r"\\text(?:tt|bf|it|rm|sf|normal)?\s*\{[^{}$]*\}")
-IN_WORDS = re.compile(r"(?<!\\)[_#&^]")  # signs that are themselves in words, and none in KaTeX
+IN_WORDS = re.compile(r"\\.|[_#&^]")  # of which these are themselves in words, and \\\\ is \\
 ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([a-z]+)(\*?)\}")
 NO_BREAK = re.compile(r"(?<!\\)((?:\\\\)+)\*")  # of pages, after this row: there are no pages
 PLACED = re.compile(
@@ -149,6 +149,10 @@ def _environment(found: re.Match[str], known: dict[str, str]) -> str:
 
 
 def _literal(found: re.Match[str]) -> str:
+    if found[0] == r"\\":
+        return r"\textbackslash{}"
+    if found[0][0] == "\\":
+        return found[0]
     return r"\text{\textasciicircum}" if found[0] == "^" else rf"\{found[0]}"
 
 

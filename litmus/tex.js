@@ -26,7 +26,8 @@ function trust({command}) {
 
 // Lets formulas use commands, by their forms; `required` are those that a \require brings.
 function know(commands, required) {
-  Object.assign(common, readers(commands), {"\\@whole": whole, "\\mathbb": blackboard})
+  Object.assign(common, readers(commands), {"\\@whole": whole, "\\boldsymbol": heldBold, "\\bm": heldBold})
+  for (const name of ["\\Braket", "\\Set"]) common[name] = context => singleBars(context, name)
   const read = common["\\require"]
   common["\\require"] = context => {
     context.consumeSpaces()
@@ -113,18 +114,22 @@ function text(tokens) {
   return [...tokens].reverse().map(({text}) => text).join("").trim()
 }
 
-// A digit or a small letter, which KaTeX's font does not have, by its own sign.
-function blackboard(context) {
+// \boldsymbol within what looks at the letters that it makes bold.
+function heldBold(context) {
   const tokens = argument(context)
-  const sign = text(tokens)
-  if (/^[0-9a-jl-z]$/.test(sign)) {
-    const isDigit = sign < "a"
-    const first = isDigit ? 0x1d7d8 - 48 : 0x1d552 - 97
-    const letter = String.fromCodePoint(first + sign.charCodeAt(0))
-    return `{\\vphantom{${sign}}\\text{${letter}}}`
-  }
+  context.pushToken(token(context, "}"))
   again(context, [tokens])
-  return itself(context, "\\mathbb")
+  context.pushTokens(itself(context, "\\boldsymbol").tokens)
+  context.pushToken(token(context, "{"))
+  return {tokens: [token(context, "\\@bold")], numArgs: 0}
+}
+
+// Of two bars KaTeX would show one.
+function singleBars(context, name) {
+  const tokens = argument(context)
+  if (text(tokens).includes("||")) throw new katex.ParseError(`${name} with || cannot be set`, context.future())
+  again(context, [tokens])
+  return context.macros.builtins[name]
 }
 
 // One sign as it is, with the spaces around it; more as one thing, for what is above and below it.

@@ -29,7 +29,8 @@ AT_ONCE = 100  # formulas in one call of V8: a call costs as much as a short for
 LONGEST = 20_000  # letters of a formula; the longest that people write have about 2,000
 SET_BY = [THEME.joinpath(name) for name in ("js/katex.min.js", "css/katex.min.css")]
 SET_BY += [
-    files("litmus").joinpath(name) for name in ("tex.js", "tex.py", "compact_tex.py", "mathjax.py")
+    files("litmus").joinpath(name)
+    for name in ("fonts.js", "tex.js", "tex.py", "compact_tex.py", "mathjax.py")
 ]
 SECONDS, MEMORY = 10.0, 500_000_000  # of a call; a formula of a thousand letters takes 0.01 seconds
 
@@ -158,8 +159,9 @@ def _engine() -> MiniRacer:
     engine = MiniRacer()
     Finalize(None, _close, exitpriority=0)  # unlike atexit, in a process that shares our work, too
     engine.eval(THEME.joinpath("js/katex.min.js").read_text(encoding="utf-8"))
-    engine.eval(files("litmus").joinpath("tex.js").read_text(encoding="utf-8"))
-    engine.eval(f"know({json.dumps(COMMANDS)}, {json.dumps(REQUIRED)})")
+    for name in ("fonts.js", "tex.js"):
+        engine.eval(files("litmus").joinpath(name).read_text(encoding="utf-8"))
+    engine.eval(f"defineFonts(); know({json.dumps(COMMANDS)}, {json.dumps(REQUIRED)})")
     return engine
 
 

@@ -6,6 +6,7 @@ What each form below must look like was read off MathJax 3.2.2, with all package
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 
 from litmus.markdown import macros
 from litmus.mathjax import COMMANDS, DISPLAYED, ENCLOSING, IN_A_LINE, REQUIRED
@@ -393,3 +394,64 @@ def test_what_a_package_changes_it_changes_in_all_formulas_that_follow(project, 
 )
 def test_control_and_nothing_else(project, files):
     assert project(files).render("n.md")[1] == []
+
+
+def glyphs(tex):
+    """What stands on the page, without what only holds the height of something else."""
+    page = BeautifulSoup(shown(tex), "html.parser").select_one(".katex-html")
+    return re.sub(r"[\s\u200b]|[0-9a-z](?=[𝟘-𝟡𝕒-𝕫])", "", page.get_text())
+
+
+@pytest.mark.parametrize(
+    ("tex", "seen"),
+    [
+        (r"\mathbb{12}", "𝟙𝟚"),
+        (r"\mathbb 12", "𝟙2"),
+        (r"\mathds{0a}", "𝟘𝕒"),
+        (r"\mathbbm{ab}", "𝕒𝕓"),
+        (r"\Bbb{z9}", "𝕫𝟡"),
+        (r"\mathbb{1_A}", "𝟙A"),
+        (r"\mathbb{R^n}", "R𝕟"),
+        (r"\mathbb{\hat 1}", "𝟙^"),
+        (r"\mathbb{\frac{1}{A}}", "A𝟙"),
+        (r"\mathbb{\begin{matrix}1&\mathbf 1\end{matrix}}", "𝟙1"),
+        (r"\mathbb{A\text{b}\mathrm{c}\operatorname{d}}", "Abcd"),
+        (r"\newcommand{\one}[1][1]{\mathbb{#1}}\one", "𝟙"),
+        (r"\newcommand{\n}{n}\mathbb{\n}", "𝕟"),
+        (r"x_\mathbb1", "x𝟙"),
+        (r"\mathcal{A\text{b}}_{1}", "Ab1"),
+        (r"{\cal L}b", "Lb"),
+        (r"\mathscr{A}", "A"),
+        (r"\text{a\\b}", r"a\b"),
+        (r"\text{a\_b\\_c}", r"a_b\_c"),
+        (r"\Braket{a | b | c}", "⟨a∣b∣c⟩"),
+        (r"\boldsymbol{\sin x}", "sinx"),
+        (r"\boldsymbol{\mathbf x+\mathbb R}", "x+R"),
+    ],
+)
+def test_a_letter_is_in_its_font_though_katex_lacks_it(tex, seen):
+    assert glyphs(tex) == seen
+
+
+@pytest.mark.parametrize("command", [r"\mathscr", r"\mathcal", r"\scr", r"\cal"])
+@pytest.mark.parametrize("letters", [" a", "1", "{A_b}", r"{\hat a}", r"{A\frac{1}{2}}"])
+def test_a_script_letter_that_katex_lacks_is_refused(command, letters):
+    assert "is set of capital letters only" in str(shown(f"{{{command}{letters}}}"))
+
+
+@pytest.mark.parametrize(
+    "tex",
+    [
+        *(r"\boldsymbol{\mathrm{x}}", r"\boldsymbol{\mathcal L}", r"\bm{\frac{\mathfrak a}{b}}"),
+        *(r"\boldsymbol{\sum}", r"\bm{\operatorname{a}}"),
+        *(r"\Braket{a || b}", r"\Set{x || y}"),
+    ],
+)
+def test_what_would_look_like_something_else_is_refused(tex):
+    assert "cannot be set" in str(shown(tex))
+
+
+def test_control_bold_letters_are_set_as_before():
+    for same in [r"\boldsymbol{x}", r"\boldsymbol{\mathbf{x}}", r"a\bm{=}b", r"x^{\boldsymbol y}"]:
+        assert not isinstance(shown(same), TexError)
+    assert shown(r"\boldsymbol{x}") == shown(r"\bm x") != shown("x") != shown(r"\mathbf{x}")
