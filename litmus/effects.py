@@ -10,8 +10,20 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from litmus.bindings import Definition, Function, body, bound, declared_global, local, mentioned
-from litmus.touches import Touched, given, is_decorated, parts_of, root_of, running, touched
+from litmus.touches import (
+    Touched,
+    arguments,
+    given,
+    held_by,
+    is_decorated,
+    parts_of,
+    root_of,
+    running,
+    touched,
+    within,
+)
 
+Returns = ast.Return | ast.Yield | ast.YieldFrom
 ARGUMENTS = "(arguments)"  # among what a function changes: some that it is given
 
 
@@ -27,9 +39,10 @@ class Effects:
         self.defined = {name for s in statements for name in _defined(s)}
         self.methods = {name for s in statements for name in _methods(s)}
         self.packages = {name: package for s in statements for name, package in _imports(s)}
-        self.shared: dict[str, set[str]] = defaultdict(set)  # a name may stand for a part of others
-        for name, sources in (pair for s in statements for pair in _shares(s)):
-            self.shared[name] |= sources - {name}
+        self.shared = _all_shares(statements)  # a name may stand for a part of others
+        for name, bindings in self.binds.items():
+            for function in (f for s in bindings for f in _functions(s, name)):
+                self.shared[f"{name}()"] |= _returned(function)
 
     def of(self, statement: ast.stmt) -> set[str]:
         """Return the names whose objects a statement may change when it runs.
@@ -38,9 +51,12 @@ class Effects:
         A list of what is public concerns nobody who takes a part of the file.
         """
         nodes = [*running(statement)]
+        lambdas = [*_run_at_once(nodes)]
         touches = [*touched(nodes)]
         if any(isinstance(node, ast.Call | ast.ClassDef) or is_decorated(node) for node in nodes):
-            called = {name for run in self._runs(nodes) for name in self._calls[run]}
+            inner = [n for function in lambdas for n in ast.walk(function)]
+            called = {name for run in self._runs([*nodes, *inner]) for name in self._calls[run]}
+            called |= {name for function in lambdas for name in self._within(function)}
             if ARGUMENTS in called:
                 touches += [t for n in nodes if isinstance(n, ast.Call) for t in given(n)]
             if not any(touch.bare for touch in touches):
@@ -71,7 +87,7 @@ class Effects:
         }
 
     def _counted(self, touch: Touched) -> Iterator[str]:
-        if package := self.packages.get(touch.name):
+        if package := self.packages.get(touch.name.removesuffix("[]")):
             if touch.bare and touch.role != "given":
                 yield f"import {package}"
             return
@@ -79,13 +95,9 @@ class Effects:
             touch.name in self.defined or (not touch.bare and touch.name not in self.methods)
         ):
             return  # a function stays what it is
-        waiting, seen = [touch.name], {touch.name}
-        while waiting:
-            name = waiting.pop()
-            if touch.bare or name not in self.defined:
+        for name in _reached(touch.name, self.shared):
+            if name.isidentifier() and (touch.bare or name not in self.defined):
                 yield name
-            waiting += self.shared.get(name, set()) - seen
-            seen |= self.shared.get(name, set())
 
     def _runs(self, nodes: Iterable[ast.AST]) -> set[str]:
         """Return the functions and classes of the file that code may call."""
@@ -115,23 +127,77 @@ class Effects:
 
     def _within(self, function: Function) -> Iterator[str]:
         """Yield what the body of a function changes of what is not its own."""
-        own = local(function)
-        arguments = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
-        yield from declared_global(function) & {n for part in body(function) for n in bound(part)}
-        for touch in touched(node for part in body(function) for node in running(part)):
-            if touch.name not in own:
-                yield from self._counted(touch)
-            elif touch.bare and touch.name in arguments:
-                yield "cls" if touch.name == "cls" else ARGUMENTS
+        own, parts = local(function), body(function)
+        parameters = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+        yield from declared_global(function) & {n for part in parts for n in bound(part)}
+        if isinstance(function, ast.Lambda):
+            parts = [ast.Expr(function.body)]  # whoever calls it may not take what it returns
+        shared = _all_shares(parts)
+        for touch in touched(node for part in parts for node in running(part)):
+            for name in _reached(touch.name, shared):
+                whole = name.removesuffix("[]").removesuffix("()")
+                if whole not in own:
+                    yield from self._counted(touch._replace(name=name))
+                elif touch.bare and whole in parameters:
+                    yield "cls" if whole == "cls" else ARGUMENTS
 
 
-def _shares(statement: ast.stmt) -> Iterator[tuple[str, set[str]]]:
+def _reached(name: str, shared: dict[str, set[str]]) -> Iterator[str]:
+    """Yield a name and all of whose objects it may stand for a part, directly or through others."""
+    waiting, seen = [name], {name}
+    while waiting:
+        yield (name := waiting.pop())
+        whole = name.removesuffix("[]")
+        sources = shared.get(name, set())
+        if whole != name:
+            sources = sources | {whole} | {within(source) for source in shared.get(whole, ())}
+        waiting += sources - seen
+        seen |= sources
+
+
+def _run_at_once(nodes: Iterable[ast.AST]) -> Iterator[ast.Lambda]:
+    """Yield the lambdas that are called where they stand, or given to what may call them."""
+    for node in nodes:
+        if isinstance(node, ast.Call):
+            yield from (n for n in [node.func, *arguments(node)] if isinstance(n, ast.Lambda))
+
+
+def _functions(statement: ast.stmt, name: str) -> Iterator[Function]:
+    """Yield the functions for which a name may stand after a statement."""
+    for node in running(statement):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if node.name == name:
+                yield node
+            case ast.Assign(value=ast.Lambda() as function):
+                yield function
+
+
+def _returned(function: Function) -> set[str]:
+    """Return the names from around a function of whose objects it may return one, or a part."""
+    parts, own = body(function), local(function)
+    shared = _all_shares(parts)
+    values = [node.value for p in parts for node in running(p) if isinstance(node, Returns)]
+    given_back = {n for v in [*values, *parts] for n in parts_of(v)}
+    reached = {name for n in given_back for name in _reached(n, shared)}
+    return {name for name in reached if name.removesuffix("[]").removesuffix("()") not in own}
+
+
+def _all_shares(parts: Iterable[ast.AST]) -> dict[str, set[str]]:
+    shared: dict[str, set[str]] = defaultdict(set)
+    for name, sources in (pair for part in parts for pair in _shares(part)):
+        shared[name] |= sources - {name}
+    return shared
+
+
+def _shares(statement: ast.AST) -> Iterator[tuple[str, set[str]]]:
     """Yield names that a statement binds, each with those whose objects it may stand for then."""
     for node in running(statement):
         pairs: list[tuple[ast.AST | None, ast.AST | None]] = []
         match node:
             case ast.Assign():
                 pairs = [(target, node.value) for target in node.targets]
+                together = {n for target in node.targets for n in bound(target)}
+                yield from ((name, together) for name in together if len(node.targets) > 1)
             case ast.AnnAssign() | ast.NamedExpr():
                 pairs = [(node.target, node.value)]
             case ast.For() | ast.AsyncFor() | ast.comprehension():
@@ -139,8 +205,11 @@ def _shares(statement: ast.stmt) -> Iterator[tuple[str, set[str]]]:
             case ast.withitem():
                 pairs = [(node.optional_vars, node.context_expr)]
         for target, value in pairs:
+            held = {*held_by(value)}
+            is_a_part = isinstance(node, ast.For | ast.AsyncFor | ast.comprehension)
             for name in bound(target) if target else ():
-                yield name, set(parts_of(value))
+                yield name, {*parts_of(value)} | (held if is_a_part else set())
+                yield within(name), held
 
 
 def _imports(statement: ast.stmt) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import re
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
@@ -10,14 +11,24 @@ from litmus.bindings import Function, head
 # Methods of what never changes, and those with which dictionaries are read.
 READS = {m for kind in (str, bytes, int, float, tuple, frozenset) for m in dir(kind) if m[0] != "_"}
 READS |= {"get", "items", "keys", "values"}
+METHODS = {m for kind in (list, dict, set) for m in dir(kind)}  # change their object alone
 CHANGE_ARGUMENTS = {"next", "setattr", "delattr"}  # of the functions that Python brings
 SHARE = {"enumerate", "filter", "iter", "map", "partial", "reversed", "zip"}  # what they are given
+
+
+COPY = {"deque", "dict", "list", "set", "sorted", "tuple"}  # new, of the same parts
+APPLY = {"filter", "map", "max", "min", "reduce", "sorted", "starmap"}  # call what they are given
+# Names of functions that change what they are given, also where somebody takes the result.
+CHANGING = re.compile(
+    r"[^_]_$|append|delitem|extend|heapify|heapreplace|insert|insort|pop|push|register|remove"
+    r"|setdefault|setitem|shuffle|update"
+)
 
 
 class Touched(NamedTuple):
     """A name whose object some code may change, and whether that is all that the code is for."""
 
-    name: str
+    name: str  # with [] behind it for what lies in the object, () for what a call of it returns
     bare: bool  # a call for its effect, whose result nobody takes, or an assignment within
     role: Literal["object", "given", "called"] = "object"
 
@@ -32,7 +43,7 @@ def running(node: ast.AST) -> Iterator[ast.AST]:
 def touched(nodes: Iterable[ast.AST]) -> Iterator[Touched]:
     every = [*nodes]
     # What is called for its effect alone.
-    bare = {id(n) for node in every if isinstance(node, ast.Expr) for n in ast.walk(node)}
+    bare = {id(n) for node in every if _is_for_effect(node) for n in ast.walk(node)}
     for node in every:
         match node:
             case ast.Attribute(ctx=ast.Store() | ast.Del()):
@@ -41,6 +52,8 @@ def touched(nodes: Iterable[ast.AST]) -> Iterator[Touched]:
                 yield from _named(node, True)
             case ast.AugAssign(target=ast.Name(id=name)):
                 yield Touched(name, True)
+            case ast.AugAssign(target=target):
+                yield Touched(f"{root_of(target)}[]", True)
             case ast.Call():
                 yield from _touched_by_call(node, id(node) in bare)
             case _ if is_decorated(node):
@@ -50,8 +63,20 @@ def touched(nodes: Iterable[ast.AST]) -> Iterator[Touched]:
                     yield Touched(root_of(called), is_method, "given" if is_method else "called")
 
 
+def _is_for_effect(node: ast.AST) -> bool:
+    """Say whether a statement does something and leaves nothing that anybody takes."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id="_")]):
+            return True
+    return isinstance(node, ast.Expr)
+
+
 def _touched_by_call(call: ast.Call, bare: bool) -> Iterator[Touched]:
-    function = call.func
+    function, last = call.func, last_of(call.func)
+    if last in APPLY:
+        for method in [*call.args[:1], *(k.value for k in call.keywords if k.arg == "key")]:
+            if isinstance(method, ast.Attribute) and method.attr not in READS:
+                yield from _named(method, True)
     if isinstance(function, ast.Name) and hasattr(builtins, function.id):
         if function.id in CHANGE_ARGUMENTS:
             yield from _named(call.args[0] if call.args else call, True)
@@ -60,19 +85,47 @@ def _touched_by_call(call: ast.Call, bare: bool) -> Iterator[Touched]:
         yield Touched(function.id, bare, "called")
     elif bare or (isinstance(function, ast.Attribute) and function.attr not in READS):
         yield from _named(function, bare)
-    if bare:
+    if bare or _is_changing(call):
         yield from given(call)
 
 
+def _is_changing(call: ast.Call) -> bool:
+    """Say whether a call whose result somebody takes may change what it is given, by its name."""
+    name = last_of(call.func)
+    is_method = isinstance(call.func, ast.Attribute) and name in METHODS
+    return bool(CHANGING.search(name) and not is_method) or any(
+        keyword.arg in {"inplace", "out"} for keyword in call.keywords
+    )
+
+
+def arguments(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
 def given(call: ast.Call) -> Iterator[Touched]:
-    for argument in [*call.args, *(keyword.value for keyword in call.keywords)]:
+    for argument in arguments(call):
         for name in parts_of(argument):
             yield Touched(name, True, "given")
+            yield Touched(within(name), True, "given")
+
+
+def within(name: str) -> str:
+    """Return the name for what lies in that for which a name stands."""
+    return name if name.endswith("[]") else f"{name}[]"
 
 
 def _named(node: ast.AST, bare: bool) -> Iterator[Touched]:
+    """Yield what is touched where a part or a method of it is named."""
     if name := root_of(node):
         yield Touched(name, bare)
+        inner = getattr(node, "value", None)
+        for part in parts_of(inner) if not isinstance(inner, ast.Name) else ():
+            yield Touched(part, bare)
+
+
+def last_of(node: ast.AST) -> str:
+    """Return the last name of what is called, such as append in TABLE["x"].append."""
+    return str(getattr(node, "attr", getattr(node, "id", "")))
 
 
 def root_of(node: ast.AST) -> str:
@@ -94,16 +147,34 @@ def parts_of(node: ast.AST | None) -> Iterator[str]:
     match node:
         case ast.Name():
             yield node.id
-        case ast.Attribute() | ast.Subscript() | ast.Starred() | ast.NamedExpr():
+        case ast.Attribute() | ast.Subscript() | ast.Starred():
+            for name in parts_of(node.value):
+                yield from (name, within(name))
+            yield from held_by(node.value)
+        case ast.NamedExpr() | ast.Await():
             yield from parts_of(node.value)
         case ast.Call(func=ast.Name(id=name)) if name in SHARE:
-            for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+            for argument in arguments(node):
                 yield from parts_of(argument)
+        case ast.Call(func=ast.Name(id=name)) if not hasattr(builtins, name):
+            yield f"{name}()"
         case ast.Call(func=ast.Attribute(attr="get" | "items" | "setdefault" | "values")):
             yield from parts_of(node.func)
         case ast.List() | ast.Tuple() | ast.Set() | ast.Dict() | ast.IfExp() | ast.BoolOp():
             for part in ast.iter_child_nodes(node):
                 yield from parts_of(part)
+
+
+def held_by(node: ast.AST | None) -> Iterator[str]:
+    """Yield the names of whose objects those may be that an expression puts into a new one."""
+    match node:
+        case ast.Call(func=ast.Name(id=name)) if name in COPY:
+            for argument in arguments(node):
+                for part in parts_of(argument):
+                    yield from (part, within(part)) if name != "dict" else (part,)
+                yield from held_by(argument)
+        case ast.Call(func=ast.Attribute(attr="copy", value=whole)):
+            yield from map(within, parts_of(whole))
 
 
 def is_decorated(node: ast.AST) -> bool:

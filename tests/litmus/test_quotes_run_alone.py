@@ -546,6 +546,140 @@ def f_text(): return TEXT, ÉTÉ
 ''',
         ["TEXT"],
     ),
+    "several names for one object": (
+        """
+a = b = []
+a.append(1)
+c = [d, e] = [[], []]
+d.append(2)
+OTHER = ANOTHER = []
+OTHER.append(3)
+def f(): return b
+def f_c(): return c
+""",
+        ["OTHER", "ANOTHER", "d.append"],
+    ),
+    "calls that change and give": (
+        """
+import bisect, heapq, operator, random
+h, k, s, u, w, z, o = [3, 1, 2], [1], [1, 2, 3], [1, 3], [5], [4], {}
+heapq.heapify(h)
+x = heapq.heappop(h)
+y: int = heapq.heappushpop(k, 7)
+none = random.Random(1).shuffle(s)
+where = bisect.insort(u, 2)
+z = operator.iadd(z, [1])
+class fill_:
+    def __new__(cls, it): return it.append(6)
+_ = fill_(w)
+gone = operator.setitem(o, "a", 1)
+SIZE = max(h)
+ROOT = operator.add(h, k)
+def f(): return h
+def f_k(): return k
+def f_s(): return s
+def f_u(): return u
+def f_w(): return w
+def f_o(): return o
+""",
+        ["SIZE", "ROOT", "heappushpop", "shuffle", "insort", "fill_", "setitem"],
+    ),
+    "what a function gives back": (
+        """
+D, E, N = {"a": [1], "b": []}, [], []
+def get(): return D["a"]
+get().append(3)
+def of(key):
+    found = D.get(key)
+    return found
+taken = of("b")
+taken.append(4)
+both = lambda: (E, 1)
+both()[0].append(5)
+def through(): return get()
+part = through()
+part += [6]
+def rows():
+    for row in N: yield row
+def apart(): return [*E]
+apart().append(7)
+def f(): return D
+def f_e(): return E
+""",
+        ["both", "rows", "apart"],
+    ),
+    "what lies in a copy": (
+        """
+a, c, e, g, i, k = [1], [[1]], {"x": [1]}, [[1]], [[2]], [3]
+b = dict(x=a)
+b["x"].append(2)
+b["y"] = 3
+d = list(c)
+d[0].append(2)
+d.append(3)
+copy = e.copy()
+copy["x"] += [2]
+for row in sorted(g): row.append(4)
+first = tuple(i)[0]
+first.append(4)
+l = list(k)
+l.append(4)
+def f(): return a
+def f_c(): return c
+def f_e(): return e
+def f_g(): return g
+def f_i(): return i
+def f_k(): return k
+""",
+        ["list(c)", "copy", "sorted", "tuple", "list(k)"],
+    ),
+    "methods and lambdas that are run": (
+        """
+import functools
+a, D, E, F, G, rows, H, best = [], {}, [], [], [], [[1], [2]], [1, 2], []
+list(map(a.append, [3]))
+(lambda: D.update(x=1))()
+x = [*map(lambda n: E.append(n), [1])]
+def add(n): F.append(n)
+y = list(map(add, [1, 2]))
+functools.reduce(lambda one, n: G.append(n), [1, 2])
+list(map(lambda row: row.append(0), rows))
+later = lambda: H.append(3)
+z = sorted([1], key=best.append)
+def f(): return a
+def f_d(): return D
+def f_e(): return E
+def f_more(): return F
+def f_g(): return G
+def f_rows(): return rows
+def f_h(): return H
+""",
+        ["lambda", "add", "reduce", "best.append", "later"],
+    ),
+    "parts that a function takes": (
+        """
+D, E, P = {"a": [1]}, [[1], [2]], [[3]]
+def add():
+    part = D["a"]
+    part.append(2)
+add()
+def each():
+    for row in E: row.append(0)
+each()
+def own(P):
+    part = list(P)
+    part.append(1)
+own(P)
+def first(of):
+    part = of[0]
+    part.append(9)
+def f(): return D
+def f_e(): return E
+first(P)
+def f_p(): return P
+""",
+        ["each", "E:", "own", "first"],
+    ),
     "constants made from others": (
         """
 BASE = {"a": 1}
