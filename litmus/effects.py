@@ -39,10 +39,17 @@ class Effects:
         self.defined = {name for s in statements for name in _defined(s)}
         self.methods = {name for s in statements for name in _methods(s)}
         self.packages = {name: package for s in statements for name, package in _imports(s)}
+        giving: set[str] = set()  # functions that may give back, or hold, what they are given
         self.shared = _all_shares(statements)  # a name may stand for a part of others
         for name, bindings in self.binds.items():
-            for function in (f for s in bindings for f in _functions(s, name)):
-                self.shared[f"{name}()"] |= _returned(function)
+            functions = [f for s in bindings for f in _functions(s, name)]
+            self.shared[f"{name}()"] |= {n for f in functions for n in _returned(f)}
+            if any(isinstance(s, ast.ClassDef) or _gives_back(s) for s in [*bindings, *functions]):
+                giving.add(name)
+        for source in {source for sources in self.shared.values() for source in sources}:
+            whole, _, function = source.removesuffix("[]").rpartition("<")
+            if function in giving:
+                self.shared[f"{whole}<{function}"].add(whole)
 
     def of(self, statement: ast.stmt) -> set[str]:
         """Return the names whose objects a statement may change when it runs.
@@ -135,7 +142,7 @@ class Effects:
         shared = _all_shares(parts)
         for touch in touched(node for part in parts for node in running(part)):
             for name in _reached(touch.name, shared):
-                whole = name.removesuffix("[]").removesuffix("()")
+                whole = _whole(name)
                 if whole not in own:
                     yield from self._counted(touch._replace(name=name))
                 elif touch.bare and whole in parameters:
@@ -174,12 +181,28 @@ def _functions(statement: ast.stmt, name: str) -> Iterator[Function]:
 
 def _returned(function: Function) -> set[str]:
     """Return the names from around a function of whose objects it may return one, or a part."""
-    parts, own = body(function), local(function)
+    own = local(function)
+    return {name for name in _given_back(function) if _whole(name) not in own}
+
+
+def _gives_back(node: ast.AST) -> bool:
+    """Say whether something is a function that may return what it is given, or a part."""
+    if not isinstance(node, Function):
+        return False
+    parameters = {n.arg for n in ast.walk(node.args) if isinstance(n, ast.arg)}
+    return any(_whole(name) in parameters for name in _given_back(node))
+
+
+def _given_back(function: Function) -> set[str]:
+    parts = body(function)
     shared = _all_shares(parts)
     values = [node.value for p in parts for node in running(p) if isinstance(node, Returns)]
-    given_back = {n for v in [*values, *parts] for n in parts_of(v)}
-    reached = {name for n in given_back for name in _reached(n, shared)}
-    return {name for name in reached if name.removesuffix("[]").removesuffix("()") not in own}
+    names = {name for value in [*values, *parts] for name in parts_of(value)}
+    return {name for start in names for name in _reached(start, shared)}
+
+
+def _whole(name: str) -> str:
+    return name.removesuffix("[]").removesuffix("()")
 
 
 def _all_shares(parts: Iterable[ast.AST]) -> dict[str, set[str]]:

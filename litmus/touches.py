@@ -28,7 +28,9 @@ CHANGING = re.compile(
 class Touched(NamedTuple):
     """A name whose object some code may change, and whether that is all that the code is for."""
 
-    name: str  # with [] behind it for what lies in the object, () for what a call of it returns
+    # With [] behind it for what lies in the object, () for what a call of it returns, and <name
+    # for the object if the function of that name gives back what it is given.
+    name: str
     bare: bool  # a call for its effect, whose result nobody takes, or an assignment within
     role: Literal["object", "given", "called"] = "object"
 
@@ -158,6 +160,8 @@ def parts_of(node: ast.AST | None) -> Iterator[str]:
                 yield from parts_of(argument)
         case ast.Call(func=ast.Name(id=name)) if not hasattr(builtins, name):
             yield f"{name}()"
+            for argument in arguments(node):  # which it may give back
+                yield from (f"{part}<{name}" for part in parts_of(argument))
         case ast.Call(func=ast.Attribute(attr="get" | "items" | "setdefault" | "values")):
             yield from parts_of(node.func)
         case ast.List() | ast.Tuple() | ast.Set() | ast.Dict() | ast.IfExp() | ast.BoolOp():

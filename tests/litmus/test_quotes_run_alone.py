@@ -608,6 +608,31 @@ def f_e(): return E
 """,
         ["both", "rows", "apart"],
     ),
+    "what a function gives back of what it is given": (
+        """
+a, c, e, g, h = [1], [[1]], [1], [1], [1]
+def same(x): return x
+b = same(a)
+b.append(2)
+def first(rows):
+    for row in rows: return row
+d = first(rows=c)
+d.append(2)
+class Box:
+    def __init__(self, x): self.x = x
+box = Box(e)
+box.x.append(2)
+def size(x): return len(x)
+n = size(g)
+n += 1
+other = size(h)
+def f(): return a
+def f_c(): return c
+def f_e(): return e
+def f_g(): return g
+""",
+        ["first", "Box", "size"],
+    ),
     "what lies in a copy": (
         """
 a, c, e, g, i, k = [1], [[1]], {"x": [1]}, [[1]], [[2]], [3]
