@@ -10,20 +10,24 @@ from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 from litmus.bindings import Definition, Function, body, bound, declared_global, local, mentioned
+from litmus.same_objects import (
+    functions_called,
+    gives_back,
+    reached,
+    returned,
+    shared_names,
+    whole_of,
+)
 from litmus.touches import (
     Touched,
     arguments,
     given,
-    held_by,
     is_decorated,
-    parts_of,
     root_of,
     running,
     touched,
-    within,
 )
 
-Returns = ast.Return | ast.Yield | ast.YieldFrom
 ARGUMENTS = "(arguments)"  # among what a function changes: some that it is given
 
 
@@ -40,11 +44,11 @@ class Effects:
         self.methods = {name for s in statements for name in _methods(s)}
         self.packages = {name: package for s in statements for name, package in _imports(s)}
         giving: set[str] = set()  # functions that may give back, or hold, what they are given
-        self.shared = _all_shares(statements)  # a name may stand for a part of others
+        self.shared = shared_names(statements)  # a name may stand for a part of others
         for name, bindings in self.binds.items():
-            functions = [f for s in bindings for f in _functions(s, name)]
-            self.shared[f"{name}()"] |= {n for f in functions for n in _returned(f)}
-            if any(isinstance(s, ast.ClassDef) or _gives_back(s) for s in [*bindings, *functions]):
+            functions = [f for s in bindings for f in functions_called(s, name)]
+            self.shared[f"{name}()"] |= {n for f in functions for n in returned(f)}
+            if any(isinstance(s, ast.ClassDef) or gives_back(s) for s in [*bindings, *functions]):
                 giving.add(name)
         for source in {source for sources in self.shared.values() for source in sources}:
             whole, _, function = source.removesuffix("[]").rpartition("<")
@@ -102,7 +106,7 @@ class Effects:
             touch.name in self.defined or (not touch.bare and touch.name not in self.methods)
         ):
             return  # a function stays what it is
-        for name in _reached(touch.name, self.shared):
+        for name in reached(touch.name, self.shared):
             if name.isidentifier() and (touch.bare or name not in self.defined):
                 yield name
 
@@ -139,27 +143,14 @@ class Effects:
         yield from declared_global(function) & {n for part in parts for n in bound(part)}
         if isinstance(function, ast.Lambda):
             parts = [ast.Expr(function.body)]  # whoever calls it may not take what it returns
-        shared = _all_shares(parts)
+        shared = shared_names(parts)
         for touch in touched(node for part in parts for node in running(part)):
-            for name in _reached(touch.name, shared):
-                whole = _whole(name)
+            for name in reached(touch.name, shared):
+                whole = whole_of(name)
                 if whole not in own:
                     yield from self._counted(touch._replace(name=name))
                 elif touch.bare and whole in parameters:
                     yield "cls" if whole == "cls" else ARGUMENTS
-
-
-def _reached(name: str, shared: dict[str, set[str]]) -> Iterator[str]:
-    """Yield a name and all of whose objects it may stand for a part, directly or through others."""
-    waiting, seen = [name], {name}
-    while waiting:
-        yield (name := waiting.pop())
-        whole = name.removesuffix("[]")
-        sources = shared.get(name, set())
-        if whole != name:
-            sources = sources | {whole} | {within(source) for source in shared.get(whole, ())}
-        waiting += sources - seen
-        seen |= sources
 
 
 def _run_at_once(nodes: Iterable[ast.AST]) -> Iterator[ast.Lambda]:
@@ -167,72 +158,6 @@ def _run_at_once(nodes: Iterable[ast.AST]) -> Iterator[ast.Lambda]:
     for node in nodes:
         if isinstance(node, ast.Call):
             yield from (n for n in [node.func, *arguments(node)] if isinstance(n, ast.Lambda))
-
-
-def _functions(statement: ast.stmt, name: str) -> Iterator[Function]:
-    """Yield the functions for which a name may stand after a statement."""
-    for node in running(statement):
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() if node.name == name:
-                yield node
-            case ast.Assign(value=ast.Lambda() as function):
-                yield function
-
-
-def _returned(function: Function) -> set[str]:
-    """Return the names from around a function of whose objects it may return one, or a part."""
-    own = local(function)
-    return {name for name in _given_back(function) if _whole(name) not in own}
-
-
-def _gives_back(node: ast.AST) -> bool:
-    """Say whether something is a function that may return what it is given, or a part."""
-    if not isinstance(node, Function):
-        return False
-    parameters = {n.arg for n in ast.walk(node.args) if isinstance(n, ast.arg)}
-    return any(_whole(name) in parameters for name in _given_back(node))
-
-
-def _given_back(function: Function) -> set[str]:
-    parts = body(function)
-    shared = _all_shares(parts)
-    values = [node.value for p in parts for node in running(p) if isinstance(node, Returns)]
-    names = {name for value in [*values, *parts] for name in parts_of(value)}
-    return {name for start in names for name in _reached(start, shared)}
-
-
-def _whole(name: str) -> str:
-    return name.removesuffix("[]").removesuffix("()")
-
-
-def _all_shares(parts: Iterable[ast.AST]) -> dict[str, set[str]]:
-    shared: dict[str, set[str]] = defaultdict(set)
-    for name, sources in (pair for part in parts for pair in _shares(part)):
-        shared[name] |= sources - {name}
-    return shared
-
-
-def _shares(statement: ast.AST) -> Iterator[tuple[str, set[str]]]:
-    """Yield names that a statement binds, each with those whose objects it may stand for then."""
-    for node in running(statement):
-        pairs: list[tuple[ast.AST | None, ast.AST | None]] = []
-        match node:
-            case ast.Assign():
-                pairs = [(target, node.value) for target in node.targets]
-                together = {n for target in node.targets for n in bound(target)}
-                yield from ((name, together) for name in together if len(node.targets) > 1)
-            case ast.AnnAssign() | ast.NamedExpr():
-                pairs = [(node.target, node.value)]
-            case ast.For() | ast.AsyncFor() | ast.comprehension():
-                pairs = [(node.target, node.iter)]
-            case ast.withitem():
-                pairs = [(node.optional_vars, node.context_expr)]
-        for target, value in pairs:
-            held = {*held_by(value)}
-            is_a_part = isinstance(node, ast.For | ast.AsyncFor | ast.comprehension)
-            for name in bound(target) if target else ():
-                yield name, {*parts_of(value)} | (held if is_a_part else set())
-                yield within(name), held
 
 
 def _imports(statement: ast.stmt) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from litmus.evidence import Mark, Outcome
+from litmus.evidence import Mark, Outcome, write_ledger
 from litmus.labs import figures_apart
 from litmus.pages import Pages
 
@@ -105,3 +105,21 @@ def test_of_a_long_chain_the_public_form_says_how_much_is_below_and_of_a_short_o
     assert below["c100"] == [f"c{n:03}" for n in range(100)]
     assert below["c101"] == 101
     assert below["c102"] == 102
+
+
+def test_the_page_of_a_snippet_names_the_tests_that_ran_it_and_no_file_without_any(project):
+    test = "import snippets.a\n"
+    files = {"snippets/a.py": "A = 1\n", "tests/test_a.py": test, "tests/test_b.py": test}
+    small = project({**files, "docs/claims/c.md": "---\nkind: lemma\n---\n# C\n\nx\n"})
+    ran = {"seconds": 0.1, "date": "2026-01-01", "python": "3", "torch": "2"}
+    left = {"failed": 0, "skipped": 0, "fingerprint": "", "statements": ()}
+    marks = (Mark("claim", "c", by="exact"),)
+    outcomes = [
+        Outcome("tests/test_a.py::test_it_holds", 1, marks, passed=1, **left, **ran),
+        Outcome("tests/test_b.py", 1, (), passed=0, **left, **ran),
+    ]
+    write_ledger(small.root, outcomes, ran=set())
+    read = small.read()
+    assert len(read.outcomes) == 2
+    page = Pages(read, small.site()).snippet("snippets/a.py", []).html
+    assert ("it holds" in page, "test_b" in page) == (True, False)
