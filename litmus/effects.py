@@ -157,7 +157,8 @@ def _run_at_once(nodes: Iterable[ast.AST]) -> Iterator[ast.Lambda]:
     """Yield the lambdas that are called where they stand, or given to what may call them."""
     for node in nodes:
         if isinstance(node, ast.Call):
-            yield from (n for n in [node.func, *arguments(node)] if isinstance(n, ast.Lambda))
+            parts = [*ast.walk(node.func), *arguments(node)]
+            yield from (part for part in parts if isinstance(part, ast.Lambda))
 
 
 def _imports(statement: ast.stmt) -> Iterator[tuple[str, str]]:

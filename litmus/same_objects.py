@@ -81,6 +81,8 @@ def _shares(statement: ast.AST) -> Iterator[tuple[str, set[str]]]:
                 pairs = [(node.target, node.value)]
             case ast.For() | ast.AsyncFor() | ast.comprehension():
                 pairs = [(node.target, node.iter)]
+            case ast.Match():
+                pairs = [(case.pattern, node.subject) for case in node.cases]
             case ast.withitem():
                 pairs = [(node.optional_vars, node.context_expr)]
         for target, value in pairs:

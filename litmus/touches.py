@@ -13,10 +13,9 @@ READS = {m for kind in (str, bytes, int, float, tuple, frozenset) for m in dir(k
 READS |= {"get", "items", "keys", "values"}
 METHODS = {m for kind in (list, dict, set) for m in dir(kind)}  # change their object alone
 CHANGE_ARGUMENTS = {"next", "setattr", "delattr"}  # of the functions that Python brings
-SHARE = {"enumerate", "filter", "iter", "map", "partial", "reversed", "zip"}  # what they are given
-
-
-COPY = {"deque", "dict", "list", "set", "sorted", "tuple"}  # new, of the same parts
+SHARE = {"ChainMap", "enumerate", "filter", "getattr", "iter", "map", "max", "min", "next"}
+SHARE |= {"partial", "reversed", "zip"}  # may give back, or hold, what they are given
+COPY = {"copy", "deque", "dict", "list", "set", "sorted", "tuple"}  # new, of the same parts
 APPLY = {"filter", "map", "max", "min", "reduce", "sorted", "starmap"}  # call what they are given
 # Names of functions that change what they are given, also where somebody takes the result.
 CHANGING = re.compile(
@@ -94,7 +93,7 @@ def _touched_by_call(call: ast.Call, bare: bool) -> Iterator[Touched]:
 def _is_changing(call: ast.Call) -> bool:
     """Say whether a call whose result somebody takes may change what it is given, by its name."""
     name = last_of(call.func)
-    is_method = isinstance(call.func, ast.Attribute) and name in METHODS
+    is_method = name in METHODS and not hasattr(builtins, root_of(call.func))  # list.pop(a) is none
     return bool(CHANGING.search(name) and not is_method) or any(
         keyword.arg in {"inplace", "out"} for keyword in call.keywords
     )
@@ -120,7 +119,7 @@ def _named(node: ast.AST, bare: bool) -> Iterator[Touched]:
     """Yield what is touched where a part or a method of it is named."""
     if name := root_of(node):
         yield Touched(name, bare)
-        inner = getattr(node, "value", None)
+        inner = node if isinstance(node, ast.Call) else getattr(node, "value", None)
         for part in parts_of(inner) if not isinstance(inner, ast.Name) else ():
             yield Touched(part, bare)
 
@@ -172,13 +171,21 @@ def parts_of(node: ast.AST | None) -> Iterator[str]:
 def held_by(node: ast.AST | None) -> Iterator[str]:
     """Yield the names of whose objects those may be that an expression puts into a new one."""
     match node:
-        case ast.Call(func=ast.Name(id=name)) if name in COPY:
+        case ast.Call(func=ast.Attribute(attr="copy", value=whole), args=[]):
+            yield from map(within, parts_of(whole))
+        case ast.Call(func=function) if last_of(function) in COPY:
             for argument in arguments(node):
                 for part in parts_of(argument):
-                    yield from (part, within(part)) if name != "dict" else (part,)
+                    yield from (
+                        (part, within(part)) if last_of(function) != "copy" else (within(part),)
+                    )
                 yield from held_by(argument)
-        case ast.Call(func=ast.Attribute(attr="copy", value=whole)):
-            yield from map(within, parts_of(whole))
+        case ast.BinOp():
+            yield from map(within, [*parts_of(node.left), *parts_of(node.right)])
+        case ast.ListComp() | ast.SetComp() | ast.GeneratorExp():
+            for source in [node.elt, *(generator.iter for generator in node.generators)]:
+                yield from map(within, parts_of(source))
+                yield from held_by(source)
 
 
 def is_decorated(node: ast.AST) -> bool:

@@ -658,6 +658,52 @@ def f_k(): return k
 """,
         ["list(c)", "copy", "sorted", "tuple", "list(k)"],
     ),
+    "what lies in a copy of another kind": (
+        """
+import collections, copy
+a, c, e, g, h, i, D = [[1]], [[1]], [[1]], [[1]], [3, 1], [[1]], {}
+b = copy.copy(a)
+b[0].append(2)
+d = collections.deque(c)
+d[0].append(2)
+added = e + []
+added[0].append(2)
+rows = [row for row in g]
+rows[0].append(2)
+last = list.pop(h)
+deep = copy.deepcopy(i)
+deep[0].append(2)
+[lambda: D.update(x=1)][0]()
+def f(): return a
+def f_c(): return c
+def f_e(): return e
+def f_g(): return g
+def f_h(): return h
+def f_i(): return i
+def f_d(): return D
+""",
+        ["deque", "added", "rows", "last", "deep", "lambda"],
+    ),
+    "what Python's own functions give back": (
+        """
+a, c, e, g, h = [1], [1], [1], [1], [1]
+b = max(a, [0])
+b.append(2)
+d = next(iter([c]))
+d.append(2)
+getattr(e, "append")(2)
+method = getattr(g, "append")
+method(2)
+match h:
+    case [*_] as taken: taken.append(2)
+def f(): return a
+def f_c(): return c
+def f_e(): return e
+def f_g(): return g
+def f_h(): return h
+""",
+        ["next", "getattr", "match"],
+    ),
     "methods and lambdas that are run": (
         """
 import functools
