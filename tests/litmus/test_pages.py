@@ -123,3 +123,65 @@ def test_the_page_of_a_snippet_names_the_tests_that_ran_it_and_no_file_without_a
     assert len(read.outcomes) == 2
     page = Pages(read, small.site()).snippet("snippets/a.py", []).html
     assert ("it holds" in page, "test_b" in page) == (True, False)
+
+
+WRONG = """---
+related: "[[no such property]]"
+---
+# Wrong
+
+[[no such note]]
+
+[[right#No such heading]] and [[right#^no-such-block]] and [a](<no such file.md>)
+
+[[twin]]
+
+[@nobody]
+
+[^1]
+
+![[wrong]]
+"""
+
+
+def test_every_mistake_stands_on_the_page_of_open_ends_below_what_it_is(project):
+    twins = dict.fromkeys(["docs/a/twin.md", "docs/b/twin.md"], "# Twin\n")
+    cited = "@misc{ng, author = {A, B}, title = {T}, year = {2020}}"
+    small = project(
+        {
+            "docs/wrong.md": WRONG,
+            "docs/right.md": "# Right\n",
+            "docs/references.bib": cited,
+            **twins,
+        }
+    )
+    read, site = small.read(), small.site()
+    problems = site.render(site.vault.notes["wrong.md"]).problems
+    page = BeautifulSoup(Pages(read, site).open_ends(problems, {}).html, "html.parser")
+    listed = {
+        heading.get_text(): [item.get_text() for item in heading.find_next("ul")("li")]
+        for heading in page("h2")
+    }
+    links = listed["Links that lead nowhere"]
+    assert [said.partition(": ")[0] for said in links] == [
+        *["wrong.md:6", "wrong.md:8", "wrong.md:8", "wrong.md:8", "wrong.md"]
+    ]
+    for said, what in zip(
+        links,
+        [
+            "no note is called 'no such note'.",
+            "right.md has no heading 'No such heading'.",
+            "right.md has no block ^no-such-block. Write ^no-such-block at the end of that block.",
+            "there is no file 'no such file.md'.",
+            "no note is called 'no such property', to which the property 'related' links.",
+        ],
+        strict=True,
+    ):
+        assert what in said
+    assert listed["Names that could mean several notes"] == [
+        "wrong.md:10: 'twin' could be a/twin.md or b/twin.md. Write more of the path."
+    ]
+    assert listed["Citations without an entry"] == [
+        "wrong.md:12: no reference has the key 'nobody'. Add it to references.bib."
+    ]
+    assert any("wrong.md:16" in said for said in listed["To be mended"])  # it embeds itself

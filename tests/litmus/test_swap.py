@@ -453,3 +453,14 @@ def test_control_a_swap_that_removes_all_is_noticed(folder, monkeypatch):
     with pytest.raises(Problem):
         build(folder, NEW)
     assert not THEIRS.keys() & content(folder).keys()
+
+
+def test_a_folder_of_theirs_keeps_its_mode(folder):
+    build(folder, OLD)
+    write_files(folder, {"private/inner/diary": "x"})
+    for path in ["private/inner", "private"]:
+        (folder / path).chmod(0o700)
+    build(folder, NEW)
+    for path in ["private/inner", "private"]:
+        assert (folder / path).stat().st_mode & 0o777 == 0o700
+    assert content(folder) == NEW | {"private/inner/diary": "x"}
