@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
+from litmus.sentences import Sentence, sentences
 
-SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\bcf\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bal\.)\s+")
 MERELY_COMPARED = re.compile(r"\b(?:cf\.?|see(?: also)?|compare(?: with)?)\s*$", re.IGNORECASE)
 LOOKED_AT = 40  # letters before a link, in which there is room for spaces
 BREAKS = {"softbreak", "hardbreak"}
@@ -57,7 +57,7 @@ def _found(tokens: Iterable[Token], line: Callable[[Token], int]) -> Iterator[Li
     text: Token | None = None  # what came last
     for block in tokens:
         if block.type == "embed":  # lifted out of a paragraph, perhaps out of the middle
-            yield _link(block, _right_before(block, text), line(block), block, [])
+            yield _link(block, _right_before(block, text), line(block), block, ())
             text = None
         if block.type != "inline":
             continue
@@ -66,12 +66,12 @@ def _found(tokens: Iterable[Token], line: Callable[[Token], int]) -> Iterator[Li
         if "[" not in written or not any("target" in token.meta for token in children):
             continue
         before = ""
-        for sentence in _sentences(children):
-            for token in sentence:
+        for sentence in map(Sentence, sentences(children)):
+            for place, token in enumerate(sentence.tokens):
                 inside = token.children or [] if token.type == "wikilink" else []
                 for each in (token, *inside):
                     if "target" in each.meta:
-                        yield _link(each, before, line(each), block, sentence)
+                        yield _link(each, before, line(each), block, sentence.around(place))
                 before = (before + _said(token))[-LOOKED_AT:]
 
 
@@ -82,10 +82,10 @@ def _right_before(embed: Token, text: Token | None) -> str:
     return "".join(map(_said, (text.children or [])[-LOOKED_AT:]))[-LOOKED_AT:]
 
 
-def _link(token: Token, before: str, line: int, block: Token, sentence: Iterable[Token]) -> Link:
+def _link(token: Token, before: str, line: int, block: Token, sentence: tuple[Token, ...]) -> Link:
     compared = bool(MERELY_COMPARED.search(before))
     where, embeds = (token.meta["target"], token.meta["part"]), token.type in {"embed", "image"}
-    return Link(*where, embeds, compared, line, block, tuple(sentence))
+    return Link(*where, embeds, compared, line, block, sentence)
 
 
 def _said(token: Token) -> str:
@@ -103,35 +103,3 @@ def _footnotes(tokens: list[Token]) -> dict[int, list[Token]]:
             blocks = found[token.meta["id"]] = []
         blocks.append(token)
     return found
-
-
-def _sentences(tokens: list[Token]) -> Iterator[list[Token]]:
-    """Yield inline tokens sentence by sentence; emphasis and links are never cut in two."""
-    sentence: list[Token] = []
-    depth = 0
-    for token in tokens:
-        depth += token.nesting
-        ended = (
-            sentence
-            and sentence[-1].type == "text"
-            and sentence[-1].content[-1:] in {".", "!", "?"}
-        )
-        if not depth and token.type == "softbreak" and ended:
-            yield sentence
-            sentence = []
-            continue
-        if depth or token.type != "text":
-            sentence.append(token)
-            continue
-        *finished, rest = SENTENCE_END.split(token.content)
-        for text in finished:
-            yield [*sentence, _text(text, token)]
-            sentence = []
-        if rest:
-            sentence.append(_text(rest, token))
-    if sentence:
-        yield sentence
-
-
-def _text(content: str, whole: Token) -> Token:
-    return Token("text", "", 0, content=content, level=whole.level, meta=whole.meta)

@@ -1,6 +1,7 @@
 """Does a note know who links to it, how, and in which sentence?"""
 
 import pytest
+from bs4 import BeautifulSoup
 
 from litmus.backlinks import backlinks
 from litmus.pages import Pages
@@ -90,3 +91,61 @@ def test_proofs_come_first_then_embeds_then_mentions(linked):
         "docs/b.md": "![[c]]",
     }
     assert [source for source, _, _ in linked(notes)] == ["claims/z.md", "b.md", "a.md"]
+
+
+LONG = "word " * 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{LONG}[[c]] {LONG}",
+        f"*{LONG}[[c]] {LONG}*",
+        f"{'*word* **other** ' * 200}[[c]]{' ==word== $x$' * 200}",
+        f"{'word' * 500}[[c]]{'word' * 500}",
+        f"{LONG}**[a *b* c](claims/c.md) {LONG}x**",
+        f"{LONG}<b>[[c]]</b> {LONG}",
+        "\n".join([*(f"[[x{n}]]" for n in range(300)), "[[c]]", *["[[y]]"] * 300]),
+        f"{'`code` ' * 300}[[c]]\n{'word ' * 300}",
+    ],
+)
+def test_of_a_long_sentence_what_is_near_the_link_is_quoted(linked, text):
+    [(_, _, sentence)] = linked({"docs/n.md": text})
+    said = BeautifulSoup(sentence, "html.parser")
+    assert str(said).count("</") == sentence.count("</")  # whatever is opened is closed
+    words = said.get_text()
+    assert words.startswith("…")
+    assert words.endswith("…")
+    assert "c" in words
+    assert len(words) < 700
+    assert len(sentence) < 6_000
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f"[[c]] {LONG}", ("c word", "…")),
+        (f"{LONG}[[c]]", ("…", "word c")),
+        (f"{'word ' * 180}[[c]].", ("word", "c.")),
+    ],
+)
+def test_control_a_sentence_is_cut_where_it_is_too_long_alone(linked, text, words):
+    [(_, _, sentence)] = linked({"docs/n.md": text})
+    said = BeautifulSoup(sentence, "html.parser").get_text()
+    assert said.startswith(words[0])
+    assert said.endswith(words[1])
+
+
+def test_a_list_of_many_notes_is_not_quoted_whole_on_each_of_them(project):
+    def size(number):
+        names = [f"n{n}" for n in range(number)]
+        notes = {f"docs/{name}.md": "x" for name in names}
+        small = project({"docs/index.md": "\n".join(f"[[{name}]]" for name in names), **notes})
+        found = small.read()
+        pages, links = Pages(found, small.site()), backlinks(found.vault, found.claims)
+        middle = f"n{number // 2}"
+        return len(pages.linked_from(links[f"{middle}.md"], f"{middle}/")[0]["sentence"])
+
+    assert size(60) > 60 * 10  # short enough to be shown whole
+    assert size(400) < 5_000
+    assert size(800) < 1.2 * size(400)

@@ -251,7 +251,7 @@ STAGES = {
     "the kind of a claim": (claims, "_kind", "bad.md", None),
     "the statement of a claim": (claims, "_in_dollars", "foot", None),
     "what of a note is searched": (search, "plain_text", "foot", None),
-    "what a note links": (links, "_sentences", "foot", None),
+    "what a note links": (links, "sentences", "foot", None),
 }
 
 
