@@ -12,11 +12,12 @@ FRONT_MATTER = re.compile(
     r"\A---[ \t]*\n(?P<yaml>.*?)(?:^(?:---|\.\.\.)[ \t]*(?:\n|\Z))", re.DOTALL | re.MULTILINE
 )
 TAGS, ALIASES = re.compile(r"tags?", re.IGNORECASE), re.compile(r"alias(?:es)?", re.IGNORECASE)
-PRIVATE = re.compile(r"^publish[ \t]*:[ \t]*[\"']?false\b", re.IGNORECASE | re.MULTILINE)
+PRIVATE = re.compile(r"""^["']?publish["']?\s*:\s*["']?\s*false\b""", re.IGNORECASE | re.MULTILINE)
 DEEPEST = 100  # lists in lists; who reads them recurses, and who sends them to another process
 LONG = 2_000  # letters; with fewer, names nest no deeper than that
 OPENING = re.compile(r"[\[{-]")  # may begin a list or names in one line
 MOST_ALIASES = 10  # each may double what the one before it stands for
+OF_VALUES = AttributeError, LookupError, TypeError, ArithmeticError  # of !!bool maybe
 LINK = re.compile(r"\[\[(?P<target>[^\[\]|#\n]*)(?P<part>#[^\[\]|\n]*)?(?:\|[^\[\]\n]*)?\]\]")
 
 
@@ -72,6 +73,11 @@ def private(text: str) -> dict[str, Any]:
     """Return of a note's properties that alone which hides it, also where they cannot be read."""
     front = FRONT_MATTER.match(text)
     return {"publish": False} if front and PRIVATE.search(front["yaml"]) else {}
+
+
+def is_private(properties: Mapping[str, Any]) -> bool:
+    """Do properties hide their note? They do with any case and quotes: rather once too often."""
+    return any(PRIVATE.match(f"{name}: {value}") for name, value in properties.items())
 
 
 def lines(text: str) -> int:
@@ -135,10 +141,11 @@ def _read(written: str, path: str) -> dict[str, Any]:
     """Return properties; raise Problem, with the line, if they are not YAML or not properties."""
     try:
         properties = _load(written)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, *OF_VALUES) as error:
         mark = getattr(error, "problem_mark", None)
         line = 2 + (mark.line if mark else 0)
-        why = getattr(error, "problem", None) or str(error) or "not YAML"
+        said = "a value is not what its ! says" if isinstance(error, OF_VALUES) else str(error)
+        why = getattr(error, "problem", None) or said or "not YAML"
         what = f"the properties cannot be read: {why}."
         remedy = "They are YAML: quote a value that has a colon in it or starts with @."
         raise Problem(path, line, what, remedy) from None
@@ -162,10 +169,16 @@ def _load(written: str) -> object:
 
 def _refuse_bombs(written: str) -> None:
     """Raise ValueError for what would outgrow the memory: lists in lists, or in themselves."""
-    depth = aliases = 0
+    within: list[str | None] = []  # the names of the lists that an event stands in
+    aliases = 0
     for event in yaml.parse(written, _Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        aliases += isinstance(event, yaml.AliasEvent)
-        if depth > DEEPEST or aliases > MOST_ALIASES:
+        if isinstance(event, yaml.CollectionStartEvent):
+            within.append(event.anchor)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            within.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            aliases += 1
+            if event.anchor in within:
+                raise ValueError(f"*{event.anchor} stands within itself")
+        if len(within) > DEEPEST or aliases > MOST_ALIASES:
             raise ValueError("they hold one another too deep")

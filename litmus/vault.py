@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
-from litmus import collisions, guard
+from litmus import collisions, guard, properties
 from litmus.digest import digest
 from litmus.files import LEFT_OUT, LONGEST, as_text, everything, is_to_be_read, leads_out
 from litmus.files import read as read_bytes
@@ -85,7 +85,7 @@ class Vault:
             return note
 
         found = shared("Notes", pages, read, alone=bool(known))
-        notes = [note for note in found if note.properties.get("publish") is not False]
+        notes = [note for note in found if not properties.is_private(note.properties)]
         problems += collisions.of_notes(note.path for note in notes)
         vault = cls(notes, files, strict)
         vault.folder = folder

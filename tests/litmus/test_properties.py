@@ -152,3 +152,61 @@ def test_a_byte_that_is_not_utf8_is_reported_and_the_rest_is_shown():
     found = note(b"---\na: 1\n---\n\nna\xefve\n\nmore")
     assert [p.line for p in found.problems] == [5]
     assert [t.content for t in found.tokens if t.type == "inline"] == ["na\ufffdve", "more"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "&x [*x]",
+        "&x {b: *x}",
+        "&x {<<: *x}",
+        "&x [[1, *x]]",
+        "!!timestamp x",
+        "!!bool maybe",
+        "!!int ''",
+        "!!float ''",
+        "!!int x",
+        "!!binary x",
+    ],
+)
+def test_a_value_that_cannot_be_made_hides_the_properties_and_not_the_note(value):
+    found = note(f"---\na: {value}\n---\n# T\n\nx *y*\n")
+    [problem] = found.problems
+    assert "properties cannot be read" in problem.what
+    assert "object" not in problem.what  # Python's own word
+    assert not found.is_as_written
+    assert found.title == "T"
+
+
+@pytest.mark.parametrize("value", ["&x [1]\nb: *x", "!!bool yes", "!!timestamp 2024-01-01"])
+def test_control_a_value_that_can_be_made_is_read(value):
+    assert note(f"---\na: {value}\n---\n").problems == []
+
+
+@pytest.mark.parametrize(
+    ("line", "is_private"),
+    [
+        ("publish: false", True),
+        ("publish: False", True),
+        ("Publish: false", True),
+        ("PUBLISH: FALSE", True),
+        ('publish: "false"', True),
+        ("publish: 'False'", True),
+        ("publish : false", True),
+        ("publish:\n  false", True),
+        ('"publish": false', True),
+        ('publish: " false "', True),
+        ("publish: true", False),
+        ("publish:", False),
+        ("publish: no", False),
+        ("publish: falsely", False),
+        ("published: false", False),
+        ("a: 'publish: false'", False),
+        ("'a publish': false", False),
+    ],
+)
+@pytest.mark.parametrize("broken", ["", "b: c: d\n"])
+def test_what_hides_a_note_hides_it_whether_or_not_the_rest_can_be_read(line, is_private, broken):
+    found = note(f"---\n{line}\n{broken}---\nx\n")
+    assert bool(found.problems) is bool(broken)
+    assert properties.is_private(found.properties) is is_private

@@ -243,3 +243,11 @@ def test_the_digest_of_names_changes_when_a_link_could_mean_something_else(folde
 )
 def test_what_is_missing_has_the_nearest_name_of_a_note_an_alias_or_a_file(vault, target, remedy):
     assert vault.missing(target) == remedy
+
+
+def test_a_note_is_private_in_any_case_and_quotes(folder):
+    private = ["publish: false", "Publish: False", 'publish: "false"', "Publish: false\na: b: c"]
+    notes = {f"{n}.md": f"---\n{line}\n---\nx\n" for n, line in enumerate(private)}
+    vault, problems = Vault.read(folder({**notes, "open.md": "---\npublish: true\n---\n"}))
+    assert list(vault.notes) == ["open.md"]
+    assert problems == []
