@@ -7,7 +7,7 @@ from itertools import pairwise
 from litmus.addresses import address
 from litmus.problems import Problem
 
-OURS = {"claims.json", "sitemap.xml", "search/search_index.json"}  # files that every site has
+OURS = {"404.html", "claims.json", "sitemap.xml", "search/search_index.json"}  # of every site
 REMEDY = "Rename one of them."
 
 
@@ -25,6 +25,23 @@ def of_notes(notes: Iterable[str]) -> Iterator[Problem]:
             yield Problem(path, None, what, REMEDY)
 
 
+def with_the_site(
+    notes: Iterable[str], pages: Iterable[str], others: Iterable[str]
+) -> Iterator[Problem]:
+    """Yield a problem for each note whose page would be where the site has a file, or below one.
+
+    `pages` are all addresses, and `others` the files that come from no note. Such a note cannot be
+    published: a.html.md would make a folder of a file.
+    """
+    own = {*OURS, *others}
+    files, folders = {*own, *(f"{page}index.html" for page in pages)}, _folders(own)
+    for path in sorted(notes):
+        page = f"{address(path)}index.html"
+        if page in own or page in folders or _above(page) & files:
+            what = "where its page would be the site has something else; the note is left out."
+            yield Problem(path, None, what, "Rename it.")
+
+
 def of_files(
     files: Iterable[str], pages: Iterable[str], others: Iterable[str]
 ) -> Iterator[Problem]:
@@ -33,9 +50,16 @@ def of_files(
     Those cannot be published.
     """
     taken = {*OURS, *others, *(f"{page}index.html" for page in pages)}
-    folders = {path[:end] for path in taken for end, letter in enumerate(path) if letter == "/"}
+    folders = _folders(taken)
     for path in sorted(files):
-        above = {path[:end] for end, letter in enumerate(path) if letter == "/"}
-        if path in taken or path in folders or above & taken:
+        if path in taken or path in folders or _above(path) & taken:
             what = "at this address the site has something else; the file is left out."
             yield Problem(path, None, what, "Rename it.")
+
+
+def _folders(paths: Iterable[str]) -> set[str]:
+    return {folder for path in paths for folder in _above(path)}
+
+
+def _above(path: str) -> set[str]:
+    return {path[:end] for end, letter in enumerate(path) if letter == "/"}

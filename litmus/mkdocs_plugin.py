@@ -40,7 +40,7 @@ from litmus import (
 )
 from litmus.addresses import address, sitemap, tag_anchor
 from litmus.build import Build, Made, Write
-from litmus.pages import OPEN_ENDS, Page, nested
+from litmus.pages import Page, nested
 from litmus.problems import Problem, in_order
 from litmus.project import Project
 from litmus.render.links import TAGS
@@ -69,8 +69,8 @@ def build_folder(vault: Path, site: Path, strict: bool) -> None:
         SiteFolder(there, vault, is_ours=True).refuse_what_is_no_place()
     config = load_config(str(BASE), **_folder_options(vault), site_dir=str(there), strict=strict)
     _build(config)
-    made = _plugin(config).made
-    ends = f"; open ends: {len(made.problems)}, see {site / OPEN_ENDS}" if made.problems else ""
+    made, there = _plugin(config).made, site / _plugin(config).build.pages.open_ends_at
+    ends = f"; open ends: {len(made.problems)}, see {there}" if made.problems else ""
     log.info(f"{len(made.notes)} notes are in {site}{ends}")
 
 
@@ -172,22 +172,28 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     @event_priority(-50)  # after mkdocs-jupyter, which would take the download of a lab for a lab
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
         """Leave to MkDocs what is not the vault's, the labs, and what its menu shows."""
-        vault, in_menu = self.build.vault, set(_leaves(config.nav))
-        self.labs = {file.src_uri for file in files.documentation_pages()} & vault.files
+        styles = stylesheets.files(self.project.kept / "fonts")
+        pages = {file.src_uri for file in files.documentation_pages()}
+        self.labs = pages & self.build.vault.files
         self.taken = {file.src_uri for file in files if file.src_dir != config.docs_dir}
-        self._withhold(self.project, self.build)
+        self.taken |= {*styles, stylesheets.MERMAID, *config.theme.static_templates}
+        self.build = self._withhold(self.build)
+        self.project, vault = self.build.project, self.build.vault
+        if not self.has_own_menu:  # it is shorter without a note that is left out
+            config.nav = self.build.pages.menu()
+        in_menu = set(_leaves(config.nav))
         if self.runs_labs and self.labs:
             self._show_as_run(file for file in files if file.src_uri in self.labs)
         for file in list(files):
             is_page = file.src_uri.lower().endswith(".md") and file.src_uri not in in_menu
-            is_ours = file.src_uri in vault.files - self.labs - self.taken
+            is_ours = file.src_dir == config.docs_dir and file.src_uri in vault.files - self.labs
             if is_page or is_ours or file.src_uri == "sitemap.xml":
                 files.remove(file)
         titles = self.build.titles()
         for source in sorted(in_menu):
             if address(source) in titles and not files.get_file_from_path(source):
                 files.append(File.generated(config, source, content=" "))
-        for path, style in stylesheets.files(self.project.kept / "fonts").items():
+        for path, style in styles.items():
             files.append(File.generated(config, path, content=style))
         for lab in self.labs:
             name, source = address(lab) + posixpath.basename(lab), str(self.project.docs / lab)
@@ -205,12 +211,19 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         assert self.site
         return self.site.folder
 
-    def _withhold(self, project: Project, build: Build) -> None:
-        """Leave out what would take the place of a part of the site."""
+    def _withhold(self, build: Build) -> Build:
+        """Return a build without what would take the place of a part of the site."""
+        others = {*self.taken, *build.project.snippets}
+        others |= {f"{address(lab)}index.html" for lab in self.labs}
+        notes = [*collisions.with_the_site(build.vault.notes, build.titles(), others)]
+        if notes:
+            build = self._build_of(build.project.without(notes), build.write, build.was)
+        project = build.project
         files = project.vault.files - project.vault.withheld - self.labs
-        for problem in collisions.of_files(files, build.titles(), self.taken):
+        for problem in collisions.of_files(files, build.titles(), others):
             project.vault.withheld.add(problem.file)
             project.problems.append(problem)
+        return build
 
     @event_priority(-100)  # when every other plugin has seen the menu
     def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> Navigation:
@@ -327,13 +340,13 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     def update(self) -> bool:
         """Write what a change in the vault touches; say False if the change goes further."""
         self.warnings.said.clear()
-        project = self.project.again()
-        project.problems.extend(p for p in self.project.problems if p.file in self.labs)
         staged: dict[str, Any] = {}
-        build = self._build_of(project, staged.__setitem__, self.made)
+        build = self._build_of(self.project.again(), staged.__setitem__, self.made)
+        build = self._withhold(build)
+        project = build.project
+        project.problems.extend(p for p in self.project.problems if p.file in self.labs)
         if self._titles_in_menu(build) != self.menu:
             return False
-        self._withhold(project, build)
         made = build.run(self.labs)
         self._stop_for(made.problems)
         outdated = self.made.outputs - made.outputs

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from litmus.render.boxes import TEMPLATES
 from litmus.render.code import code_block
 from litmus.render.links import REFERENCES, TAGS
 
-HOME, NOTES, CLAIMS, SNIPPETS, OPEN_ENDS = "", "notes/", "claims/", "snippets/", "open-ends/"
+HOME, NOTES, CLAIMS, SNIPPETS = "", "notes/", "claims/", "snippets/"
 ASSUMPTIONS = "assumptions/"
 MOST_COLUMNS = 50  # of a table; what fewer claims assume is named beside them
 MOST_NAMED = 100  # claims below one that claims.json names
@@ -64,6 +65,13 @@ class Pages:
             for file in {o.file for o in self.project.outcomes}
         }
 
+    @cached_property
+    def open_ends_at(self) -> str:
+        """Where the page of open ends is: no note takes its place, or nobody would hear of them."""
+        own = {address(path).casefold() for path in self.project.vault.notes}
+        others = (f"open-ends-{number}/" for number in count(2))
+        return next(name for name in chain(["open-ends/"], others) if name not in own)
+
     def titles(self) -> dict[str, str]:
         """Return the generated pages by address, with their titles, before they are made."""
         own = {address(path) for path in self.project.vault.notes}
@@ -77,7 +85,7 @@ class Pages:
             **({REFERENCES: "References"} if self.project.references else {}),
             **({SNIPPETS: "Snippets"} if snippets else {}),
             **{address(snippet): snippet for snippet in snippets},
-            OPEN_ENDS: "Open ends",
+            self.open_ends_at: "Open ends",
         }
         return {page: title for page, title in wanted.items() if page not in own}
 
@@ -275,14 +283,14 @@ class Pages:
             (
                 "Notes that nothing links to",
                 [
-                    self.site.link(note, OPEN_ENDS)
+                    self.site.link(note, self.open_ends_at)
                     for note in self.project.vault.notes.values()
                     if not linked.get(note.path) and address(note.path)
                 ],
             ),
         ]
         filled = [(title, items) for title, items in groups if items]
-        return self._page("open_ends.html", OPEN_ENDS, "Open ends", groups=filled)
+        return self._page("open_ends.html", self.open_ends_at, "Open ends", groups=filled)
 
     def redirects(self) -> dict[str, str]:
         """Return pages at the old names of claims, their aliases, that lead to the present one."""
@@ -326,7 +334,7 @@ class Pages:
         """Return a problem as a page shows it: the place leads to the note."""
         place = f"{problem.file}:{problem.line}" if problem.line else problem.file
         if problem.file in self.project.vault.notes:
-            url = relative_url(address(problem.file), OPEN_ENDS)
+            url = relative_url(address(problem.file), self.open_ends_at)
             place = Markup('<a href="{}">{}</a>').format(url, place)
         return Markup("{}: {} {}").format(place, problem.what, problem.remedy)
 
@@ -343,7 +351,7 @@ class Pages:
         )
 
     def _names(self, claims: Iterable[Claim]) -> list[Markup]:
-        return [self.site.link(claim.note, OPEN_ENDS) for claim in claims]
+        return [self.site.link(claim.note, self.open_ends_at) for claim in claims]
 
     def _claims_of(self, outcome: Outcome, here: str) -> list[Markup]:
         claims = self.project.claims

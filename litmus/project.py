@@ -1,5 +1,6 @@
 """A project as it lies on disk: the vault, its claims with their evidence, its references."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,28 +55,42 @@ class Project:
         return cls.foreign(docs)
 
     @classmethod
-    def ours(cls, root: Path, docs: Path, previous: "Project | None" = None) -> "Project":
+    def ours(
+        cls,
+        root: Path,
+        docs: Path,
+        previous: "Project | None" = None,
+        left_out: Collection[str] = (),
+    ) -> "Project":
         """Read the vault in `docs`, and the ledger of the tests below `root`, which are trusted."""
         work = previous.work if previous else KeptWork()
         if not previous:
             work.recall(root / BUILD, STORES)
-        vault, problems = Vault.read(docs, previous.vault if previous else None)
+        vault, problems = Vault.read(docs, previous.vault if previous else None, left_out)
         return cls._of(vault, problems, root, docs, read_ledger(root), True, work)
 
     @classmethod
-    def foreign(cls, docs: Path, previous: "Project | None" = None) -> "Project":
+    def foreign(
+        cls, docs: Path, previous: "Project | None" = None, left_out: Collection[str] = ()
+    ) -> "Project":
         """Read the vault in `docs`, and nothing else."""
         work = previous.work if previous else KeptWork()  # in memory alone
-        vault, problems = Vault.read(docs, previous.vault if previous else None)
-        left_out = list(attachments.withheld(docs, vault.files))
-        vault.withheld = {problem.file for problem in left_out}
-        return cls._of(vault, [*problems, *left_out], docs, docs, [], False, work)
+        vault, problems = Vault.read(docs, previous.vault if previous else None, left_out)
+        run = list(attachments.withheld(docs, vault.files))
+        vault.withheld = {problem.file for problem in run}
+        return cls._of(vault, [*problems, *run], docs, docs, [], False, work)
 
-    def again(self) -> "Project":
+    def again(self, left_out: Collection[str] = ()) -> "Project":
         """Read again what has changed since; all other notes are taken from here."""
-        return (
-            self.ours(self.root, self.docs, self) if self.is_ours else self.foreign(self.docs, self)
-        )
+        if self.is_ours:
+            return self.ours(self.root, self.docs, self, left_out)
+        return self.foreign(self.docs, self, left_out)
+
+    def without(self, problems: list[Problem]) -> "Project":
+        """Read again as if the notes that have these problems were not there; keep the problems."""
+        project = self.again({problem.file for problem in problems})
+        project.problems.extend(problems)
+        return project
 
     @classmethod
     def _of(

@@ -3,7 +3,7 @@
 import json
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
@@ -44,12 +44,15 @@ class Vault:
                 self._by_alias[alias].append(note.path)
 
     @classmethod
-    def read(cls, folder: Path, previous: "Vault | None" = None) -> tuple["Vault", list[Problem]]:
+    def read(
+        cls, folder: Path, previous: "Vault | None" = None, left_out: Collection[str] = ()
+    ) -> tuple["Vault", list[Problem]]:
         """Read every file below a folder; return what is wrong, too.
 
         Left out are hidden files, the templates of Obsidian's plugin, and notes with `publish:
         false`. A single newline is a line break unless Obsidian's settings say otherwise. Notes of
-        a previous reading whose files have not been touched since are taken from there.
+        a previous reading whose files have not been touched since are taken from there; those that
+        the caller leaves out are as good as not there.
         """
         strict = _setting(folder, "app", "strictLineBreaks") is True
         templates = _setting(folder, "templates", "folder")
@@ -60,7 +63,8 @@ class Vault:
         problems: list[Problem] = []
         for file in sorted(everything(folder, problems)):
             path = file.relative_to(folder).as_posix()
-            if isinstance(templates, str) and path.startswith(f"{templates}/"):
+            in_templates = isinstance(templates, str) and path.startswith(f"{templates}/")
+            if in_templates or path in left_out:
                 continue
             there = guard.tried(partial(is_to_be_read, file, path, folder), path, LEFT_OUT)
             if isinstance(there, Problem):

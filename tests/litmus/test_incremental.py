@@ -182,6 +182,16 @@ def test_what_a_deleted_note_left_is_removed(live):
     assert (live.site / "sub/c/index.html").exists()
 
 
+@pytest.mark.parametrize("note", ["404.html.md", "open-ends.md", "a/index.html/x.md"])
+def test_a_note_that_takes_a_place_of_the_site_and_goes_is_as_if_built_anew(live, note):
+    live.write(note, "# New\n\n[[a]] [[nowhere]]\n")
+    live.update()
+    assert live.differences() == []
+    (live.vault / note).unlink()
+    live.update()
+    assert live.differences() == []
+
+
 def test_a_note_that_raises_and_is_mended_is_as_if_built_anew(live, monkeypatch):
     tags, rule = properties.tags, site.RULES["maths_block"]
 

@@ -6,6 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 from click.testing import CliRunner
 
+from litmus import mkdocs_plugin
 from litmus.cli import main
 from tests.litmus.conftest import write_files
 
@@ -96,3 +97,66 @@ def test_what_collides_is_reported_and_the_site_stays_whole(site):
     assert (built / "claims.json").read_text() != "x"
     assert "G" in page(built / "g/index.html")
     assert len(said) == 7
+
+
+AT_OURS = [
+    *("index.html.md", "404.html.md", "claims.json.md", "claims.json/x.md", "sitemap.xml.md"),
+    *("search/search_index.json.md", "search/search_index.json/x/y.md", "open-ends/index.html.md"),
+    *("a/index.html/x.md", "a/index.html.md", "assets/katex/katex.css.md", "index.html/x/y.md"),
+    *("assets/litmus.css.md", "assets/litmus.css/x.md", "assets/mermaid/mermaid.min.js.md"),
+]
+
+
+def test_a_note_at_a_file_of_the_site_is_left_out_and_all_others_are_there(site):
+    files = {"a.md": "# A\n", "index.md": "# Home\n[[404.html]]\n", "assets/b.md": "# B\n"}
+    said, built = site({**files, **dict.fromkeys(AT_OURS, "# Left out\nLEFT OUT\n")})
+    for name in AT_OURS:
+        [line] = [line for line in said if line.startswith(f"{name}: ")]
+        assert "the note is left out. Rename it." in line
+    assert [line for line in said if not line.startswith((*AT_OURS, "index.md:2"))] == []
+    ours = ["assets/litmus.css", "assets/katex/katex.css", "claims.json", "404.html", "index.html"]
+    for name in [*ours, "search/search_index.json", "a/index.html", "assets/b/index.html"]:
+        assert "LEFT OUT" not in (built / name).read_text(encoding="utf-8")
+    listed = page(built / "open-ends/index.html")
+    assert all(name in listed for name in AT_OURS)
+    assert page(built / "notes/index.html").count("Left out") == 0
+
+
+def test_control_notes_with_almost_such_names_are_pages(site):
+    names = ["b/index.html", "x/404.html", "claims.jsonl", "assets/x.css", "search", "assets"]
+    said, built = site({f"{name}.md": f"# N\n{name}\n" for name in [*names, "index"]})
+    assert said == []
+    for name in names:
+        assert name in page(built / name / "index.html")
+
+
+def test_a_menu_has_no_page_that_only_a_note_left_out_would_need(site):
+    said, built = site({"index.md": "# Home\n", "404.html.md": "---\ntags: [x]\n---\n# N\n"})
+    assert len(said) == 1
+    assert not (built / "tags").exists()
+    assert "tags/" not in (built / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("note", ["open-ends.md", "open-ends/index.md", "Open-Ends.md"])
+def test_a_note_does_not_take_the_place_of_the_open_ends(site, note):
+    said, built = site({note: "# Mine\n[[nowhere]]\n", "index.md": "# Home\n"})
+    assert any("nowhere" in line for line in said)
+    assert "Mine" in page(built / note.removesuffix(".md").removesuffix("/index") / "index.html")
+    assert "nowhere" in page(built / "open-ends-2/index.html")
+    home = BeautifulSoup((built / "index.html").read_text("utf-8"), "html.parser")
+    assert home.select('nav a[href="open-ends-2/"]')
+
+
+def test_the_last_word_of_a_build_says_where_the_open_ends_are(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(mkdocs_plugin.log, "info", said.append)
+    write_files(tmp_path / "v", {"open-ends.md": "x", "open-ends-2.md": "[[nowhere]]"})
+    CliRunner().invoke(main, ["site", str(tmp_path / "v"), "--out", str(tmp_path / "out")])
+    assert said[-1].endswith(f"open ends: 1, see {tmp_path / 'out/open-ends-3'}")
+
+
+def test_a_strict_build_stops_for_a_note_at_a_file_of_the_site(tmp_path, warned):
+    write_files(tmp_path / "v", {"index.md": "# Home\n", "404.html.md": "x"})
+    words = ["site", str(tmp_path / "v"), "--out", str(tmp_path / "out"), "--strict"]
+    assert CliRunner().invoke(main, words).exit_code == 1
+    assert any(line.startswith("404.html.md: where its page") for line in warned)
