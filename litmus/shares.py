@@ -3,11 +3,14 @@
 Each process is a fork of this one, so that nothing has to be sent to it; what it makes comes back.
 A fork has none of the threads of the process, and waits for ever for what one of them was doing: so
 a process that has begun any, as V8 or a watcher of files does, does all of the work itself.
+Whatever ends this process ends its forks, too: nobody would take what they make.
 """
 
 import os
+import signal
 from collections.abc import Callable, Collection
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
@@ -15,10 +18,13 @@ from litmus import progress
 
 WORTH_IT = 200  # items; fewer are done before another process has begun
 PIECES = 16  # for each core: so many that all end at about the same time
+PR_SET_PDEATHSIG = 1  # of Linux: the signal for when the thread that has forked us ends
+TO_STOP = ("SIGINT", "SIGTERM", "SIGHUP")  # as far as the system has them
 T = TypeVar("T")
 R = TypeVar("R")
 
 _work: Callable[[Any], Any]  # what the forked processes do, known to them from before the fork
+_parent: int  # of this process, where it is a fork
 
 
 def shared(what: str, items: Collection[T], work: Callable[[T], R], alone: bool = False) -> list[R]:
@@ -36,10 +42,15 @@ def shared(what: str, items: Collection[T], work: Callable[[T], R], alone: bool 
     size = -(-len(every) // (PIECES * cores))
     pieces = [every[begin : begin + size] for begin in range(0, len(every), size)]
     made: list[list[R]] = []
-    with ProcessPoolExecutor(cores - 1, mp_context=get_context("fork")) as pool:
-        others = [pool.submit(_do, piece) for piece in reversed(pieces)][::-1]
-        for piece, other in progress.shown(what, list(zip(pieces, others, strict=True))):
-            made.append([work(item) for item in piece] if other.cancel() else other.result())
+    begin, me = get_context("fork"), os.getpid()
+    with ProcessPoolExecutor(cores - 1, begin, initializer=_end_with, initargs=(me,)) as pool:
+        try:
+            others = [pool.submit(_do, piece) for piece in reversed(pieces)][::-1]
+            for piece, other in progress.shown(what, list(zip(pieces, others, strict=True))):
+                made.append([work(item) for item in piece] if other.cancel() else other.result())
+        except BaseException:  # an interrupt, too
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return [result for piece in made for result in piece]
 
 
@@ -57,5 +68,26 @@ def _has_one_thread() -> bool:
         return False
 
 
+def _end_with(parent: int) -> None:
+    """Let this process, a fork, end as soon as its parent does, and for no other reason."""
+    global _parent
+    import ctypes  # a fork alone needs it
+
+    _parent = parent
+    for name in TO_STOP:  # a terminal sends them to forks, too: the parent decides what follows
+        if number := getattr(signal, name, None):
+            signal.signal(number, signal.SIG_IGN)
+    with suppress(OSError, AttributeError):  # else it ends with its piece
+        # The parent forks in its only thread, which lasts as long as the parent does.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    _end_if_alone()
+
+
+def _end_if_alone() -> None:
+    if os.getppid() != _parent:
+        os._exit(1)
+
+
 def _do(items: list[Any]) -> list[Any]:
+    _end_if_alone()
     return [_work(item) for item in items]

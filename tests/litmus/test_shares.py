@@ -6,8 +6,11 @@ with threads is forked.
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +108,49 @@ def test_where_nobody_can_count_threads_the_work_goes_on_alone(monkeypatch):
     monkeypatch.setattr(shares.os, "listdir", list_nothing)
     processes = {os.getpid()}
     assert set(shared("Work", MANY, lambda _: os.getpid())) == processes
+
+
+# Each process says who it is when it has begun, and works for longer than the test lasts.
+WORKS = """
+os.sched_getaffinity = lambda _: {0, 1, 2}
+
+def work(item):
+    os.write(1, f"{os.getpid()}\\n".encode())  # in one piece
+    time.sleep(600)
+
+"""
+
+
+def is_running(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def ends(process):
+    """Does a process end within some seconds?"""
+    until = time.monotonic() + 5
+    while is_running(process) and time.monotonic() < until:
+        time.sleep(0.01)
+    return not is_running(process)
+
+
+@on_linux
+@pytest.mark.parametrize("number", ["SIGKILL", "SIGTERM"])
+def test_no_process_outlives_the_one_that_shares_its_work(tmp_path, number):
+    script = f"{BEGIN}{WORKS}shares.shared('Work', MANY, work)"
+    command = [sys.executable, "-c", script, tmp_path / "begun"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        try:
+            others = {int(first.stdout.readline()) for _ in range(3)} - {first.pid}
+            working = [process for process in others if is_running(process)]
+            first.send_signal(getattr(signal, number))
+            first.wait(60)
+        finally:
+            first.kill()
+    assert len(working) == 2  # control: they do not end by themselves
+    left = [process for process in others if not ends(process)]
+    for process in left:
+        os.kill(process, signal.SIGKILL)
+    assert not left
