@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
+from markupsafe import escape
 from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.commands.build import get_context
 from mkdocs.commands.serve import serve as mkdocs_serve
@@ -482,4 +483,5 @@ def _leaves(nav: object) -> Iterator[str]:
 
 
 def _folder_options(vault: Path) -> dict[str, Any]:
-    return {"docs_dir": str(vault.resolve()), "site_name": vault.resolve().name}
+    # Material writes the name as it is in some places, and escapes it in others: this once in all.
+    return {"docs_dir": str(vault.resolve()), "site_name": escape(vault.resolve().name)}

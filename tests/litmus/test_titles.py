@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from bs4 import BeautifulSoup
 
 from litmus.mkdocs_plugin import build_folder
 from tests.litmus.conftest import write_files
@@ -61,3 +62,17 @@ def test_a_site_that_does_not_know_its_address_asks_for_no_sitemap(site, page_of
     assert not (site / "sitemap.xml").exists()
     assert "navigation.instant" not in page_of("")
     assert "navigation.tracking" in page_of("")  # control: the others are still there
+
+
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>", "R&D \"now\" &amp; 'then'"])
+def test_the_name_of_the_vault_is_words_on_every_page_and_no_html(tmp_path, name):
+    write_files(tmp_path / name, {"a.md": "# A <b>c</b> & d\n\n#R&D\n", "index.md": "[[a]]\n"})
+    build_folder(tmp_path / name, tmp_path / "site", strict=False)
+    for file in ["index.html", "a/index.html", "404.html"]:
+        page = BeautifulSoup((tmp_path / "site" / file).read_text(), "html.parser")
+        assert page.title.get_text().endswith(name)
+        assert page.select_one(".md-header__topic .md-ellipsis").get_text().strip() == name
+        for link in page.select(".md-logo"):
+            assert link["title"] == link["aria-label"] == name
+        assert not page.select("[onerror]")
+    assert name in page.select_one(".md-nav--primary > .md-nav__title").get_text()
