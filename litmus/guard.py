@@ -37,11 +37,20 @@ def as_problem(
     if isinstance(error, Problem):
         return replace(error)
     log.debug("%s raises", path, exc_info=error)
-    # Where on this machine a file lies is nobody's business.
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    words = " ".join(f"{type(error).__name__}: {said}".split()).removesuffix(":")
+    words = " ".join(f"{type(error).__name__}: {said(error)}".split()).removesuffix(":")
     words = words if len(words) <= LONGEST else f"{words[:LONGEST]}…"
     return Problem(path, line, f"this raises {words}.", remedy, RAISED)
+
+
+def said(error: BaseException) -> str:
+    """Return what an error says, without where on this machine a file lies: nobody's business."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def target(error: OSError) -> str:
+    """Return the file that the system could not do something to; of two the second, "" of none."""
+    names = [name for name in (error.filename2, error.filename) if isinstance(name, str)]
+    return names[0] if names else ""
 
 
 def line_that_raises(read: Callable[[str], object], text: str, known: int) -> int | None:

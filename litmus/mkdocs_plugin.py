@@ -33,6 +33,7 @@ from mkdocs.utils.yaml import yaml_load
 from litmus import (
     collector,
     collisions,
+    guard,
     last_build,
     search,
     stylesheets,
@@ -327,7 +328,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
                     build_anew()
                 banner.error = ""
             except (Exception, SystemExit) as error:
-                banner.error = "\n".join(self.warnings.said) or str(error)
+                log.error(self._words(error))
+                banner.error = "\n".join(self.warnings.said)
 
         def build_anew() -> None:
             try:
@@ -350,7 +352,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             return False
         made = build.run(self.labs)
         self._stop_for(made.problems)
-        outdated = self.made.outputs - made.outputs
+        outdated, frame = self.made.outputs - made.outputs, self.frame
+        self.frame = []  # until all is written: else nobody would know what is
         self.project, self.build, self.made = project, build, made
         self._write_lists(staged.__setitem__)
         write = writer(self.site_dir, is_read=True)
@@ -360,7 +363,17 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             write(path, content)
         if self.site:
             self.site.has_changed(staged, outdated)
+        self.frame = frame
         return True
+
+    def _words(self, error: BaseException) -> str:
+        """Return what stopped a build, for who looks at the site: its place is on this machine."""
+        if not isinstance(error, OSError):
+            place = f"{self.site.asked}: " if self.site else ""
+            return str(error).removeprefix(place) or type(error).__name__
+        file, site = Path(guard.target(error)), self.site_dir
+        where = f"{file.relative_to(site).as_posix()}: " if file.is_relative_to(site) else ""
+        return f"{where}{guard.said(error)}"
 
     def _frame(self) -> list[object]:
         """Return what changes when MkDocs itself has to build: its settings, or a lab."""
@@ -441,7 +454,8 @@ def _build(config: MkDocsConfig) -> None:
     try:
         mkdocs_build(config)
     except OSError as error:  # the disk is full, or a file may not be read
-        raise Abort(f"{error.filename}: {error.strerror}; the site is left as it was") from error
+        where = f"{file}: " if (file := guard.target(error)) else ""
+        raise Abort(f"{where}{guard.said(error)}; the site is left as it was") from error
     finally:
         config.plugins.on_shutdown()
 

@@ -52,6 +52,35 @@ def serve(server, **_):
 LiveReloadServer.serve = serve
 mkdocs_plugin.serve_folder(vault)
 """
+
+# One page cannot be written when another one has been.
+SERVE_A_FULL_DISK = """
+import logging
+from mkdocs.livereload import LiveReloadServer
+
+def serve(server, **_):
+    def shown():
+        server.builder()
+        page = b"".join(server.get_app()({"PATH_INFO": "/n1/"}, lambda *_: None)).decode()
+        return page.partition('role="alert"')[2].partition("</pre>")[0]
+
+    server.observer.start()
+    note, root = vault / "n0.md", Path(server.root)
+    before, page = note.read_text(), root / "n0/index.html"
+    note.write_text("# N0\\n\\nWords that came late.\\n")
+    (vault / "new.md").write_text("# New\\n")
+    (root / "new/index.html").mkdir(parents=True)
+    print(json.dumps([shown(), server.root, "came late" in page.read_text()]))
+    (root / "new/index.html").rmdir()
+    note.write_text(before)
+    after = shown()
+    is_there = (root / "new/index.html").is_file()
+    print(json.dumps([after, is_there, "came late" in page.read_text()]))
+
+LiveReloadServer.serve = serve
+logging.basicConfig()
+mkdocs_plugin.serve_folder(vault)
+"""
 FEW, MANY = 3, 220  # notes: few are not worth a fork
 TAGGED, PLAIN = "# N0\n\n#first and $y$\n", "# N0\n\nNone.\n"  # the menu has a list of tags, or not
 
@@ -67,6 +96,7 @@ def said(tmp_path):
             [sys.executable, "-c", SITE + script, tmp_path / "vault", tmp_path / "site", *texts],
             env=environment(tmp_path / "modules", **modules),
             stdout=subprocess.PIPE,
+            stderr=(tmp_path / "told").open("w"),
             timeout=120,
             check=True,
         )
@@ -107,3 +137,13 @@ def test_a_server_has_no_more_to_remember_the_more_is_edited(said):
 def test_after_a_build_that_failed_all_is_built_again(said, tmp_path):
     said(SERVE, FEW, TAGGED + "broken", TAGGED)
     assert 'href="../tags/"' in (tmp_path / "site/open-ends/index.html").read_text("utf-8")
+
+
+def test_a_write_that_fails_is_told_without_where_the_site_is_and_made_good(said, tmp_path):
+    (banner, root, is_late), after = said(SERVE_A_FULL_DISK, FEW)
+    told = (tmp_path / "told").read_text(encoding="utf-8")
+    assert "new/index.html: Is a directory" in banner
+    assert "new/index.html: Is a directory" in told
+    assert root not in banner
+    assert is_late  # control: one of the two has been written
+    assert after == ["", True, False]
