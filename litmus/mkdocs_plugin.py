@@ -47,7 +47,7 @@ from litmus.problems import Problem, in_order
 from litmus.project import Project
 from litmus.render.links import TAGS
 from litmus.runs import RunError, Runner
-from litmus.serve import ErrorBanner, Observer, free_port
+from litmus.serve import ErrorBanner, Observer, free_port, interrupt_when_told_to_end
 from litmus.swap import SiteFolder
 from litmus.theme_blocks import KeptBlocks
 from litmus.writing import remove, stamp, writer
@@ -78,6 +78,7 @@ def build_folder(vault: Path, site: Path, strict: bool) -> None:
 
 def serve_folder(vault: Path) -> None:
     """Build any folder of notes, serve the site, and build again what changes."""
+    interrupt_when_told_to_end()
     mkdocs_serve(str(BASE), **_folder_options(vault))
 
 
@@ -104,6 +105,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     def on_startup(self, *, command: str, dirty: bool) -> None:
         """That this event exists makes MkDocs keep this object for all builds of one `serve`."""
         self.serves = command == "serve"
+        if self.serves:
+            interrupt_when_told_to_end()
 
     def on_build_error(self, *, error: Exception) -> None:
         """Leave nothing of a build that failed."""

@@ -1,7 +1,9 @@
-"""What a server needs besides files: a port that is free, and a banner while a build is broken."""
+"""What a server needs besides files: a free port, a banner while a build is broken, an end."""
 
 import html
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,6 +16,7 @@ from watchdog.events import (
 from watchdog.observers import Observer as NativeObserver
 
 CHANGES = [FileCreatedEvent, FileDeletedEvent, FileModifiedEvent, FileMovedEvent]
+TO_END = ("SIGTERM", "SIGHUP")
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -28,6 +31,26 @@ def free_port(host: str, wanted: int) -> int:
                 continue
             return port
     raise OSError(f"no port from {wanted} on is free on {host}")
+
+
+def interrupt_when_told_to_end() -> None:
+    """Let a request to end, or a closed terminal, be an interrupt, which leaves nothing behind.
+
+    Who has told this process to ignore one of them, as nohup does, is obeyed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # no other may say so
+    for name in TO_END:
+        number = getattr(signal, name, None)  # not every system has both
+        if number and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    for name in TO_END:  # a shell sends again what a terminal has sent, while we clear up
+        if number := getattr(signal, name, None):
+            signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 class Observer(NativeObserver):  # type: ignore[misc, valid-type]  # the class depends on the system

@@ -1,6 +1,8 @@
 """Does a site come about whatever threads and forks there are, and does a server stay as it was?"""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -84,6 +86,27 @@ mkdocs_plugin.serve_folder(vault)
 FEW, MANY = 3, 220  # notes: few are not worth a fork
 TAGGED, PLAIN = "# N0\n\n#first and $y$\n", "# N0\n\nNone.\n"  # the menu has a list of tags, or not
 
+# A server that says when it has come so far, and waits there.
+WAIT = """
+import signal, sys, time
+from pathlib import Path
+from mkdocs.livereload import LiveReloadServer
+from litmus import mkdocs_plugin
+from litmus.build import Build
+
+def wait(*_, **__):
+    print("ignored" if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else "obeyed", flush=True)
+    time.sleep(600)
+
+if "building" in sys.argv:
+    Build.run = wait
+else:
+    LiveReloadServer._build_loop = wait
+if "nohup" in sys.argv:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+mkdocs_plugin.serve_folder(Path(sys.argv[1]))
+"""
+
 
 @pytest.fixture
 def said(tmp_path):
@@ -147,3 +170,42 @@ def test_a_write_that_fails_is_told_without_where_the_site_is_and_made_good(said
     assert root not in banner
     assert is_late  # control: one of the two has been written
     assert after == ["", True, False]
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A function that runs a server on a vault until it is where it shall be."""
+    begun = []
+    write_files(tmp_path, {"vault/a.md": "# A\n", "passing/.keep": ""})
+
+    def begin(*how):
+        command = [sys.executable, "-c", WAIT, tmp_path / "vault", *how]
+        about = {**os.environ, "TMPDIR": str(tmp_path / "passing")}
+        begun.append(subprocess.Popen(command, stdout=subprocess.PIPE, env=about))
+        begun[0].hangup = begun[0].stdout.readline().decode().strip()
+        assert os.listdir(tmp_path / "passing") != [".keep"]
+        return begun[0]
+
+    yield begin
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signals")
+@pytest.mark.parametrize("where", ["building", "serving"])
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_server_that_is_told_to_end_leaves_nothing_behind(server, tmp_path, where, number):
+    process = server(where)
+    assert process.hangup == "obeyed"
+    for _ in range(2):  # a shell says again what a terminal has said
+        process.send_signal(getattr(signal, number))
+        if number == "SIGINT":
+            break
+    process.wait(60)
+    assert os.listdir(tmp_path / "passing") == [".keep"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal")
+def test_a_server_that_shall_outlive_its_terminal_does(server):
+    assert server("serving", "nohup").hangup == "ignored"

@@ -1,13 +1,15 @@
 """Does the server find a port, and say on the last good page why the build stopped?"""
 
+import signal
 import socket
+import threading
 from pathlib import Path
 from queue import Queue
 
 import pytest
 from watchdog.events import FileSystemEventHandler
 
-from litmus.serve import ErrorBanner, Observer, free_port
+from litmus.serve import ErrorBanner, Observer, free_port, interrupt_when_told_to_end
 
 
 def test_the_wanted_port_is_taken_if_it_is_free_else_the_next_one():
@@ -106,3 +108,15 @@ def test_the_watcher_hears_of_what_is_written_and_not_of_what_is_read(watched):
             (folder / "read.md").read_text()
             list(folder.iterdir())
         assert "read.md" not in heard.until(changed)
+
+
+def test_a_server_in_a_thread_leaves_signals_to_the_process():
+    before = signal.getsignal(signal.SIGTERM)
+    raised = []
+    hook, threading.excepthook = threading.excepthook, raised.append
+    thread = threading.Thread(target=interrupt_when_told_to_end)
+    thread.start()
+    thread.join()
+    threading.excepthook = hook
+    assert not raised
+    assert signal.getsignal(signal.SIGTERM) is before
