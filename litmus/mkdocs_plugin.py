@@ -316,8 +316,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             log.info(f"Port {port} is taken, using {free}.")
             server.url = server.url.replace(f":{port}/", f":{free}/")
             server.server_address = (str(host), free)
-        watched = {*server._watched_paths, *map(str, [self.project.docs, *self.project.made_of])}
-        watched.discard(config.site_dir)
+        watched = {*server._watched_paths} - {config.docs_dir}  # which was where we built
+        watched |= {str(path) for path in (self.project.docs, *self.project.made_of)}
         server._watched_paths.clear()
         server.observer = Observer()  # MkDocs' own looks at every file twice a second
         for path in watched:
