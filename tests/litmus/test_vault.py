@@ -5,6 +5,7 @@ import unicodedata
 
 import pytest
 
+from litmus import files
 from litmus.addresses import address, relative_url
 from litmus.properties import as_list
 from litmus.vault import Vault
@@ -251,3 +252,34 @@ def test_a_note_is_private_in_any_case_and_quotes(folder):
     vault, problems = Vault.read(folder({**notes, "open.md": "---\npublish: true\n---\n"}))
     assert list(vault.notes) == ["open.md"]
     assert problems == []
+
+
+def test_a_note_or_a_preamble_that_cannot_be_read_is_empty_and_said_to_be(folder, monkeypatch):
+    place = folder({"a.md": "text", "b.md": "text", "preamble.sty": "\\newcommand{\\x}{y}"})
+    read = files.read
+
+    def fail(file, *limit):
+        if file.name == "a.md":
+            raise PermissionError(13, "Permission denied")
+        return read(file, *limit)
+
+    def raising(text):
+        raise ValueError("why")
+
+    monkeypatch.setattr("litmus.vault.read_bytes", fail)
+    monkeypatch.setattr("litmus.vault.macros.definitions", raising)
+    vault, problems = Vault.read(place)
+    assert "".join(token.content for token in vault.notes["a.md"].tokens) == ""
+    assert [token.content for token in vault.notes["b.md"].tokens if token.content] == ["text"]
+    assert sorted(map(str, problems)) == [
+        "a.md: this raises PermissionError: Permission denied. Its page is empty.",
+        "preamble.sty: this raises ValueError: why. None of it is used.",
+    ]
+    assert dict(vault.macros) == {}
+
+
+def test_what_a_vault_has_are_its_notes_and_its_files(vault):
+    assert vault.has("café.md")
+    assert vault.has("p/plot.png")
+    assert not vault.has("café")
+    assert not vault.has("plot.png")
