@@ -60,6 +60,8 @@ CLAIM = "---\nkind: lemma\n---\n# N\n\n{}\n\n## Proof\n\n{}\n"
         ("`[[c]]` and [[other]]", []),
         ("> [!note] T\n> [[c]]", ["mentioned"]),
         ("As in ![[c]] here.", ["embedded"]),
+        ("As in ![a label](c) and ![a label](c.md).", ["embedded"]),
+        ("![a label](c)", ["embedded"]),
         ("[a label](c.md)", ["mentioned"]),
         ("[a label](<c.md#C>)", ["mentioned"]),
         ("**[a label](../claims/c)**", ["mentioned"]),
