@@ -57,6 +57,7 @@ LINKS = {  # by their lines in the text
     "- x\n  1. [b](b.md)": 1,
     "- [ ] ![b](b.md)": 0,
     "### By [b](b.md)": 0,
+    "### See\n![[b]]": 1,  # a heading ends with its line
     "x[^f].\n\n[^f]: By [b](b.md).": 2,
     "x[^f].\n\n[^f]: By\n    ![b](b.md)": 3,
     "x[^f].\n\n[^f]: x[^g].\n[^g]: By [[b]].": 3,

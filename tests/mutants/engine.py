@@ -25,7 +25,7 @@ EXPLAINED = Path(__file__).with_name("explained.txt")
 FILES = [  # what a site says depends on these, and a mistake in them is seen late
     *("claims.py", "grounds.py", "evidence.py", "fingerprint.py"),
     *("vault.py", "files.py", "notes.py", "addresses.py"),
-    *("links.py", "markdown/destinations.py", "backlinks.py", "render/links.py"),
+    *("links.py", "sentences.py", "markdown/destinations.py", "backlinks.py", "render/links.py"),
     *("render/asked.py", "swap.py", "mark.py", "writing.py"),
     *("kept.py", "last_build.py", "digest.py"),
 ]
