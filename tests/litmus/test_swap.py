@@ -464,3 +464,10 @@ def test_a_folder_of_theirs_keeps_its_mode(folder):
     for path in ["private/inner", "private"]:
         assert (folder / path).stat().st_mode & 0o777 == 0o700
     assert content(folder) == NEW | {"private/inner/diary": "x"}
+
+
+def test_the_folders_above_a_site_are_made_where_there_are_none(folder):
+    deeper = folder / "of" / "another" / "site"
+    build(deeper, OLD)
+    assert content(deeper) == OLD
+    assert {path.name for path in deeper.parent.iterdir()} == {"site"}
