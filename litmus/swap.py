@@ -7,6 +7,7 @@ if nobody has changed it since.
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable
 from errno import EEXIST
 from itertools import count
@@ -85,7 +86,7 @@ class SiteFolder:
         try:
             if self.is_ours:
                 files = mark.of_all_in(self._built)
-                del files[IN_PASSING]
+                files.pop(IN_PASSING, None)
                 self._take(files)
                 mark.write(self._built, files)
             self._swap(self._built)
@@ -117,7 +118,10 @@ class SiteFolder:
     def _hold(self) -> None:
         """Let no other build write there until this one ends, however it ends."""
         locks = user_cache_path("litmus") / "locks"  # beside the site one would be left behind
-        locks.mkdir(parents=True, exist_ok=True)
+        try:
+            locks.mkdir(parents=True, exist_ok=True)
+        except OSError:  # whoever builds has no home, as in some containers
+            locks = Path(tempfile.gettempdir())
         lock = FileLock(locks / f"{digest(os.fsencode(self.folder))}.lock", timeout=0)
         try:
             lock.acquire()

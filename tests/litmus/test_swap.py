@@ -356,6 +356,12 @@ def test_two_builds_do_not_write_into_one_folder(folder):
     assert content(folder.parent) == {f"site/{path}": text for path, text in NEW.items()}
 
 
+def test_who_has_no_home_builds_all_the_same_and_alone(folder, tmp_path, monkeypatch):
+    (tmp_path / "home").write_text("no folder")
+    monkeypatch.setattr(swap, "user_cache_path", lambda _: tmp_path / "home")
+    test_two_builds_do_not_write_into_one_folder(folder)
+
+
 def test_a_build_that_is_abandoned_leaves_nothing(folder):
     build(folder, OLD)
     site = site_in(folder)
