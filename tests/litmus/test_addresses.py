@@ -2,7 +2,7 @@
 
 import pytest
 
-from litmus.addresses import address_parts, runs_code, sitemap, tag_anchor
+from litmus.addresses import address, address_parts, runs_code, sitemap, tag_anchor
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,21 @@ def test_the_list_for_search_engines_has_every_page_in_order():
         "<url><loc>https://e.org/site/a%26b/%C3%A9/</loc></url>\n"
         "<url><loc>https://e.org/site/b%20c/</loc></url>\n</urlset>\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("a/b.md", "a/b/"),
+        ("a/B.MD", "a/B/"),
+        ("labs/x.py", "labs/x/"),
+        ("labs/x.ipynb", "labs/x/"),
+        ("index.md", ""),
+        ("a/index.md", "a/"),
+        ("a/my-index.md", "a/my-index/"),
+        ("a/b.png", "a/b.png"),
+        ("LICENSE", "LICENSE"),
+    ],
+)
+def test_what_becomes_a_page_stands_in_a_folder_and_all_else_where_it_was(path, there):
+    assert address(path) == there

@@ -141,6 +141,13 @@ RESTING = {
 }
 
 
+def test_a_page_says_that_there_is_no_evidence_rather_than_none(claims_of):
+    claim = claims_of({"c": lemma()})["c"]
+    assert claim.evidence_shown == "no evidence"
+    claim.outcomes = [checked("c")]
+    assert claim.evidence_shown == claim.evidence == "checked"
+
+
 def test_a_claim_rests_on_all_below_it_and_the_weakest_is_named(claims_of):
     claims = claims_of(RESTING)
     assert claims.rests_on("top") == ["bottom", "d", "known", "middle"]

@@ -82,7 +82,19 @@ def test_a_file_that_cannot_be_read_has_a_fingerprint_still(project, text):
 
 
 # By how a project lays out its code: its files, and what tests/deep/test_a.py needs of them.
+PATHS = {  # one way to say where a project has its code, in each file that may say it
+    "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["lib"]\n',
+    "pytest.toml": '[pytest]\npythonpath = ["lib"]\n',
+    "pytest.ini": "[pytest]\npythonpath = lib\n",
+    "tox.ini": "[pytest]\npythonpath = lib\n",
+    "setup.cfg": "[tool:pytest]\npythonpath = lib\n",
+    "setup.py": 'setup(package_dir={"": "lib"})\n',
+}
 LAYOUTS = {
+    **{
+        f"a path in {name}": ({name: text, "lib/a.py": ""}, "import a", ["lib/a.py"])
+        for name, text in PATHS.items()
+    },
     "src, as it is installed": (
         {"src/pkg/__init__.py": "", "src/pkg/part.py": "", "src/pkg/apart.py": ""},
         "from pkg import part",

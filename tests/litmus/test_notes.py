@@ -3,7 +3,7 @@
 import pytest
 
 from litmus import notes
-from litmus.markdown import parser
+from litmus.markdown import Token, parser
 from litmus.notes import read_note
 
 MARKDOWN = parser(strict_line_breaks=False)
@@ -108,6 +108,10 @@ last
 
 [^1]: Foot.
 """
+
+
+def test_a_token_that_knows_no_line_stands_where_the_text_begins():
+    assert note_of("---\na: b\n---\nx\n").line(Token("text", "", 0)) == 4
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,13 @@ def test_what_we_wrote_is_replaced_or_removed_and_all_else_stays(folder):
     assert content(folder) == OLD | theirs
 
 
+def test_the_mark_is_a_hidden_file_whose_name_is_for_good(folder):
+    build(folder, OLD)
+    assert sorted(path.name for path in folder.iterdir() if path.name.startswith(".")) == [
+        ".litmus.json"
+    ]
+
+
 def test_what_was_removed_of_ours_is_made_again(folder):
     build(folder, OLD)
     (folder / "a/index.html").unlink()

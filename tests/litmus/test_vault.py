@@ -283,3 +283,19 @@ def test_what_a_vault_has_are_its_notes_and_its_files(vault):
     assert vault.has("p/plot.png")
     assert not vault.has("café")
     assert not vault.has("plot.png")
+
+
+def test_a_folder_that_cannot_be_looked_into_is_left_out_and_named(tmp_path, monkeypatch):
+    write_files(tmp_path, {"a.md": "x", "closed/b.md": "y"})
+    walk = os.walk
+
+    def closed(top, onerror):
+        onerror(PermissionError(13, "Permission denied", str(tmp_path / "closed")))
+        return walk(tmp_path)
+
+    monkeypatch.setattr(files.os, "walk", closed)
+    problems = []
+    list(files.everything(tmp_path, problems))
+    assert list(map(str, problems)) == [
+        "closed: this raises PermissionError: Permission denied. It is left out."
+    ]
