@@ -141,6 +141,13 @@ RESTING = {
 }
 
 
+def test_nobody_misses_a_test_of_a_definition(claims_of):
+    claims = claims_of({"d": DEFINITION, "c": lemma()})
+    assert (claims["d"].shows_evidence, claims["c"].shows_evidence) == (False, True)
+    claims["d"].outcomes = [checked("d")]
+    assert claims["d"].shows_evidence
+
+
 def test_a_page_says_that_there_is_no_evidence_rather_than_none(claims_of):
     claim = claims_of({"c": lemma()})["c"]
     assert claim.evidence_shown == "no evidence"

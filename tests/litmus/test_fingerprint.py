@@ -1,8 +1,10 @@
 """Does the fingerprint of a file change with all that it depends on, and with nothing else?"""
 
+from importlib.metadata import version
+
 import pytest
 
-from litmus.fingerprint import fingerprint, imports
+from litmus.fingerprint import fingerprint, imports, torch_version
 from litmus.kept import KeptWork
 
 FILES = {
@@ -180,3 +182,7 @@ def test_where_modules_are_is_read_again_when_the_settings_or_the_folders_change
     first = imports(root / "tests/test_a.py", root, work)
     assert root.resolve() / "lib/a.py" in first
     assert fingerprint(root / "tests/test_a.py", root, work) != before
+
+
+def test_the_torch_that_is_installed_counts():
+    assert torch_version() == version("torch")

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from litmus import (
+    backlinks,
     bibliography,
     claims,
     files,
@@ -252,6 +253,7 @@ STAGES = {
     "the statement of a claim": (claims, "_in_dollars", "foot", None),
     "what of a note is searched": (search, "plain_text", "foot", None),
     "what a note links": (links, "sentences", "foot", None),
+    "where its links lead": (backlinks, "_led", "bad.md", None),
 }
 
 

@@ -231,3 +231,23 @@ def test_what_is_held_grows_with_a_note_no_faster_than_its_links(project, line):
 
     assert held(20) < 20 * 8  # one tuple for all
     assert held(1600) < 2.2 * held(800)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("[[nowhere]]", "link"),
+        ("[x](nowhere.md)", "link"),
+        ("[[b#Nowhere]]", "link"),
+        ("[[b#^nowhere]]", "link"),
+        ("![[b#^nowhere]]", "link"),
+        ("[[twin]]", "name"),
+        ("[@nobody]", "citation"),
+    ],
+)
+def test_what_is_wrong_with_a_link_stands_below_its_own_heading_of_the_open_ends(
+    project, text, kind
+):
+    files = {"docs/a.md": text, "docs/b.md": "B", "docs/x/twin.md": "", "docs/y/twin.md": ""}
+    site = project(files).site()
+    assert [problem.kind for problem in site.render(site.vault.notes["a.md"]).problems] == [kind]

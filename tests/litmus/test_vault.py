@@ -299,3 +299,14 @@ def test_a_folder_that_cannot_be_looked_into_is_left_out_and_named(tmp_path, mon
     assert list(map(str, problems)) == [
         "closed: this raises PermissionError: Permission denied. It is left out."
     ]
+
+
+def test_of_a_file_that_is_gone_or_leads_out_there_is_nothing(tmp_path):
+    write_files(tmp_path, {"vault/a.txt": "a", "vault/b.txt": "b", "apart.txt": "private"})
+    vault, _ = Vault.read(tmp_path / "vault")
+    assert vault.raw("a.txt") == b"a"
+    (tmp_path / "vault/a.txt").unlink()
+    (tmp_path / "vault/a.txt").mkdir()
+    (tmp_path / "vault/b.txt").unlink()
+    (tmp_path / "vault/b.txt").symlink_to(tmp_path / "apart.txt")
+    assert [vault.raw(path) for path in ("a.txt", "b.txt", "c.txt")] == [b"", b"", b""]
