@@ -1,6 +1,7 @@
 """Does a formula look to the pixel as KaTeX draws it, when it has been made small?"""
 
 import io
+import itertools
 import json
 
 import pytest
@@ -188,16 +189,19 @@ def drawn(browser, tmp_path_factory):
     for font in THEME.joinpath("fonts/katex").iterdir():
         (folder / "fonts" / font.name).write_bytes(font.read_bytes())
     page = browser.new_page(viewport={"width": 1400, "height": 900})
+    number = itertools.count()  # a file of its own each: of one, a browser may show the one before
 
     def draw(written, css):
-        (folder / "katex.css").write_text(css.replace("../fonts/katex/", "fonts/"), "utf-8")
+        style = f"{next(number)}.css"
+        (folder / style).write_text(css.replace("../fonts/katex/", "fonts/"), "utf-8")
         pictures = []
         for begin in range(0, len(written), AT_ONCE):
             some = "".join(
                 f"<div><p>gap {html} gap</p></div>" for html in written[begin : begin + AT_ONCE]
             )
-            (folder / "index.html").write_text(HEAD + some, "utf-8")
-            page.goto(url)
+            name = f"{next(number)}.html"
+            (folder / name).write_text(HEAD.replace("katex.css", style) + some, "utf-8")
+            page.goto(url + name)
             page.evaluate("Promise.all([...document.fonts].map(font => font.load()))")
             whole = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
             boxes = page.evaluate(
