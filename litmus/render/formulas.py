@@ -51,7 +51,7 @@ def check(scope: Scope, work: KeptWork) -> None:
         error = shown[held]
         if isinstance(error, tex.TexError):
             what = f"the formula cannot be set: {error}."
-            remedy = r"Where a dollar sign is meant, write \$."
+            remedy = r"Write it another way; where a dollar sign is meant, write \$."
             line = (place.line or 0) + error.line
             rendered.problems.append(Problem(place.file, line, what, remedy))
             rendered.html = rendered.html.replace(held, tex.as_written(held, error))

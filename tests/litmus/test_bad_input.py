@@ -78,7 +78,7 @@ BROKEN = {
     ),
     "a TeX error": (
         {"docs/index.md": "---\ntags: a\n---\n# Home\n\n$$\nx\n\\frac{1\n$$\n"},
-        r"index.md:8: the formula cannot be set: .*\. Where a dollar sign is meant, write",
+        r"index.md:8: the formula cannot be set: .*\. Write it another way; where a dollar",
     ),
     "an embed that contains itself": (
         {"docs/index.md": "# Home\n\n![[other]]\n", "docs/other.md": "# O\n\nx\n\n![[index]]\n"},

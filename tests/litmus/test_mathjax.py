@@ -361,7 +361,7 @@ def test_a_refused_form_is_shown_as_written_and_listed(project):
     assert r">\require{physics} \pdv{t}\psi</code>" in html
     assert problems == [
         "n.md:3: the formula cannot be set: \\pdv is set in the form \\pdv{…}{…} only, "
-        "and here \\psi follows. Where a dollar sign is meant, write \\$."
+        "and here \\psi follows. Write it another way; where a dollar sign is meant, write \\$."
     ]
 
 
