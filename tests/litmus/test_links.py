@@ -251,3 +251,10 @@ def test_what_is_wrong_with_a_link_stands_below_its_own_heading_of_the_open_ends
     files = {"docs/a.md": text, "docs/b.md": "B", "docs/x/twin.md": "", "docs/y/twin.md": ""}
     site = project(files).site()
     assert [problem.kind for problem in site.render(site.vault.notes["a.md"]).problems] == [kind]
+
+
+@pytest.mark.parametrize("end", ["\n", "  \n", "\\\n"], ids=["soft", "hard", "hard by its sign"])
+def test_a_word_that_compares_may_be_the_first_of_its_line(claims_of, end):
+    for text, used in [("see [[b]]", []), ("seen in [[b]]", ["b"])]:
+        claims = claims_of({"b": OTHER, "c": CLAIM.format("x", f"It holds{end}{text}.")})
+        assert claims["c"].uses == used

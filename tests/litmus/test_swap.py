@@ -108,6 +108,15 @@ def test_what_was_removed_of_ours_is_made_again(folder):
     assert content(folder) == OLD
 
 
+def test_a_build_from_which_somebody_has_removed_what_is_hidden_is_finished(folder):
+    site = site_in(folder)
+    built = site.begin()
+    write_files(built, NEW)
+    (built / IN_PASSING).unlink()
+    site.finish()
+    assert content(folder) == NEW
+
+
 def test_the_mode_of_the_folder_stays(folder):
     build(folder, OLD)
     folder.chmod(0o750)
@@ -295,7 +304,7 @@ def test_many_files_are_not_all_named(folder):
 @pytest.mark.parametrize(
     ("where", "why"),
     [
-        ("notes", "the folder of the notes"),
+        ("notes", r": it is the folder of the notes, or one in it or around it\. Name"),
         ("notes/site", "one in it"),
         ("", "around it"),
         ("file", "it is a file"),
