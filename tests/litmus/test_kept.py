@@ -4,6 +4,7 @@ import pytest
 
 from litmus import tex
 from litmus.bibliography import read_bibliography
+from litmus.digest import digest
 from litmus.fingerprint import fingerprint
 from litmus.kept import MOST, Kept, KeptWork
 from litmus.project import STORES
@@ -119,3 +120,7 @@ def test_who_is_given_no_work_makes_everything_anew(written):
     work = KeptWork()
     for make in MAKERS.values():
         assert make(written, work) == make(written, None)
+
+
+def test_a_name_that_no_text_could_be_has_a_digest_of_its_own():
+    assert len({digest(name) for name in ("a\udcff", "a\udcfe", "a")}) == 3
