@@ -147,3 +147,7 @@ def test_what_is_removed_takes_the_folders_with_it_that_it_leaves_empty(tmp_path
     remove(tmp_path, "a/e.txt")
     remove(tmp_path, "a/e.txt")
     assert names_in(tmp_path) == []
+
+
+def test_what_is_being_written_is_hidden():
+    assert writing.BESIDE.startswith(".")
