@@ -35,6 +35,11 @@ def address(path: str) -> str:
     return stem.removesuffix("index") if posixpath.basename(stem) == "index" else f"{stem}/"
 
 
+def folders_above(paths: Iterable[str]) -> set[str]:
+    """Return the folders that some files are in, directly or through others."""
+    return {path[:end] for path in paths for end, letter in enumerate(path) if letter == "/"}
+
+
 def sitemap(site: str, pages: Iterable[str]) -> bytes:
     """Return the list of all pages for search engines."""
     places = "".join(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-from litmus.addresses import address
+from litmus.addresses import address, folders_above
 from litmus.problems import Problem
 
 OURS = {"404.html", "claims.json", "sitemap.xml", "search/search_index.json"}  # of every site
@@ -34,10 +34,10 @@ def with_the_site(
     published: a.html.md would make a folder of a file.
     """
     own = {*OURS, *others}
-    files, folders = {*own, *(f"{page}index.html" for page in pages)}, _folders(own)
+    files, folders = {*own, *(f"{page}index.html" for page in pages)}, folders_above(own)
     for path in sorted(notes):
         page = f"{address(path)}index.html"
-        if page in own or page in folders or _above(page) & files:
+        if page in own or page in folders or folders_above([page]) & files:
             what = "where its page would be the site has something else; the note is left out."
             yield Problem(path, None, what, "Rename it.")
 
@@ -50,16 +50,8 @@ def of_files(
     Those cannot be published.
     """
     taken = {*OURS, *others, *(f"{page}index.html" for page in pages)}
-    folders = _folders(taken)
+    folders = folders_above(taken)
     for path in sorted(files):
-        if path in taken or path in folders or _above(path) & taken:
+        if path in taken or path in folders or folders_above([path]) & taken:
             what = "at this address the site has something else; the file is left out."
             yield Problem(path, None, what, "Rename it.")
-
-
-def _folders(paths: Iterable[str]) -> set[str]:
-    return {folder for path in paths for folder in _above(path)}
-
-
-def _above(path: str) -> set[str]:
-    return {path[:end] for end, letter in enumerate(path) if letter == "/"}

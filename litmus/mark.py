@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from litmus.addresses import folders_above
 from litmus.writing import stamp, write_whole
 
 FILE = ".litmus.json"
@@ -97,7 +98,7 @@ def immovable(folder: Path, ours: Iterable[str], next_files: Iterable[str]) -> l
     kept = set(ours) | {FILE}
     known = folders_above([*kept, *next_files])
     walked = [path for path, is_folder in _others(folder, "", kept, known) if is_folder]
-    around = {above for above in known if _is_folder(folder / above)}
+    around = {above for above in known if is_folder(folder / above)}
     return sorted(
         path
         for path in {*walked, *around}
@@ -127,15 +128,10 @@ def _is_plain(file: Path) -> bool:
     return file.is_file() and not file.is_symlink()
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
 def _linked(folder: Path, paths: Iterable[str]) -> set[str]:
     """Return the folders above some files that are links, to wherever."""
     return {above for above in folders_above(paths) if (folder / above).is_symlink()}
-
-
-def folders_above(paths: Iterable[str]) -> set[str]:
-    """Return the folders that some files are in."""
-    return {path[:end] for path in paths for end, letter in enumerate(path) if letter == "/"}

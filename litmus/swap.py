@@ -17,7 +17,9 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from litmus import mark
+from litmus.addresses import folders_above
 from litmus.digest import digest
+from litmus.mark import is_folder
 from litmus.problems import Problem
 from litmus.writing import BESIDE, remove
 
@@ -214,7 +216,7 @@ class SiteFolder:
                 if not entry.name.startswith(".") or os.path.lexists(self.folder / entry.name):
                     _remove(entry)
             try:
-                _bring(previous, self.folder, "", mark.folders_above(ours))
+                _bring(previous, self.folder, "", folders_above(ours))
             except OSError as error:
                 reason = error.strerror or error
                 what = f"{error.filename} cannot be moved from {previous} into the site: {reason}."
@@ -238,7 +240,7 @@ def _bring(source: Path, target: Path, at: str, ours: set[str]) -> None:
         path, there = f"{at}{entry.name}", target / entry.name
         if path in TO_KNOW:
             continue
-        if _is_folder(entry) and (path in ours or there.is_dir()):
+        if is_folder(entry) and (path in ours or there.is_dir()):
             there.mkdir(exist_ok=True)
             _bring(entry, there, f"{path}/", ours)
             entry.rmdir()
@@ -249,15 +251,11 @@ def _bring(source: Path, target: Path, at: str, ours: set[str]) -> None:
 
 
 def _remove(path: Path) -> None:
-    shutil.rmtree(path) if _is_folder(path) else path.unlink()
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
+    shutil.rmtree(path) if is_folder(path) else path.unlink()
 
 
 def _is_in_passing(folder: Path) -> bool:
-    return _is_folder(folder) and ((folder / IN_PASSING).is_file() or not any(folder.iterdir()))
+    return is_folder(folder) and ((folder / IN_PASSING).is_file() or not any(folder.iterdir()))
 
 
 def _is_or_holds(folder: Path, other: Path) -> bool:
