@@ -11,14 +11,15 @@ from pathlib import Path
 
 import click
 
-from litmus import collector, names, tree
-from litmus.addresses import address
-from litmus.claims import Claims
-from litmus.evidence import ROLES, due, read_ledger, settle
-from litmus.kinds import KINDS
+from litmus.author import note_names, support_tree
+from litmus.claims.claims import Claims
+from litmus.claims.evidence import ROLES, due, read_ledger, settle
+from litmus.claims.kinds import KINDS
 from litmus.markdown.headings import folded
 from litmus.problems import RAISED, nearest
-from litmus.project import Project
+from litmus.site import collector
+from litmus.site.project import Project
+from litmus.vault.addresses import address
 
 DOCS = "docs"
 NO_TESTS = 5  # how pytest ends when there was nothing to run
@@ -43,7 +44,7 @@ def build() -> None:
 
     One process does both: each has to read all notes and all that the tests import.
     """
-    from litmus.mkdocs_plugin import build_project  # MkDocs takes long to import
+    from litmus.material.plugin import build_project  # MkDocs takes long to import
 
     build_project(_checked(Path.cwd()))
 
@@ -54,7 +55,7 @@ def build() -> None:
 @click.option("--strict", is_flag=True, help="fail if anything in the notes does not fit")
 def site(vault: Path, out: Path, strict: bool) -> None:
     """Build VAULT, any folder of notes, into a site; nothing in it is run or changed."""
-    from litmus.mkdocs_plugin import build_folder
+    from litmus.material.plugin import build_folder
 
     build_folder(vault, out, strict)
 
@@ -63,7 +64,7 @@ def site(vault: Path, out: Path, strict: bool) -> None:
 @click.argument("vault", type=FOLDER)
 def serve(vault: Path) -> None:
     """Build VAULT, serve it on http://127.0.0.1:8000, and show each change at once."""
-    from litmus.mkdocs_plugin import serve_folder
+    from litmus.material.plugin import serve_folder
 
     serve_folder(vault)
 
@@ -85,11 +86,12 @@ def new(kind: str, name: str) -> None:
             or folded(f"{name}.md") in {folded(file.name) for file in files}
         )
 
-    if wrong := names.wrong_with(name):
-        good = names.nearest_good(name)
+    if wrong := note_names.wrong_with(name):
+        good = note_names.nearest_good(name)
         others = (f"{good}-{n}" for n in range(2, 1_000)) if good else ()
         free = next(
-            (n for n in chain([good], others) if not names.wrong_with(n) and not is_taken(n)), ""
+            (n for n in chain([good], others) if not note_names.wrong_with(n) and not is_taken(n)),
+            "",
         )
         instead = f"How about '{free}'?" if free else "Write some words of what it claims."
         raise click.ClickException(f"the name {name!r} {wrong}. {instead}")
@@ -109,7 +111,7 @@ def new(kind: str, name: str) -> None:
 def why(name: str) -> None:
     """Print what a claim rests on, as a tree, with how each part stands."""
     claims = _project(Path.cwd()).claims
-    found = tree.lines(
+    found = support_tree.lines(
         claims, _known(claims, name), lambda n: [*claims[n].assumes, *claims[n].uses]
     )
     click.echo("\n".join(found))
@@ -120,7 +122,9 @@ def why(name: str) -> None:
 def impact(name: str) -> None:
     """Print what would have to be argued again if a claim fell, as a tree."""
     claims = _project(Path.cwd()).claims
-    found = tree.lines(claims, _known(claims, name), lambda n: claims[n].used_by, upwards=True)
+    found = support_tree.lines(
+        claims, _known(claims, name), lambda n: claims[n].used_by, upwards=True
+    )
     click.echo("\n".join(found))
 
 
@@ -142,7 +146,7 @@ def _begun(root: Path, kind: str, name: str) -> Path:
 def _checked(root: Path) -> Project:
     """Run the tests whose evidence does not hold; end the process if one of them fails."""
     project = _project(root)
-    files = due(root, project.claims.statements, project.work)
+    files = due(root, project.claims.statements, project.cache)
     if not files:
         click.echo("The evidence of every claim is up to date.")
         return project
@@ -150,7 +154,14 @@ def _checked(root: Path) -> Project:
     if not find_spec("pytest"):
         raise click.ClickException("claims are checked by pytest, which is not installed here.")
     # Whatever the project's own settings load and leave out.
-    command = [sys.executable, "-m", "pytest", "-p", "litmus.pytest_plugin", f"--rootdir={root}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "litmus.claims.pytest_plugin",
+        f"--rootdir={root}",
+    ]
     if find_spec("xdist"):
         command += ["-p", "xdist", "-n", "logical", "--dist", "loadfile"]
     command += ["-q", "-m", " or ".join(ROLES), *files]
@@ -158,7 +169,7 @@ def _checked(root: Path) -> Project:
     code = subprocess.run(command, cwd=root).returncode
     if code not in {0, NO_TESTS}:
         sys.exit(code)
-    if without := settle(root, files, before, statements, project.work):
+    if without := settle(root, files, before, statements, project.cache):
         click.echo(
             f"No test of a claim ran in {', '.join(without)}: it is left out or skips itself. "
             "That is no evidence. The next check comes when the file, or what it needs, changes."

@@ -1,11 +1,20 @@
-"""What is wrong with a note, told to its author: where, what and why, and what to do about it."""
+"""What is wrong with a note, told to its author: where, what and why, and what to do about it.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+An exception that one note or file raises becomes a problem of that note, and no other suffers: no
+rule is free of mistakes, and a vault has notes that nobody thought of. What is no fault of a note
+passes through: memory that is used up, an interrupt.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from rapidfuzz import fuzz, process
 
-RAISED = "raised"  # of what nobody has foreseen; see guard.py
+LONGEST = 300  # letters of an exception's words
+AS_WRITTEN = "It is shown as it is written."
+RAISED = "raised"  # the kind of what nobody has foreseen
 KINDS = {  # with the words of the page of open ends
     "link": "Links that lead nowhere",
     "name": "Names that could mean several notes",
@@ -13,6 +22,8 @@ KINDS = {  # with the words of the page of open ends
     RAISED: "What could not be read or shown",
     "": "To be mended",
 }
+T = TypeVar("T")
+log = logging.getLogger("mkdocs.litmus")
 
 
 @dataclass(unsafe_hash=True)
@@ -60,3 +71,39 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
         if problem.kind == RAISED and not (problem.file in raised and raised[problem.file].line):
             raised[problem.file] = problem
     return [p for p in found if p.kind != RAISED or p is raised[p.file]]
+
+
+def tried(make: Callable[[], T], path: str, remedy: str = AS_WRITTEN) -> T | Problem:
+    """Return what is made of a file, or what it raises as a problem of the file."""
+    try:
+        return make()
+    except MemoryError:
+        raise
+    except Exception as error:
+        return as_problem(error, path, remedy=remedy)
+
+
+def as_problem(
+    error: Exception, path: str, line: int | None = None, remedy: str = AS_WRITTEN
+) -> Problem:
+    """Return an exception as a problem of a file, in its own words; of a problem a copy.
+
+    Kept from one build to the next, the exception itself would keep all that it came through.
+    """
+    if isinstance(error, Problem):
+        return replace(error)
+    log.debug("%s raises", path, exc_info=error)
+    words = " ".join(f"{type(error).__name__}: {words_of(error)}".split()).removesuffix(":")
+    words = words if len(words) <= LONGEST else f"{words[:LONGEST]}…"
+    return Problem(path, line, f"this raises {words}.", remedy, RAISED)
+
+
+def words_of(error: BaseException) -> str:
+    """Return what an error says, without where on this machine a file lies: nobody's business."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def file_of(error: OSError) -> str:
+    """Return the file that the system could not do something to; of two the second, "" of none."""
+    names = [name for name in (error.filename2, error.filename) if isinstance(name, str)]
+    return names[0] if names else ""

@@ -5,7 +5,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from litmus.runs import Runner
+from litmus.python.runs import Runner
 
 
 class SharedRunner(Runner):

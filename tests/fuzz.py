@@ -17,13 +17,13 @@ from pathlib import Path
 
 import click
 
-from litmus import tex
 from litmus.markdown import parser
-from litmus.notes import read_note
 from litmus.problems import RAISED
-from litmus.project import Project
+from litmus.python.runs import Runner
 from litmus.render import Site
-from litmus.runs import Runner
+from litmus.site.project import Project
+from litmus.tex import katex
+from litmus.vault.notes import read_note
 from tests.active import runs
 from tests.html import unbalanced
 
@@ -216,7 +216,7 @@ class Fuzz:
             self.vault.notes["fuzz.md"] = note
             rendered = self.site.render(note)
             menu = "".join(entry.html for entry in rendered.toc)
-            page = tex.typeset(rendered.html)
+            page = katex.typeset(rendered.html)
         except Exception:
             return traceback.format_exc()
         for problem in [*note.problems, *rendered.problems]:

@@ -24,9 +24,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 from bs4 import BeautifulSoup, Tag
 
 from litmus.problems import in_order
-from litmus.project import Project
+from litmus.python.runs import Runner
 from litmus.render import Site as Renderer
-from litmus.runs import Runner
+from litmus.site.project import Project
 from tests.html import RAW, parsed, repeated_ids, unbalanced
 
 GENERATOR = Path(__file__).parents[2] / "shared/tools/gen_vault.py"  # where it exists

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from litmus.claims import FOUNDATIONS, Claims
-from litmus.notes import walk
-from litmus.recorder import marks_of
-from litmus.vault import Vault
+from litmus.claims.claims import FOUNDATIONS, Claims
+from litmus.claims.recorder import marks_of
+from litmus.vault.notes import walk
+from litmus.vault.vault import Vault
 
 ROOT = Path(__file__).parents[1]
 WHY = re.compile("^Why the assumptions matter$")

@@ -10,8 +10,8 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline, image, link
 from markdown_it.token import Token
 
-from litmus.addresses import address_parts
 from litmus.markdown.places import line_within
+from litmus.markdown.urls import address_parts
 from litmus.markdown.wikilinks import innermost
 
 

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
-from litmus.markdown import macros
+from litmus.tex import macros
 
 LABEL = re.compile(r"[ \t]*\\label\s*\{([^{}]*)\}")
 NOTHING = "{}"

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from litmus.claims import Claim, Support
-from litmus.evidence import Mark, Outcome
-from litmus.kinds import KINDS
+from litmus.claims.claims import Claim, Support
+from litmus.claims.evidence import Mark, Outcome
+from litmus.claims.kinds import KINDS
 
 if TYPE_CHECKING:
     from litmus.render.scope import At, Rule, Scope
     from litmus.render.site import Site
 
 TEMPLATES = Environment(
-    loader=PackageLoader("litmus"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    loader=PackageLoader("litmus.render"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
 NOTHING = Markup("")
 CHECK = re.compile(r"^check\b", re.IGNORECASE)

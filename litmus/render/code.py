@@ -12,21 +12,21 @@ from pygments.lexers.special import TextLexer
 from pygments.token import STANDARD_TYPES
 from pygments.util import ClassNotFound
 
-from litmus import quotes
-from litmus.addresses import address, relative_url
-from litmus.digest import digest
-from litmus.kept import KeptWork, Store
+from litmus.cache import Cache, Store
+from litmus.files.digest import digest
 from litmus.problems import nearest
-from litmus.render import plugins
+from litmus.python import quotes
+from litmus.python.runs import Run, RunError
+from litmus.render import obsidian_plugins
 from litmus.render.diagrams import diagram
 from litmus.render.scope import At, Rule
-from litmus.runs import Run, RunError
+from litmus.vault.addresses import address, relative_url
 
 LANGUAGE = re.compile(r"[{.\s]*([\w+#/-]+)")  # in "python", "{.python}", "js {1,3}", "{r, echo=F}"
 PLAIN = {"w", "err"}  # white space, and what is no error where code is an excerpt
 LONGEST, WIDEST = 200_000, 10_000  # letters of a block and of a line that are highlighted
 LONGEST_NAME = 200  # letters of a snippet's path
-CODE: Store[str] = Store("code", (files("litmus").joinpath("render/code.py"), version("pygments")))
+CODE: Store[str] = Store("code", (files("litmus.render").joinpath("code.py"), version("pygments")))
 
 
 def fence(at: At) -> str:
@@ -38,12 +38,14 @@ def fence(at: At) -> str:
         return _run(at)
     if language == "mermaid":
         return diagram(at)
-    return plugins.fence(at, language) or code_block(at.token.content, language, at.site.work)
+    return obsidian_plugins.fence(at, language) or code_block(
+        at.token.content, language, at.site.cache
+    )
 
 
 def indented_code(at: At) -> str:
     """A block of code that is indented by four spaces."""
-    return code_block(at.token.content, "", at.site.work)
+    return code_block(at.token.content, "", at.site.cache)
 
 
 def too_deep(at: At) -> str:
@@ -66,13 +68,13 @@ RULES: dict[str, Rule] = {
 }
 
 
-def code_block(source: str, language: str, work: KeptWork | None = None) -> str:
+def code_block(source: str, language: str, cache: Cache | None = None) -> str:
     """Return source as a highlighted block, plain if the language is not known."""
     if len(source) > LONGEST or max(map(len, source.split("\n"))) > WIDEST:
         language = ""  # some lexers take the square of the length
     kind = f"language-{html.escape(language or 'text')} highlight"
     button = '<button class="copy" type="button">copy</button>' if language == "python" else ""
-    known = (work or KeptWork())[CODE]
+    known = (cache or Cache())[CODE]
     code = known.of(f"{language}\n{source}", lambda: _highlighted(source, language))
     return f'<div class="{kind}">{button}<pre><span></span><code>{code}</code></pre></div>\n'
 
@@ -134,7 +136,7 @@ def _quote(at: At) -> str:
         return _as_written(at)
     at.scope.rendered.quoted.append(file)
     caption = f"{_link(at, file)}, with its tests"
-    shown = code_block(quoted, "python", at.site.work)
+    shown = code_block(quoted, "python", at.site.cache)
     return f'<figure class="quote">{shown}{_caption(caption)}</figure>\n'
 
 
@@ -162,7 +164,7 @@ def show_run(run: Run, link: str, about: str, at: At) -> str:
         f'<img src="{relative_url(path, at.scope.page)}" alt="{html.escape(about)}" loading="lazy">'
         for path in figures
     )
-    printed = code_block(run.printed, "text", at.site.work) if run.printed.strip() else ""
+    printed = code_block(run.printed, "text", at.site.cache) if run.printed.strip() else ""
     verbs = " and ".join(["draws"] * bool(images) + ["prints"] * bool(printed)) or "says nothing"
     caption = f"What {link} {verbs}" if verbs != "says nothing" else f"{link} {verbs}"
     return f'<figure class="run">{images}{printed}{_caption(caption)}</figure>\n'

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
-from litmus.addresses import address, relative_url
 from litmus.markdown import Token
 from litmus.markdown.headings import shown_name
 from litmus.markdown.wikilinks import medium
-from litmus.notes import Note
-from litmus.render import boxes, plugins
+from litmus.render import boxes, obsidian_plugins
 from litmus.render.links import alt_and_size, card, show_medium, target, unresolved
 from litmus.render.scope import At, Rule
+from litmus.vault.addresses import address, relative_url
+from litmus.vault.notes import Note
 
 DEEPEST = 12  # embeds within embeds; deeper ones become links
 # Ten notes that embed ten others each, twelve deep, would fill a disk.
@@ -63,7 +63,7 @@ def _note(at: At, path: str, fragment: str) -> str:
     claim = site.claim_at.get(path)
     if claim and not part:
         return boxes.embedded_claim(site, claim, inner, url)
-    drawing = plugins.drawing(at.site, note, inner) if not part else None
+    drawing = obsidian_plugins.drawing(at.site, note, inner) if not part else None
     body = site.tokens(shown, inner) if drawing is None else drawing
     return boxes.embed(body, url, site.title(note))
 
@@ -88,8 +88,12 @@ def _file(at: At, path: str, fragment: str) -> str:
         name = posixpath.splitext(posixpath.basename(path))[0]
         return show_medium(url, alt or name, size, part=quote(fragment, safe="=&,"))
     owned = None
-    if at.token.block and plugins.owns(path) and not _too_much(at, len(at.site.vault.text(path))):
-        owned = plugins.file(at, path, url)
+    if (
+        at.token.block
+        and obsidian_plugins.owns(path)
+        and not _too_much(at, len(at.site.vault.text(path)))
+    ):
+        owned = obsidian_plugins.file(at, path, url)
     return owned or _paragraph(at, _link(at, path, url, alt or posixpath.basename(path)))
 
 

@@ -12,8 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from litmus.markdown import Token
-from litmus.notes import Note
 from litmus.render.scope import At, Footnote, Rule, Scope
+from litmus.vault.notes import Note
 
 if TYPE_CHECKING:
     from litmus.render.site import Site

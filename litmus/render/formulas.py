@@ -4,13 +4,13 @@ import html
 import re
 from collections.abc import Sequence
 
-from litmus import tex
-from litmus.addresses import address, relative_url
-from litmus.kept import KeptWork
-from litmus.markdown import Token, macros
+from litmus.cache import Cache
+from litmus.markdown import Token
 from litmus.markdown.equations import NOTHING
 from litmus.problems import Problem, nearest
 from litmus.render.scope import At, Rule, Scope
+from litmus.tex import katex, macros
+from litmus.vault.addresses import address, relative_url
 
 PUNCTUATION = re.compile(r"[.,;:!?)\]’”]+|-\w+")
 SHORT = 45  # letters of TeX in a formula that fits on a line of a phone
@@ -43,18 +43,18 @@ def punctuation_after(tokens: Sequence[Token], index: int) -> str:
     return found[0] if found else ""
 
 
-def check(scope: Scope, work: KeptWork) -> None:
+def check(scope: Scope, cache: Cache) -> None:
     """Have all formulas of a page set at once; mark and report those that are not TeX."""
     rendered = scope.rendered
-    shown = tex.set_all((held for held, _ in rendered.formulas), work)
+    shown = katex.set_all((held for held, _ in rendered.formulas), cache)
     for held, place in rendered.formulas:
         error = shown[held]
-        if isinstance(error, tex.TexError):
+        if isinstance(error, katex.TexError):
             what = f"the formula cannot be set: {error}."
             remedy = r"Write it another way; where a dollar sign is meant, write \$."
             line = (place.line or 0) + error.line
             rendered.problems.append(Problem(place.file, line, what, remedy))
-            rendered.html = rendered.html.replace(held, tex.as_written(held, error))
+            rendered.html = rendered.html.replace(held, katex.as_written(held, error))
     rendered.formulas.clear()
 
 
@@ -67,7 +67,7 @@ def _formula(at: At, display: bool) -> str:
             return _reference(at, alone)
         set_as = REFERENCE.sub(lambda found: _in_formula(at, found), set_as or written)
     used = macros.needed(set_as or written, _defined(at))
-    held = tex.placeholder(written, display, set_as, used)
+    held = katex.placeholder(written, display, set_as, used)
     place = Problem(scope.note.path, scope.note.line(token) + token.meta.get("above", 0), "")
     scope.rendered.formulas.append((held, place))
     return _anchors(at) + held

@@ -8,15 +8,16 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
-from litmus.addresses import address, address_parts, relative_url, tag_anchor
-from litmus.bibliography import Reference, described
 from litmus.markdown.citations import Cited
 from litmus.markdown.destinations import inside
 from litmus.markdown.headings import plain_text, shown_name
+from litmus.markdown.urls import address_parts
 from litmus.markdown.wikilinks import medium
-from litmus.notes import Note
 from litmus.problems import Problem, nearest
 from litmus.render.scope import At, Rule, Scope
+from litmus.vault.addresses import address, relative_url, tag_anchor
+from litmus.vault.bibliography import Reference, described
+from litmus.vault.notes import Note
 
 if TYPE_CHECKING:
     from litmus.render.site import Site

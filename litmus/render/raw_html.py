@@ -15,7 +15,7 @@ from itertools import islice
 import nh3
 from markdown_it.common.html_re import HTML_TAG_RE
 
-from litmus.addresses import PASSED_OVER, runs_code
+from litmus.markdown.urls import PASSED_OVER, runs_code
 from litmus.render.links import rewritten
 from litmus.render.scope import At, Rule
 

@@ -6,10 +6,10 @@ from typing import Any
 from markdown_it.renderer import RendererHTML
 from markdown_it.utils import EnvType, OptionsDict
 
-from litmus import guard
 from litmus.markdown import Token
-from litmus.notes import Note
+from litmus.problems import as_problem
 from litmus.render.scope import At, Rule
+from litmus.vault.notes import Note
 
 BREAKS = {"softbreak", "hardbreak"}
 
@@ -32,7 +32,7 @@ class Renderer(RendererHTML):
             raise
         except Exception as error:
             note: Note = env["scope"].note
-            problem = guard.as_problem(error, note.path)
+            problem = as_problem(error, note.path)
             if problem.file == note.path:
                 problem.line = problem.line or _line(note, tokens, index)
             raise problem from error

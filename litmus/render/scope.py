@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from litmus.markdown import Token
-from litmus.notes import Note
 from litmus.problems import Problem
+from litmus.vault.notes import Note
 
 if TYPE_CHECKING:
     from litmus.render.site import Site

@@ -1,28 +1,25 @@
 """The renderer of notes: all rules together, and what they may refer to."""
 
+import functools
 import html
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from markdown_it.utils import EnvType
 from markupsafe import Markup
 
-from litmus import guard
-from litmus.addresses import address, relative_url
-from litmus.backlinks import Backlink
-from litmus.bibliography import Reference
-from litmus.claims import Claims
-from litmus.digest import digest
-from litmus.files import as_text
-from litmus.fingerprint import fingerprint
-from litmus.kept import KeptWork
+from litmus.cache import Cache
+from litmus.claims.backlinks import Backlink
+from litmus.claims.claims import Claims
+from litmus.files.digest import digest
+from litmus.files.reading import as_text
 from litmus.markdown import Token, parser
 from litmus.markdown.headings import shown_name
-from litmus.notes import Note
-from litmus.problems import Problem
+from litmus.problems import Problem, as_problem, tried
+from litmus.python.fingerprint import fingerprint
+from litmus.python.runs import Runner
 from litmus.render import (
     boxes,
     code,
@@ -30,17 +27,19 @@ from litmus.render import (
     footnotes,
     formulas,
     links,
-    plugins,
+    obsidian_plugins,
     raw_html,
     text,
 )
-from litmus.render.asked import Asked, Question, Watched, WatchedVault
+from litmus.render.questions import Asked, Question, Watched, WatchedVault
 from litmus.render.renderer import Renderer, adapted
 from litmus.render.scope import Rendered, Scope, TocEntry
-from litmus.runs import Runner
-from litmus.vault import Vault
+from litmus.vault.addresses import address, relative_url
+from litmus.vault.bibliography import Reference
+from litmus.vault.notes import Note
+from litmus.vault.vault import Vault
 
-PARTS = [text, formulas, links, embeds, footnotes, boxes, code, plugins, raw_html]
+PARTS = [text, formulas, links, embeds, footnotes, boxes, code, obsidian_plugins, raw_html]
 Key = tuple[str, ...]  # of something that is the same on all pages: of which text, what
 RULES = {name: rule for part in PARTS for name, rule in part.RULES.items()}
 
@@ -58,7 +57,7 @@ class Site:
         remembered: dict[Key, tuple[str, Asked]] | None = None,  # from one build to the next
         raw_html: bool = False,
         snippets: Mapping[str, Path] | None = None,  # by their paths from the root; none: foreign
-        work: KeptWork | None = None,
+        cache: Cache | None = None,
     ) -> None:
         self.snippets = snippets
         self._remembered = {} if remembered is None else remembered
@@ -66,15 +65,15 @@ class Site:
         self.fresh: dict[Key, tuple[str, Asked]] = {}  # what was not remembered before
         self.claims = claims
         self.runner = runner
-        self.work = work or KeptWork()
+        self.cache = cache or Cache()
         self.raw_html = raw_html  # are the notes trusted with any HTML?
         self.labs: set[str] = set()  # files that somebody else makes pages of
         self.asked: Asked = {}  # since the page that is being rendered was begun
-        self._fingerprint = cache(  # at this build
-            lambda file: fingerprint(root / file, root, self.work)
+        self._fingerprint = functools.cache(  # at this build
+            lambda file: fingerprint(root / file, root, self.cache)
         )
         self.unshown: list[Problem] = []  # what raised in lines about notes, on the page at hand
-        standing = cache(lambda path: digest(repr(claims.standing(claim_at[path].name))))
+        standing = functools.cache(lambda path: digest(repr(claims.standing(claim_at[path].name))))
         claim_at = {claim.note.path: claim for claim in claims.values()}
         literature = {
             str(note.properties["citekey"]).strip().lstrip("@"): note.path
@@ -128,7 +127,7 @@ class Site:
             except MemoryError:
                 raise
             except Exception as error:
-                rendered = self.as_written(note, guard.as_problem(error, note.path))
+                rendered = self.as_written(note, as_problem(error, note.path))
                 break
             if len(broken) == known:
                 break  # else once more, since what raised has left footnotes and formulas behind
@@ -144,7 +143,7 @@ class Site:
     def _render(self, note: Note, rendered: Rendered) -> None:
         scope = Scope(note, address(note.path), rendered, within=((note.path, ""),))
         claim = self.claim_at.get(note.path)
-        drawing = plugins.drawing(self, note, scope)
+        drawing = obsidian_plugins.drawing(self, note, scope)
         if drawing is not None:
             rendered.html = drawing
         elif claim and claim.note is note:
@@ -153,7 +152,7 @@ class Site:
         else:
             rendered.html = self.tokens(note.tokens, scope)
         rendered.html += footnotes.footnotes(self, scope)
-        formulas.check(scope, self.work)
+        formulas.check(scope, self.cache)
         rendered.problems += links.in_properties(self, note)
         self.title(note)  # what raises in it is listed, wherever it is shown
         below = 0 if note.title_heading else 1  # the name, which is not among the headings
@@ -174,7 +173,7 @@ class Site:
             path = next(files, "") if scope.is_embedded else ""
             if not path:
                 raise
-            problem = guard.as_problem(error, path, remedy="It is linked instead.")
+            problem = as_problem(error, path, remedy="It is linked instead.")
             scope.rendered.broken.setdefault(path, problem)
             return ""
 
@@ -233,7 +232,7 @@ class Site:
         if not known:
             of_the_page = dict(self.asked)
             self.asked.clear()
-            made = guard.tried(make, key[0])
+            made = tried(make, key[0])
             told = dict(self.asked)
             self.asked.update(of_the_page)
             if isinstance(made, Problem):

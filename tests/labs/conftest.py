@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from litmus import lab_runs
+from litmus.python import lab_runs
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from mkdocs import utils
 
-from litmus import stylesheets, theme_templates
-from litmus.mkdocs_plugin import _Warnings
-from litmus.project import Project
+from litmus.material import compiled_templates
+from litmus.material.plugin import _Warnings
+from litmus.python.runs import Runner
 from litmus.render import Site
-from litmus.runs import Runner
+from litmus.site import stylesheets
+from litmus.site.project import Project
 from tests.forks import SharedRunner
 
 
@@ -63,9 +64,9 @@ def _packages_are_searched_once():
 @pytest.fixture(scope="session", autouse=True)
 def _the_theme_is_compiled_once(tmp_path_factory):
     """All sites keep the compiled theme in one folder: that takes longer than a small site."""
-    prepared, folder = theme_templates.prepared, tmp_path_factory.mktemp("templates")
+    prepared, folder = compiled_templates.prepared, tmp_path_factory.mktemp("templates")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(theme_templates, "prepared", lambda made, _: prepared(made, folder))
+        patch.setattr(compiled_templates, "prepared", lambda made, _: prepared(made, folder))
         yield
 
 

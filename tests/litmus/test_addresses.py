@@ -2,7 +2,8 @@
 
 import pytest
 
-from litmus.addresses import address, address_parts, runs_code, sitemap, tag_anchor
+from litmus.markdown.urls import address_parts, runs_code
+from litmus.vault.addresses import address, sitemap, tag_anchor
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import pytest
 from click.testing import CliRunner
 from mkdocs.__main__ import cli
 
-from litmus import stylesheets
-from litmus.attachments import runs
 from litmus.cli import main
-from litmus.project import Project
+from litmus.site import stylesheets
+from litmus.site.project import Project
+from litmus.vault.attachments import runs
 from tests.litmus.conftest import write_files
 
-THEME = Path(stylesheets.__file__).parent / "theme"
+THEME = Path(stylesheets.__file__).parents[1] / "material/theme"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"%s</svg>'
 HTML = "http://www.w3.org/1999/xhtml"
 RUN = {
@@ -145,7 +145,7 @@ def test_code_of_a_vault_that_is_not_ours_never_runs(tmp_path, warned):
 
 
 def test_control_our_own_code_does(tmp_path, monkeypatch, runner_of, font):
-    monkeypatch.setattr("litmus.mkdocs_plugin.Runner", runner_of)
+    monkeypatch.setattr("litmus.material.plugin.Runner", runner_of)
     _, mark = with_code(tmp_path)
     write_files(tmp_path, {"mkdocs.yml": OUR_SETTINGS, **font})
     result = CliRunner().invoke(cli, ["build", "-f", str(tmp_path / "mkdocs.yml")])

@@ -3,8 +3,8 @@
 import pytest
 from bs4 import BeautifulSoup
 
-from litmus.backlinks import backlinks
-from litmus.pages import Pages
+from litmus.claims.backlinks import backlinks
+from litmus.site.pages import Pages
 
 
 @pytest.fixture

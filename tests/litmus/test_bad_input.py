@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 from mkdocs.__main__ import cli
 
+from litmus.claims.evidence import Mark, Outcome, write_ledger
 from litmus.cli import main
-from litmus.evidence import Mark, Outcome, write_ledger
-from litmus.fingerprint import fingerprint
+from litmus.python.fingerprint import fingerprint
 from litmus.render.site import RULES
 
 GOOD = {
@@ -183,7 +183,7 @@ def asked_once(runner_of):
 @pytest.fixture
 def build(project, monkeypatch, asked_once, font):
     """A function that builds a site with MkDocs' own command; returns its exit code and log."""
-    monkeypatch.setattr("litmus.mkdocs_plugin.Runner", asked_once)
+    monkeypatch.setattr("litmus.material.plugin.Runner", asked_once)
 
     def run(files, *options):
         root = project({**GOOD, **font, "site/index.html": "the previous site", **files}).root
@@ -270,7 +270,7 @@ def test_a_note_that_cannot_be_read_stops_what_would_depend_on_it(build, monkeyp
     def raising(written):
         return {}[written["kind"]] if "kind" in written else []
 
-    monkeypatch.setattr("litmus.properties.aliases", raising)
+    monkeypatch.setattr("litmus.vault.properties.aliases", raising)
     message = "claims/lemma.md:1: this raises KeyError: 'lemma'."
     assert_stopped(*build({}, "--strict"), message, tmp_path / "site")
     monkeypatch.chdir(tmp_path)
@@ -298,7 +298,7 @@ def test_in_a_vault_that_is_not_strict_it_stops_nothing_and_is_listed(
 BUILD_AND_HANG = """
 import time
 from mkdocs.__main__ import cli
-from litmus.runs import Runner
+from litmus.python.runs import Runner
 
 def hang(runner, request):
     with open("reached", "r"):

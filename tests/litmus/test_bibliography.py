@@ -2,8 +2,8 @@
 
 import pytest
 
-from litmus.bibliography import read_bibliography
 from litmus.problems import Problem
+from litmus.vault.bibliography import read_bibliography
 
 
 @pytest.fixture

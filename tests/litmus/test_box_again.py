@@ -2,10 +2,10 @@
 
 import pytest
 
-from litmus.claims import Claims
-from litmus.evidence import Mark, Outcome, write_ledger
-from litmus.fingerprint import fingerprint
-from litmus.vault import Vault
+from litmus.claims.claims import Claims
+from litmus.claims.evidence import Mark, Outcome, write_ledger
+from litmus.python.fingerprint import fingerprint
+from litmus.vault.vault import Vault
 from tests.litmus.conftest import write_files
 from tests.litmus.test_last_build import Ours
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from litmus.claims import WEAK, Claim, Claims
-from litmus.evidence import Mark, Outcome
-from litmus.grounds import loops, told
-from litmus.notes import Note
+from litmus.claims.claims import WEAK, Claim, Claims
+from litmus.claims.evidence import Mark, Outcome
+from litmus.claims.grounds import loops, told
+from litmus.vault.notes import Note
 
 DEFINITION = "---\nkind: definition\n---\n# D\n\nAn $x$.\n"
 

@@ -5,10 +5,10 @@ import gc
 import pytest
 from mkdocs.commands.build import build
 
-from litmus import collector
-from litmus.build import Build
-from litmus.mkdocs_plugin import BASE
-from litmus.vault import Vault
+from litmus.material.plugin import BASE
+from litmus.site import collector
+from litmus.site.build import Build
+from litmus.vault.vault import Vault
 from tests.litmus.conftest import write_files
 from tests.litmus.test_incremental import configured
 

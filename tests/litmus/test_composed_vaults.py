@@ -12,7 +12,7 @@ from bs4 import BeautifulSoup
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from litmus.addresses import address
+from litmus.vault.addresses import address
 from tests.ground_truth import render
 from tests.html import left_raw, parsed, repeated_ids, unbalanced
 from tests.litmus.conftest import write_files

@@ -8,8 +8,8 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
-from litmus.markdown import macros
-from litmus.tex import typeset
+from litmus.tex import macros
+from litmus.tex.katex import typeset
 
 REFUSED = "refused"
 SPACES = re.compile(r"[\s\u200b]")

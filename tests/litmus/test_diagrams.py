@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from litmus import stylesheets
+from litmus.site import stylesheets
 from tests.litmus.wellformed import misplaced
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from litmus import cli
-from litmus.evidence import (
+from litmus.claims.evidence import (
     LEDGER,
     Mark,
     Outcome,
@@ -18,8 +18,8 @@ from litmus.evidence import (
     stale_tests,
     write_ledger,
 )
-from litmus.fingerprint import fingerprint
-from litmus.project import Project
+from litmus.python.fingerprint import fingerprint
+from litmus.site.project import Project
 from tests.litmus.conftest import write_files
 
 DOCS = {
@@ -72,7 +72,7 @@ ALL = [
 # Without what no test here needs, since pytest begins some eighty times.
 UNUSED = ["cacheprovider", "doctest", "faulthandler", "junitxml", "legacypath", "pastebin"]
 UNUSED += ["recwarn", "setuponly", "setupplan", "stepwise", "tmpdir", "unittest"]
-OPTIONS = ["-p", "litmus.pytest_plugin", "--assert=plain"]
+OPTIONS = ["-p", "litmus.claims.pytest_plugin", "--assert=plain"]
 OPTIONS += [part for plugin in UNUSED for part in ["-p", f"no:{plugin}"]]
 
 

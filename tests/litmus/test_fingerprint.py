@@ -4,8 +4,8 @@ from importlib.metadata import version
 
 import pytest
 
-from litmus.fingerprint import fingerprint, imports, torch_version
-from litmus.kept import KeptWork
+from litmus.cache import Cache
+from litmus.python.fingerprint import fingerprint, imports, torch_version
 
 FILES = {
     "tests/test_a.py": """
@@ -73,7 +73,7 @@ def test_it_changes_when_an_import_is_new_or_gone(root):
 
 def test_it_changes_with_the_version_of_torch(root, monkeypatch):
     before = taken(root)
-    monkeypatch.setattr("litmus.fingerprint.torch_version", lambda: "0.0.1")
+    monkeypatch.setattr("litmus.python.fingerprint.torch_version", lambda: "0.0.1")
     assert taken(root) != before
 
 
@@ -174,14 +174,14 @@ def test_a_file_depends_on_what_it_imports_wherever_a_project_has_it(
 
 def test_where_modules_are_is_read_again_when_the_settings_or_the_folders_change(project):
     files = {"tests/test_a.py": "import a", "pytest.ini": "", "lib/a.py": ""}
-    root, work = project(files).root, KeptWork()
-    before = fingerprint(root / "tests/test_a.py", root, work)
+    root, cache = project(files).root, Cache()
+    before = fingerprint(root / "tests/test_a.py", root, cache)
     (root / "pytest.ini").write_text("[pytest]\npythonpath = lib\n")
     (root / "tests/test_a.py").write_text("import  a")
     (root / "lib/a.py").write_text("1")
-    first = imports(root / "tests/test_a.py", root, work)
+    first = imports(root / "tests/test_a.py", root, cache)
     assert root.resolve() / "lib/a.py" in first
-    assert fingerprint(root / "tests/test_a.py", root, work) != before
+    assert fingerprint(root / "tests/test_a.py", root, cache) != before
 
 
 def test_the_torch_that_is_installed_counts():

@@ -7,10 +7,10 @@ import os
 import pytest
 from click.testing import CliRunner
 
-from litmus import fingerprint
+from litmus.claims.evidence import LEDGER, Mark, Outcome, write_ledger
 from litmus.cli import main
-from litmus.evidence import LEDGER, Mark, Outcome, write_ledger
-from litmus.project import ENGINE, Project
+from litmus.python import fingerprint
+from litmus.site.project import ENGINE, Project
 from tests.litmus.conftest import write_files
 
 KINDS = {"quote": " f", "run": ""}

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from litmus import last_build
-from litmus.build import Made
-from litmus.last_build import FILE, frame, keep, recall
+from litmus.site import resume
+from litmus.site.build import Made
+from litmus.site.resume import FILE, frame, keep, recall
 from tests.litmus.conftest import write_files
 
 
@@ -67,7 +67,7 @@ def other_things_kept(kept, site):
 
 
 def of_another_version(kept, site):
-    (kept / FILE).write_bytes(pickle.dumps(Made()).replace(b"litmus.build", b"litmus.built"))
+    (kept / FILE).write_bytes(pickle.dumps(Made()).replace(b"litmus.site.build", b"litmus.built"))
     return kept, site, "a frame"
 
 
@@ -87,7 +87,7 @@ def package(tmp_path, monkeypatch):
     """The package and a theme that frame pages."""
     files = {"package/a.py": "1", "package/in/b.html": "1", "theme/main.html": "1"}
     write_files(tmp_path, files)
-    monkeypatch.setattr(last_build, "PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(resume, "PACKAGE", tmp_path / "package")
     return tmp_path
 
 
@@ -123,7 +123,7 @@ def test_a_frame_is_another_one_with_each_setting_theme_and_version(package, mon
 
 def test_what_is_installed_counts_as_a_whole(package, monkeypatch):
     places = {"purelib": str(package)}
-    monkeypatch.setattr(last_build.sysconfig, "get_paths", lambda: places)
+    monkeypatch.setattr(resume.sysconfig, "get_paths", lambda: places)
     before = framed(package)
     write_files(package, {"package/a.py": "another"})
     assert framed(package) == before  # an installer would have made a folder beside it

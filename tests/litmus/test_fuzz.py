@@ -4,11 +4,11 @@ import random
 
 import pytest
 
-from litmus.build import Build
+from litmus.files.writing import writer as writer_to
 from litmus.problems import RAISED
-from litmus.project import Project
-from litmus.runs import Runner
-from litmus.writing import writer as writer_to
+from litmus.python.runs import Runner
+from litmus.site.build import Build
+from litmus.site.project import Project
 from tests.fuzz import Fuzz, Writer
 
 # Not in the id of its test, which has to be the same in processes that run side by side; what fails

@@ -5,25 +5,18 @@ import re
 
 import pytest
 
-from litmus import (
-    backlinks,
-    bibliography,
-    claims,
-    files,
-    links,
-    notes,
-    properties,
-    search,
-    tex,
-    vault,
-)
-from litmus.build import Build
-from litmus.guard import line_that_raises
+from litmus.claims import backlinks, claims
+from litmus.files import reading
+from litmus.files.writing import writer
 from litmus.markdown import parser
-from litmus.project import Project
+from litmus.python.runs import Runner
 from litmus.render import embeds, renderer, site
-from litmus.runs import Runner
-from litmus.writing import writer
+from litmus.site import search
+from litmus.site.build import Build
+from litmus.site.project import Project
+from litmus.tex import katex
+from litmus.vault import bibliography, links, notes, properties, vault
+from litmus.vault.first_to_raise import line_that_raises
 from tests.litmus.conftest import write_files
 
 # Every construct, so that every rule has something to do.
@@ -91,7 +84,7 @@ NOWHERE = {"footnote_anchor", "unread_properties"}  # tokens that the parser put
 SPECIAL = {  # what no sound note has
     "too_deep": ">" * 120 + " x\n",
     "unread_properties": "---\na: b: c\n---\nx\n",
-    "too_long": "x" * (files.LONGEST + 1),
+    "too_long": "x" * (reading.LONGEST + 1),
 }
 
 
@@ -114,7 +107,7 @@ def built(folder):
         pages[path] = content if isinstance(content, bytes) else content.read_bytes()
 
     project = Project.foreign(folder)
-    made = Build(project, Runner(folder), lambda page: tex.typeset(page.html), write).run()
+    made = Build(project, Runner(folder), lambda page: katex.typeset(page.html), write).run()
     return {
         path: content.decode(errors="replace") for path, content in pages.items()
     }, made.problems
@@ -283,7 +276,7 @@ OTHER_FILES = {  # what lies in a vault beside its notes -> what is told of it
         b"@misc{k, author = {A, B, C, D}, title = {T}}": "Too many commas",
         b"@misc{k, title = " + b"{" * 5000: "references.bib:",
         b"\x00" * 1000: "",
-        b" " * (files.LONGEST - 1) + "ä".encode() * 9: "",
+        b" " * (reading.LONGEST - 1) + "ä".encode() * 9: "",
         b"%" * (bibliography.LONGEST + 1): "too many to read",
     },
     "preamble.sty": {b"\\newcommand": "", b"\xff": "", b"\\def\\a{" * 300: ""},
@@ -404,7 +397,7 @@ def test_a_note_of_which_even_what_is_written_cannot_be_shown_by_a_rule(folder, 
 
 
 def test_a_formula_that_raises_is_as_written_and_no_other(folder, monkeypatch):
-    monkeypatch.setattr(tex, "compact", when("x_{raise}", tex.compact))
+    monkeypatch.setattr(katex, "compact", when("x_{raise}", katex.compact))
     more = "# $x_{raise}$\n\n$x_{raise}$ and $x_{good}$ in words.\n"
     write_files(folder, {"sums.md": more, "shows.md": "![[sums]] beside\n"})
     pages, problems = built(folder)
@@ -434,7 +427,7 @@ def test_what_is_no_fault_of_a_note_passes_through(folder, monkeypatch, where, n
 def test_a_note_that_is_private_stays_so_whatever_raises(folder, monkeypatch):
     private = "---\npublish: false\nBoom: 1\n---\nSECRET\n"
     broken = "---\npublish: false\na: b: c\n---\nSECRET\n"
-    huge = "---\npublish: false\n---\nSECRET\n" + "x" * files.LONGEST
+    huge = "---\npublish: false\n---\nSECRET\n" + "x" * reading.LONGEST
     write_files(folder, {"p.md": private, "q.md": broken, "r.md": huge})
     monkeypatch.setattr(properties, "tags", when("Boom", properties.tags))
     pages, problems = built(folder)
@@ -447,7 +440,7 @@ def test_a_note_that_cannot_be_read_is_an_empty_page(folder, monkeypatch):
     def read(file, *rest):
         if file.name == "bad.md":
             raise PermissionError(13, "Permission denied", str(file))
-        return files.read(file, *rest)
+        return reading.read(file, *rest)
 
     monkeypatch.setattr(vault, "read_bytes", read)
     _, pages = assert_it_alone_is_as_written(folder, "PermissionError: Permission denied")

@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 from mkdocs.__main__ import cli
 
-from litmus import stylesheets
+from litmus.site import stylesheets
 from tests import html
 from tests.active import active, parsed, runs
 from tests.html import unbalanced
 from tests.litmus.conftest import write_files
 
-THEME = Path(stylesheets.__file__).parent / "theme"
+THEME = Path(stylesheets.__file__).parents[1] / "material/theme"
 ASK_FOR_FONTS = [
     script.split()
     for script in re.findall(

@@ -9,9 +9,10 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
 
-from litmus import mark, properties
-from litmus.mkdocs_plugin import BASE
+from litmus.material.plugin import BASE
 from litmus.render import site
+from litmus.site import mark
+from litmus.vault import properties
 
 VAULT = {
     "index.md": "# Home\n\n[[a]], [[b#Part]], [[nowhere]] and ![[sub/c#^block]] #tag/inner\n",

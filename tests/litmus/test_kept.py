@@ -2,13 +2,13 @@
 
 import pytest
 
-from litmus import tex
-from litmus.bibliography import read_bibliography
-from litmus.digest import digest
-from litmus.fingerprint import fingerprint
-from litmus.kept import MOST, Kept, KeptWork
-from litmus.project import STORES
+from litmus.cache import MOST, Cache, Results
+from litmus.files.digest import digest
+from litmus.python.fingerprint import fingerprint
 from litmus.render.code import code_block
+from litmus.site.project import STORES
+from litmus.tex import katex
+from litmus.vault.bibliography import read_bibliography
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def process(tmp_path):
     part.write_text("first")
 
     def begin():
-        known = Kept("lengths", [part, "1.0"])
+        known = Results("lengths", [part, "1.0"])
         known.recall(tmp_path)
         return known
 
@@ -90,16 +90,16 @@ def written(tmp_path):
 
 
 MAKERS = {
-    "formulas": lambda folder, work: tex.set_all([tex.placeholder("x^2", False)], work),
-    "code": lambda folder, work: code_block("def f(): pass\n", "python", work),
-    "imports": lambda folder, work: fingerprint(folder / "a.py", folder, work),
-    "references": lambda folder, work: read_bibliography(folder / "a.bib", "a.bib", work),
+    "formulas": lambda folder, cache: katex.set_all([katex.placeholder("x^2", False)], cache),
+    "code": lambda folder, cache: code_block("def f(): pass\n", "python", cache),
+    "imports": lambda folder, cache: fingerprint(folder / "a.py", folder, cache),
+    "references": lambda folder, cache: read_bibliography(folder / "a.bib", "a.bib", cache),
 }
 
 
 @pytest.mark.parametrize("store", STORES, ids=lambda store: store.name)
 def test_what_is_kept_of_each_comes_back_as_it_was(store, written, tmp_path):
-    make, first, second = MAKERS[store.name], KeptWork(), KeptWork()
+    make, first, second = MAKERS[store.name], Cache(), Cache()
     made = make(written, first)
     first.keep(tmp_path)
     second.recall(tmp_path, STORES)
@@ -110,16 +110,16 @@ def test_what_is_kept_of_each_comes_back_as_it_was(store, written, tmp_path):
 
 @pytest.mark.parametrize("store", STORES, ids=lambda store: store.name)
 def test_what_each_is_made_by_is_there_and_counts(store):
-    whole = Kept(store.name, store.made_by)._maker()
+    whole = Results(store.name, store.made_by)._maker()
     for part in store.made_by:
         rest = [other for other in store.made_by if other is not part]
-        assert Kept(store.name, rest)._maker() != whole
+        assert Results(store.name, rest)._maker() != whole
 
 
 def test_who_is_given_no_work_makes_everything_anew(written):
-    work = KeptWork()
+    cache = Cache()
     for make in MAKERS.values():
-        assert make(written, work) == make(written, None)
+        assert make(written, cache) == make(written, None)
 
 
 def test_a_name_that_no_text_could_be_has_a_digest_of_its_own():

@@ -1,14 +1,14 @@
-"""Does each project keep its own work, and nothing of another's, where one process reads both?"""
+"""Does each project keep its own cache, and nothing of another's, where one process reads both?"""
 
 import json
 
 import pytest
 
-from litmus import tex
-from litmus.build import Build
-from litmus.kept import KeptWork
-from litmus.project import STORES, Project
+from litmus.cache import Cache
 from litmus.render import code
+from litmus.site.build import Build
+from litmus.site.project import STORES, Project
+from litmus.tex import katex
 from tests.litmus.conftest import write_files
 
 BIB = "@misc{{{0}, title={{On {0}}}, year={{2020}}, author={{A. {0}}}}}"
@@ -49,10 +49,10 @@ def built(project, runner_of):
     """Build a project, formulas and all, and keep what it took."""
     pages = {}
     runner = runner_of(project.root)
-    runner.work = project.work
-    dress = lambda page: tex.typeset(page.html, project.work)  # noqa: E731
+    runner.cache = project.cache
+    dress = lambda page: katex.typeset(page.html, project.cache)  # noqa: E731
     Build(project, runner, dress, pages.__setitem__).run()
-    project.keep()
+    project.save_cache()
     return pages
 
 
@@ -77,8 +77,8 @@ def test_projects_that_are_read_and_built_in_turn_keep_only_their_own(roots, run
 def test_control_with_one_object_for_all_a_project_would_keep_anothers(
     roots, runner_of, monkeypatch
 ):
-    one_for_all = KeptWork()
-    monkeypatch.setattr("litmus.project.KeptWork", lambda: one_for_all)
+    one_for_all = Cache()
+    monkeypatch.setattr("litmus.site.project.Cache", lambda: one_for_all)
     for root in roots.values():
         built(read(root), runner_of)
     assert [name for name, text in kept(roots["second"]).items() if "first" not in text] == []
@@ -93,7 +93,7 @@ def making(monkeypatch):
         make = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a: made.append(shown(*a)) or make(*a))
 
-    spy(tex, "_set", lambda placeholders: [*placeholders])
+    spy(katex, "_set", lambda placeholders: [*placeholders])
     spy(code, "_highlighted", lambda source, language: source)
     return made
 
@@ -117,7 +117,7 @@ def test_a_vault_that_is_not_ours_keeps_its_own_in_memory_alone(tmp_path, runner
     assert making
     making.clear()
     again = project.again()
-    assert again.work is project.work
+    assert again.cache is project.cache
     built(again, runner_of)
     assert making == []
     assert [file.name for file in (tmp_path / "vault").iterdir()] == ["a.md"]

@@ -8,9 +8,9 @@ import nbformat
 import pytest
 from filelock import FileLock, Timeout
 
-from litmus import lab_runs
-from litmus.lab_runs import all_executed, key, measured
-from litmus.runs import RunError
+from litmus.python import lab_runs
+from litmus.python.lab_runs import all_executed, key, measured
+from litmus.python.runs import RunError
 
 COUNTS = """# %%
 from pathlib import Path
@@ -91,7 +91,7 @@ def test_while_one_process_reads_a_run_no_other_one_removes_it(lab, tmp_path, mo
 ASKS = """
 import sys
 from pathlib import Path
-from litmus.lab_runs import measured
+from litmus.python.lab_runs import measured
 print("ready", flush=True)
 input()
 print(measured(*map(Path, sys.argv[1:])))

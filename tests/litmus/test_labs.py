@@ -3,8 +3,8 @@
 import pytest
 from bs4 import BeautifulSoup
 
-from litmus.labs import contents, dead_links, own_page
-from litmus.tex import typeset
+from litmus.python.labs import contents, dead_links, own_page
+from litmus.tex.katex import typeset
 
 PAGE = """
 <style>body { color: red }</style>

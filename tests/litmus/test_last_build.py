@@ -8,8 +8,8 @@ import sys
 import pytest
 from mkdocs.commands.build import build
 
-from litmus import last_build
-from litmus.mkdocs_plugin import BASE, LitmusPlugin
+from litmus.material.plugin import BASE, LitmusPlugin
+from litmus.site import resume
 from tests.litmus.conftest import write_files
 from tests.litmus.test_incremental import VAULT, Live, change, configured, contents
 from tests.systems import ROOT
@@ -19,7 +19,7 @@ class Ours(Live):
     """A project that is built again and again, each time as by a new process."""
 
     def __init__(self, folder):
-        self.settings, self.kept = folder / "mkdocs.yml", folder / "build" / last_build.FILE
+        self.settings, self.kept = folder / "mkdocs.yml", folder / "build" / resume.FILE
         self.settings.write_text(
             f"INHERIT: {BASE}\nsite_name: V\ndocs_dir: vault\n"
             f"theme: {{custom_dir: {BASE.with_name('theme')}}}\n"
@@ -129,12 +129,12 @@ BUILD_SHARED = """
 import os, sys
 from mkdocs.commands.build import build
 from mkdocs.config import load_config
-from litmus import shares
+from litmus import parallel
 
 forks, fork = [], os.fork
 os.fork = lambda: forks.append(1) or fork()
 os.sched_getaffinity = lambda _: {0, 1}
-shares.WORTH_IT = 1
+parallel.WORTH_IT = 1
 config = load_config(sys.argv[1], site_dir=sys.argv[2])
 config.plugins.on_startup(command="build", dirty=False)
 build(config)
@@ -155,7 +155,7 @@ def test_what_several_processes_make_again_is_not_taken_from_the_last_site(ours)
 def test_all_is_made_again_by_other_code(ours, tmp_path, monkeypatch):
     (tmp_path / "code").mkdir()
     (tmp_path / "code/build.py").write_text("other")
-    monkeypatch.setattr(last_build, "PACKAGE", tmp_path / "code")
+    monkeypatch.setattr(resume, "PACKAGE", tmp_path / "code")
     assert "sub/c/" in ours.update()
     assert ours.update() == []
     (tmp_path / "code/build.py").write_text("another")
@@ -163,7 +163,7 @@ def test_all_is_made_again_by_other_code(ours, tmp_path, monkeypatch):
 
 
 def test_control_a_page_that_is_not_made_again_is_noticed(ours, monkeypatch):
-    monkeypatch.setattr("litmus.build.Build._would_be_told", lambda *_: True)
+    monkeypatch.setattr("litmus.site.build.Build._would_be_told", lambda *_: True)
     ours.write("claims/lemma.md", VAULT["claims/lemma.md"].replace("[[def]]", "A [[def]]"))
     ours.update()
     assert "claims/top/index.html" in ours.differences()

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 import pytest
 from bs4 import BeautifulSoup
 
-from litmus.backlinks import backlinks
+from litmus.claims.backlinks import backlinks
 
 OTHER = "---\nkind: definition\n---\n# Other\n\nx\n\n## Part\n\ny\n"
 FILES = {

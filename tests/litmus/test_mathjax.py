@@ -8,9 +8,9 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
-from litmus.markdown import macros
-from litmus.mathjax import COMMANDS, DISPLAYED, ENCLOSING, IN_A_LINE, REQUIRED
-from litmus.tex import TexError, placeholder, set_all
+from litmus.tex import macros
+from litmus.tex.katex import TexError, placeholder, set_all
+from litmus.tex.mathjax import COMMANDS, DISPLAYED, ENCLOSING, IN_A_LINE, REQUIRED
 
 
 def shown(tex, display=False):

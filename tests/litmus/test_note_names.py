@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from litmus.names import LONGEST, nearest_good, wrong_with
+from litmus.author.note_names import LONGEST, nearest_good, wrong_with
 
 BAD = [
     ("a / b", "slash", "a-b"),

@@ -2,9 +2,9 @@
 
 import pytest
 
-from litmus import notes
 from litmus.markdown import Token, parser
-from litmus.notes import read_note
+from litmus.vault import notes
+from litmus.vault.notes import read_note
 
 MARKDOWN = parser(strict_line_breaks=False)
 

@@ -8,9 +8,9 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
-from litmus.evidence import Mark, Outcome, write_ledger
-from litmus.labs import figures_apart
-from litmus.pages import Pages
+from litmus.claims.evidence import Mark, Outcome, write_ledger
+from litmus.python.labs import figures_apart
+from litmus.site.pages import Pages
 
 CLAIM = "---\nkind: lemma\naliases: [{}]\n---\n# Now\n\nx\n"
 

@@ -14,7 +14,7 @@ from tests.systems import WITHOUT_FORKS, environment
 SITE = """
 import json, os, sys
 from pathlib import Path
-from litmus import mkdocs_plugin
+from litmus.material import plugin
 
 forks = []  # for each, how many threads there were in the process that was forked
 if hasattr(os, "fork"):
@@ -24,7 +24,7 @@ vault, site = map(Path, sys.argv[1:3])
 """
 
 BUILD = """
-mkdocs_plugin.build_folder(vault, site, False)
+plugin.build_folder(vault, site, False)
 print(json.dumps(forks))
 """
 
@@ -32,7 +32,7 @@ print(json.dumps(forks))
 SERVE = """
 import gc, shutil
 from mkdocs.livereload import LiveReloadServer
-from litmus.build import Build
+from litmus.site.build import Build
 
 said, first, run = [], len(forks), Build.run
 
@@ -52,7 +52,7 @@ def serve(server, **_):
     shutil.copytree(server.root, site)
 
 LiveReloadServer.serve = serve
-mkdocs_plugin.serve_folder(vault)
+plugin.serve_folder(vault)
 """
 
 # One page cannot be written when another one has been.
@@ -81,7 +81,7 @@ def serve(server, **_):
 
 LiveReloadServer.serve = serve
 logging.basicConfig()
-mkdocs_plugin.serve_folder(vault)
+plugin.serve_folder(vault)
 """
 FEW, MANY = 3, 220  # notes: few are not worth a fork
 TAGGED, PLAIN = "# N0\n\n#first and $y$\n", "# N0\n\nNone.\n"  # the menu has a list of tags, or not
@@ -91,8 +91,8 @@ WAIT = """
 import signal, sys, time
 from pathlib import Path
 from mkdocs.livereload import LiveReloadServer
-from litmus import mkdocs_plugin
-from litmus.build import Build
+from litmus.material import plugin
+from litmus.site.build import Build
 
 def wait(*_, **__):
     print("ignored" if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else "obeyed", flush=True)
@@ -104,7 +104,7 @@ else:
     LiveReloadServer._build_loop = wait
 if "nohup" in sys.argv:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-mkdocs_plugin.serve_folder(Path(sys.argv[1]))
+plugin.serve_folder(Path(sys.argv[1]))
 """
 
 

@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from litmus import properties
 from litmus.markdown import parser
-from litmus.notes import read_note
+from litmus.vault import properties
+from litmus.vault.notes import read_note
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MARKDOWN = parser(strict_line_breaks=False)

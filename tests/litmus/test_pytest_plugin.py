@@ -9,14 +9,15 @@ from importlib.metadata import PackageNotFoundError, entry_points
 import pytest
 from click.testing import CliRunner
 
-from litmus import cli, pytest_plugin
-from litmus.evidence import LEDGER, due, read_ledger
-from litmus.fingerprint import torch_version
-from litmus.project import Project
-from litmus.pytest_plugin import _has_claims
+from litmus import cli
+from litmus.claims import pytest_plugin
+from litmus.claims.evidence import LEDGER, due, read_ledger
+from litmus.claims.pytest_plugin import _has_claims
+from litmus.python.fingerprint import torch_version
+from litmus.site.project import Project
 from tests.litmus.conftest import write_files
 
-PLUGIN = "litmus.pytest_plugin"
+PLUGIN = "litmus.claims.pytest_plugin"
 NOTES = {
     "docs/claims/d.md": "---\nkind: definition\n---\n# D\n\nAn x.\n",
     "docs/claims/c.md": "---\nkind: lemma\n---\n# C\n\nLet [[d]].\n\n## Proof\n\nx\n",
@@ -110,7 +111,9 @@ def test_in_a_project_without_claims_nothing_happens(written, notes):
     ran = python(root, "-m", "pytest", "-s", PYTHONDONTWRITEBYTECODE="1")
     assert ran.returncode == 0, ran.stdout
     assert f"PLUGINS ['{PLUGIN}']" in ran.stdout
-    assert re.search(f"OURS \\['litmus', ('litmus.kinds', )?'{PLUGIN}'\\]", ran.stdout)
+    assert re.search(
+        f"OURS \\['litmus', 'litmus.claims', ('litmus.claims.kinds', )?'{PLUGIN}'\\]", ran.stdout
+    )
     assert "MARKERS ['claim: their own']" in ran.stdout
     made = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
     assert made == {*notes, "test_a.py", "pyproject.toml"}
@@ -283,7 +286,7 @@ def test_without_torch_a_check_is_recorded_as_made_without(written, check, monke
     statements = Project.ours(root, root / "docs").claims.statements
     assert due(root, statements) == ["tests/test_c.py"]  # with torch it is another matter
     torch_version.cache_clear()
-    monkeypatch.setattr("litmus.fingerprint.version", missing)
+    monkeypatch.setattr("litmus.python.fingerprint.version", missing)
     assert due(root, statements) == []
     torch_version.cache_clear()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from litmus.quotes import QuoteError, definitions, docstring, quote
+from litmus.python.quotes import QuoteError, definitions, docstring, quote
 
 ROOT = Path(__file__).parents[2]
 SNIPPETS = sorted((ROOT / "snippets").glob("*.py"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from litmus.quotes import definitions, quote
+from litmus.python.quotes import definitions, quote
 
 SNIPPETS = sorted((Path(__file__).parents[2] / "snippets").glob("*.py"))
 

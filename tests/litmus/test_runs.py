@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from litmus.runs import RunError, Runner
+from litmus.python.runs import RunError, Runner
 from tests.systems import WITHOUT_FORKS, environment
 
 GOOD = {
@@ -230,7 +230,7 @@ def begin_server(root, name, **modules):
     temporary.mkdir()
     about = environment(root / f"{name}-modules", torch="", jaxtyping="", **modules)
     server = subprocess.Popen(
-        [sys.executable, "-m", "litmus.fork_server"],
+        [sys.executable, "-m", "litmus.python.fork_server"],
         **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True},
         env={**about, "TMPDIR": str(temporary)},
     )
@@ -277,7 +277,7 @@ def test_a_server_that_is_told_to_end_leaves_no_file_and_ends_what_it_runs(proje
 def test_a_server_that_dies_is_reported_and_another_one_started(project, monkeypatch):
     small = project({"snippets/a.py": "print(1)"})
     alone = Runner(small.root)
-    monkeypatch.setattr("litmus.runs.sys.executable", "/bin/false")
+    monkeypatch.setattr("litmus.python.runs.sys.executable", "/bin/false")
     with pytest.raises((RunError, BrokenPipeError)):
         alone.run("snippets/a.py")
     assert small.runner.run("snippets/a.py").printed == "1\n"

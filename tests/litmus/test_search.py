@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from litmus.search import entries, entry, index
+from litmus.site.search import entries, entry, index
 
 
 @pytest.fixture

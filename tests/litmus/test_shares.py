@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from litmus import shares
-from litmus.shares import WORTH_IT, shared
+from litmus import parallel
+from litmus.parallel import WORTH_IT, in_parallel
 from tests.systems import WITHOUT_FORKS, environment
 
 MANY = range(5 * WORTH_IT)
@@ -23,11 +23,11 @@ on_linux = pytest.mark.skipif(sys.platform != "linux", reason="nothing is shared
 
 BEGIN = """
 import json, os, sys, threading, time
-from litmus import shares
+from litmus import parallel
 
 if hasattr(os, "fork"):
     os.sched_getaffinity = lambda _: {0, 1}
-ME, MANY, BEGUN = os.getpid(), range(5 * shares.WORTH_IT), sys.argv[1]
+ME, MANY, BEGUN = os.getpid(), range(5 * parallel.WORTH_IT), sys.argv[1]
 
 def square(number):
     # The first process has more to do until the second has begun.
@@ -39,8 +39,8 @@ def square(number):
 
 def processes(items=MANY, **how):
     global forks
-    forks = shares._cores() > 1 and len(items) == len(MANY) and not how
-    results = shares.shared("Work", items, square, **how)
+    forks = parallel._cores() > 1 and len(items) == len(MANY) and not how
+    results = parallel.in_parallel("Work", items, square, **how)
     assert [result for result, _ in results] == [n ** 2 for n in items]
     return len({process for _, process in results})
 
@@ -81,8 +81,8 @@ def test_when_work_has_been_shared_no_thread_is_left_and_more_can_be(said):
 
 THREADS = {
     "of Python": "threading.Thread(target=threading.Event().wait, daemon=True).start()",
-    "of V8": "from litmus.tex import to_html; to_html('x^2', False)",
-    "that watch": "from litmus.serve import Observer; Observer().start()",
+    "of V8": "from litmus.tex.katex import to_html; to_html('x^2', False)",
+    "that watch": "from litmus.material.serve import Observer; Observer().start()",
     "of a pool": "import concurrent.futures as c; c.ThreadPoolExecutor(1).submit(time.sleep, 9)",
 }
 
@@ -96,7 +96,7 @@ def test_a_process_that_has_begun_threads_is_not_forked(said, begin):
 
 @pytest.mark.parametrize("number", [0, MANY[-1]])
 def test_an_error_is_raised_whichever_process_it_happens_in(said, number):
-    fails = f"shares.shared('Work', MANY, lambda item: 1 // (item - {number}))"
+    fails = f"parallel.in_parallel('Work', MANY, lambda item: 1 // (item - {number}))"
     script = f"try: {fails}\nexcept ZeroDivisionError as error: print(json.dumps(str(error)))"
     assert "by zero" in said(script)
 
@@ -105,9 +105,9 @@ def test_where_nobody_can_count_threads_the_work_goes_on_alone(monkeypatch):
     def list_nothing(_):
         raise FileNotFoundError
 
-    monkeypatch.setattr(shares.os, "listdir", list_nothing)
+    monkeypatch.setattr(parallel.os, "listdir", list_nothing)
     processes = {os.getpid()}
-    assert set(shared("Work", MANY, lambda _: os.getpid())) == processes
+    assert set(in_parallel("Work", MANY, lambda _: os.getpid())) == processes
 
 
 # Each process says who it is when it has begun, and works for longer than the test lasts.
@@ -139,7 +139,7 @@ def ends(process):
 @on_linux
 @pytest.mark.parametrize("number", ["SIGKILL", "SIGTERM"])
 def test_no_process_outlives_the_one_that_shares_its_work(tmp_path, number):
-    script = f"{BEGIN}{WORKS}shares.shared('Work', MANY, work)"
+    script = f"{BEGIN}{WORKS}parallel.in_parallel('Work', MANY, work)"
     command = [sys.executable, "-c", script, tmp_path / "begun"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
         try:

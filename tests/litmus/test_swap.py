@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from litmus import mark, swap
+from litmus.files.writing import BESIDE, remove
 from litmus.problems import Problem
-from litmus.swap import IN_PASSING, SiteFolder
-from litmus.writing import BESIDE, remove
+from litmus.site import mark, swap
+from litmus.site.swap import IN_PASSING, SiteFolder
 from tests.litmus.conftest import write_files
 
 OLD = {"index.html": "old", "a/index.html": "old a", "assets/x.css": "x"}

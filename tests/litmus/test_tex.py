@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from litmus.tex import TexError, placeholder, to_html, typeset
+from litmus.tex.katex import TexError, placeholder, to_html, typeset
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,8 @@ def test_what_is_not_a_placeholder_stays():
 ENGINES = """
 import os, sys
 from py_mini_racer import MiniRacer
-from litmus import shares, tex
+from litmus import parallel
+from litmus.tex import katex
 
 def noting(what, done):
     def noted(self, *rest):
@@ -80,26 +81,26 @@ os.sched_getaffinity = lambda _: {0, 1}
 def set_formula(number):
     while number and os.getpid() == me and not os.path.getsize(sys.argv[1]):
         pass  # until the other one has begun
-    return number and tex.to_html(f"x_{number}", False)
+    return number and katex.to_html(f"x_{number}", False)
 
-shares.shared("Formulas", range(shares.WORTH_IT), set_formula)
+parallel.in_parallel("Formulas", range(parallel.WORTH_IT), set_formula)
 """
 TOO_LONG = r"""
-tex.SECONDS = 0.3
+katex.SECONDS = 0.3
 try:
-    tex.to_html("x", False)
+    katex.to_html("x", False)
     tex._engine().eval("katex.renderToString = () => { for (;;); }")
-    tex.to_html("y", False)
-except tex.TexError as error:
+    katex.to_html("y", False)
+except katex.TexError as error:
     assert "too long" in str(error), error
-assert "katex" in tex.to_html("z", False)
+assert "katex" in katex.to_html("z", False)
 """
 
 
 @pytest.mark.parametrize(
     ("script", "engines"),
     [
-        ("tex.to_html('x', False)", {"": 1}),
+        ("katex.to_html('x', False)", {"": 1}),
         ("", {}),
         pytest.param(
             IN_ALL,

@@ -5,10 +5,10 @@ import unicodedata
 
 import pytest
 
-from litmus import files
-from litmus.addresses import address, relative_url
-from litmus.properties import as_list
-from litmus.vault import Vault
+from litmus.files import reading
+from litmus.vault.addresses import address, relative_url
+from litmus.vault.properties import as_list
+from litmus.vault.vault import Vault
 from tests.litmus.conftest import write_files
 
 NOTES = [
@@ -256,7 +256,7 @@ def test_a_note_is_private_in_any_case_and_quotes(folder):
 
 def test_a_note_or_a_preamble_that_cannot_be_read_is_empty_and_said_to_be(folder, monkeypatch):
     place = folder({"a.md": "text", "b.md": "text", "preamble.sty": "\\newcommand{\\x}{y}"})
-    read = files.read
+    read = reading.read
 
     def fail(file, *limit):
         if file.name == "a.md":
@@ -266,8 +266,8 @@ def test_a_note_or_a_preamble_that_cannot_be_read_is_empty_and_said_to_be(folder
     def raising(text):
         raise ValueError("why")
 
-    monkeypatch.setattr("litmus.vault.read_bytes", fail)
-    monkeypatch.setattr("litmus.vault.macros.definitions", raising)
+    monkeypatch.setattr("litmus.vault.vault.read_bytes", fail)
+    monkeypatch.setattr("litmus.vault.vault.macros.definitions", raising)
     vault, problems = Vault.read(place)
     assert "".join(token.content for token in vault.notes["a.md"].tokens) == ""
     assert [token.content for token in vault.notes["b.md"].tokens if token.content] == ["text"]
@@ -293,9 +293,9 @@ def test_a_folder_that_cannot_be_looked_into_is_left_out_and_named(tmp_path, mon
         onerror(PermissionError(13, "Permission denied", str(tmp_path / "closed")))
         return walk(tmp_path)
 
-    monkeypatch.setattr(files.os, "walk", closed)
+    monkeypatch.setattr(reading.os, "walk", closed)
     problems = []
-    list(files.everything(tmp_path, problems))
+    list(reading.everything(tmp_path, problems))
     assert list(map(str, problems)) == [
         "closed: this raises PermissionError: Permission denied. It is left out."
     ]

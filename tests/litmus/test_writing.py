@@ -10,8 +10,9 @@ from threading import Barrier
 
 import pytest
 
-from litmus import stylesheets, writing
-from litmus.writing import remove, write_whole, writer
+from litmus.files import writing
+from litmus.files.writing import remove, write_whole, writer
+from litmus.site import stylesheets
 
 THREADS, FILES = 8, 100
 
@@ -62,7 +63,7 @@ WRITE_MANY = """
 import sys
 from pathlib import Path
 from threading import Barrier
-from litmus.writing import write_whole
+from litmus.files.writing import write_whole
 for number in range(100):
     write_whole(Path(sys.argv[1]) / f"{number}.txt", f"{sys.argv[2]}\\n" * 5_000)
 """
@@ -104,7 +105,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was_and_nothing_beside_it(
         Path(beside).write_text("hal")
         raise error
 
-    monkeypatch.setattr(f"litmus.writing.{step}", fail)
+    monkeypatch.setattr(f"litmus.files.writing.{step}", fail)
     with pytest.raises(type(error)):
         write_whole(file, "after")
     assert names_in(tmp_path) == ["a.txt"]

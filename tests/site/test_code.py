@@ -6,8 +6,8 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from litmus import lab_runs
-from litmus.runs import RunError
+from litmus.python import lab_runs
+from litmus.python.runs import RunError
 from tests.forks import SharedRunner
 
 ROOT = Path(__file__).parents[2]

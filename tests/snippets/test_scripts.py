@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from litmus.runs import RunError, Runner
+from litmus.python.runs import RunError, Runner
 
 ROOT = Path(__file__).parents[2]
 SNIPPETS = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("snippets/*.py"))

@@ -1,0 +1,106 @@
+"""What it takes long to make of a text, kept in a file from one process to the next."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from litmus.files.digest import digest
+from litmus.files.writing import write_whole
+
+MOST = 10_000  # results of about 2 KB each
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Store(Generic[T]):
+    """What one function makes, by its name in the folder of a cache.
+
+    `made_by` are the files and versions that decide what the function returns.
+    """
+
+    name: str
+    made_by: tuple[Traversable | str, ...]
+
+
+class Cache:
+    """What took long to make of one project: each project has its own, so that none is mixed.
+
+    Who is given none makes everything anew.
+    """
+
+    def __init__(self) -> None:
+        self._stores: dict[Store[Any], Results[Any]] = {}
+        # Which files of the project a file needs, with its time stamp: while this process lives.
+        self.needs: dict[Path, tuple[int, set[Path]]] = {}
+        # And from which folders modules may be imported, by who says so, with what lies in each.
+        self.places: dict[Path, tuple[int, set[Path]]] = {}
+        self.lying: dict[Path, tuple[int, set[str]]] = {}
+
+    def __getitem__(self, store: Store[T]) -> "Results[T]":
+        if store not in self._stores:
+            self._stores[store] = Results(store.name, store.made_by)
+        return self._stores[store]
+
+    def recall(self, folder: Path, stores: Iterable[Store[Any]]) -> None:
+        """Take what other processes have kept of the project in a folder."""
+        for store in stores:
+            self[store].recall(folder)
+
+    def keep(self, folder: Path) -> None:
+        """Keep what is known in a folder, for the next process."""
+        for kept in self._stores.values():
+            kept.keep(folder)
+
+
+class Results(Generic[T]):
+    """Results of one function by the texts that it was given, those that were asked for last."""
+
+    def __init__(self, name: str, made_by: Iterable[Traversable | str]) -> None:
+        self.name = name
+        self.made_by = [*made_by]
+        self._made: dict[str, T] = {}  # the last that was asked for stands last
+        self._has_more = False  # than what was kept
+
+    def get(self, text: str) -> T | None:
+        """Return what was made of a text, None if that is not known."""
+        if text in self._made:
+            self._made[text] = self._made.pop(text)
+        return self._made.get(text)
+
+    def of(self, text: str, make: Callable[[], T]) -> T:
+        """Return what was made of a text, or make it."""
+        made = self.get(text)
+        if made is None:
+            made = self[text] = make()
+        return made
+
+    def __setitem__(self, text: str, made: T) -> None:
+        self._made[text] = made
+        self._has_more = True
+        if len(self._made) > MOST:
+            del self._made[next(iter(self._made))]
+
+    def recall(self, folder: Path) -> None:
+        """Take what another process has kept in a folder, if the same code has made it."""
+        try:
+            kept = json.loads(self._file(folder).read_text(encoding="utf-8"))
+            if kept["made by"] == self._maker():
+                self._made = kept["made"] | self._made
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # there is none, or another version's: it is made anew
+
+    def keep(self, folder: Path) -> None:
+        """Keep what is known in a folder, but for errors: those are found again, with reasons."""
+        if self._has_more:
+            made = {text: one for text, one in self._made.items() if not isinstance(one, Exception)}
+            write_whole(self._file(folder), json.dumps({"made by": self._maker(), "made": made}))
+            self._has_more = False
+
+    def _file(self, folder: Path) -> Path:
+        return folder / f"{self.name}.json"
+
+    def _maker(self) -> str:
+        return digest(*(p if isinstance(p, str) else p.read_bytes() for p in self.made_by))

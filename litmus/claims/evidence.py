@@ -1,0 +1,222 @@
+"""Which test checks which claim, how it came out, and whether that still holds.
+
+The tests write what they found into a ledger, one JSON file; a site reads it. A test that was
+skipped is no evidence, and one that has changed since it ran is stale.
+"""
+
+import ast
+import functools
+import json
+import os
+import platform
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from litmus.cache import Cache
+from litmus.files.writing import write_whole
+from litmus.python.fingerprint import fingerprint, is_test, torch_version
+
+LEDGER = Path("build/evidence.json")  # below the project's root
+WAYS = ["certificate", "exact", "float64", "experiment"]  # the strongest first
+ROLES = ["claim", "control", "counterexample"]
+# A marker, or pytest.mark by another name, perhaps.
+USE = re.compile(
+    rb"\bmark\.(?:claim|control|counterexample)\b|\bmark +as\b|\bmark\s*(?:[#;]|$)", re.M
+)
+# Folders in which pytest does not look for tests either, and copies that are built or changed.
+ELSEWHERE = {"build", "dist", "node_modules", "venv", "site", "mutants", "__pycache__"}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a test says about a claim: it checks it some way, or it shows that it fails without."""
+
+    role: str  # one of ROLES
+    claim: str
+    by: str = ""  # one of WAYS, for a claim
+    drops: str = ""  # an assumption's name, or a block of the statement, for a control
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one test function came out, over all its parameters."""
+
+    test: str  # tests/snippets/test_x.py::test_name; the file alone if no test of a claim ran
+    line: int
+    marks: tuple[Mark, ...]
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+    date: str
+    python: str
+    torch: str
+    fingerprint: str  # of the test's file when it ran
+    statements: tuple[tuple[str, str], ...]  # each claim's name with a hash of its statement then
+
+    @property
+    def file(self) -> str:
+        """The test's file."""
+        return self.test.partition("::")[0]
+
+    @property
+    def name(self) -> str:
+        """The test's name without its file."""
+        return self.test.partition("::")[2]
+
+    @property
+    def sentence(self) -> str:
+        """The test's name as the sentence that it is."""
+        return self.name.removeprefix("test_").removeprefix("control_").replace("_", " ")
+
+
+def read_ledger(root: Path) -> list[Outcome]:
+    """Return what the tests of a project found when they last ran, nothing if they never did."""
+    file = root / LEDGER
+    if not file.exists():
+        return []
+    try:
+        return [_outcome(entry) for entry in json.loads(file.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []  # written by another version: as good as none, the tests write it anew
+
+
+def write_ledger(root: Path, outcomes: Iterable[Outcome], ran: set[str]) -> None:
+    """Add outcomes to the ledger, in place of older ones of the same tests.
+
+    `ran` names the test files that ran as a whole: tests that they no longer have are dropped.
+    """
+    known = {o.test: o for o in read_ledger(root) if o.file not in ran and (root / o.file).exists()}
+    known |= {o.test: o for o in outcomes}
+    entries = [asdict(known[test]) for test in sorted(known)]
+    write_whole(root / LEDGER, json.dumps(entries, indent=1, ensure_ascii=False))
+
+
+def stale_tests(
+    outcomes: Iterable[Outcome],
+    statements: dict[str, str],
+    root: Path,
+    cache: Cache | None = None,
+) -> set[str]:
+    """Return the tests that have changed since they ran: themselves, or what they rest on.
+
+    That is what they import, torch, or the statement of a claim.
+    """
+    now = functools.cache(  # many tests are in one file
+        lambda file: fingerprint(root / file, root, cache)
+    )
+    return {
+        outcome.test
+        for outcome in outcomes
+        if not (root / outcome.file).exists()
+        or outcome.fingerprint != now(outcome.file)
+        or any(statements.get(name) != then for name, then in outcome.statements)
+    }
+
+
+def due(root: Path, statements: dict[str, str], cache: Cache | None = None) -> list[str]:
+    """Return the test files with markers whose outcomes are missing, failing or stale."""
+    known: dict[str, list[Outcome]] = {}
+    ledger = read_ledger(root)
+    stale = stale_tests(ledger, statements, root, cache)
+    for outcome in ledger:
+        known.setdefault(outcome.file, []).append(outcome)
+    return [
+        file
+        for file, path in _tests(root).items()
+        if any(outcome.failed or outcome.test in stale for outcome in known.get(file, []))
+        or (file not in known and _has_marker(path))
+    ]
+
+
+def settle(
+    root: Path,
+    files: Iterable[str],
+    before: Iterable[Outcome],
+    statements: dict[str, str],
+    cache: Cache | None = None,
+) -> list[str]:
+    """Bring the ledger up to what a run of whole test files has left; return those without tests.
+
+    `before` is the ledger before the run. What was due in it and did not run again is no evidence:
+    it was taken out of the file, or is left out by the project's settings. A file of which nothing
+    ran, as where it skips itself, is noted without marks, so that it is due when it changes.
+    """
+    files, before = dict.fromkeys(files), [*before]
+    stale = stale_tests(before, statements, root, cache)
+    old = [o for o in before if o.file in files and (o.failed or o.test in stale)]
+    after = [o for o in read_ledger(root) if o.file in files]
+    kept = [o for o in after if o not in old]
+    without = [file for file in files if file not in {o.file for o in kept}]
+    if without or kept != after:
+        write_ledger(root, kept + [_nothing(file, root, cache) for file in without], {*files})
+    return without
+
+
+def _nothing(file: str, root: Path, cache: Cache | None) -> Outcome:
+    """Return what the ledger says of a test file of which no test of a claim ran."""
+    return Outcome(
+        test=file,
+        line=1,
+        marks=(),
+        passed=0,
+        failed=0,
+        skipped=0,
+        seconds=0.0,
+        date=datetime.now(UTC).date().isoformat(),
+        python=platform.python_version(),
+        torch=torch_version(),
+        fingerprint=fingerprint(root / file, root, cache),
+        statements=(),
+    )
+
+
+def _tests(root: Path) -> dict[str, Path]:
+    """Return the files of tests by their paths from the root, in order."""
+    found = {}
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name not in ELSEWHERE and name[0] != "."]
+        if {"pyvenv.cfg", "conda-meta"}.isdisjoint([*files, *folders]):
+            for path in (Path(folder, name) for name in files if is_test(name)):
+                found[path.relative_to(root).as_posix()] = path
+        else:
+            folders.clear()  # packages that are installed, with tests of their own
+    return dict(sorted(found.items()))
+
+
+def _has_marker(file: Path) -> bool:
+    """Say whether a file uses one of our markers; a string that mentions one is none."""
+    source = file.read_bytes()
+    if not USE.search(source):
+        return False  # most files: to parse them all takes a fifth of a second
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return True  # pytest says what is wrong with it
+    nodes = [*ast.walk(tree)]
+    of = {_last(n.value) for n in nodes if isinstance(n, ast.Attribute) and n.attr in ROLES}
+    return "mark" in of or not of.isdisjoint(_other_names_of_mark(nodes))
+
+
+def _other_names_of_mark(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        match node:
+            case ast.ImportFrom(module="pytest"):
+                yield from (a.asname for a in node.names if a.name == "mark" and a.asname)
+            case ast.Assign(value=value) if _last(value) == "mark":
+                yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+
+
+def _last(node: ast.AST) -> str:
+    """Return the last name of pytest.mark."""
+    return str(getattr(node, "attr", getattr(node, "id", "")))
+
+
+def _outcome(entry: dict[str, Any]) -> Outcome:
+    marks = tuple(Mark(**mark) for mark in entry.pop("marks"))
+    statements = tuple((name, then) for name, then in entry.pop("statements"))
+    return Outcome(marks=marks, statements=statements, **entry)

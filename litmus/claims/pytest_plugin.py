@@ -1,0 +1,68 @@
+"""What pytest finds of Litmus wherever it is installed: nothing, until a project has claims.
+
+It is loaded in every project of an environment, so it imports, registers and writes nothing before
+it has seen a note that states a claim. Its entry point has the name of this module: pytest then
+takes it for one and the same where somebody asks for it by `-p litmus.claims.pytest_plugin`, too.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS, CLAIMS = "docs", "claims"
+READ = 4_000_000  # bytes of a note: what is longer is left out
+OPENING = re.compile(rb"(?:\xef\xbb\xbf)?---")  # of properties, below a byte order mark or not
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if root := _root(config):
+        from litmus.claims.recorder import MARKERS, Recorder
+
+        for marker in MARKERS:
+            config.addinivalue_line("markers", marker)
+        config.pluginmanager.register(Recorder(config, root), "litmus-recorder")
+
+
+def _root(config: pytest.Config) -> Path | None:
+    """Return the root of the project with claims to which the tests belong, if there is one.
+
+    Without a file of settings pytest takes the folder of the tests for its root.
+    """
+    places = [config.rootpath]
+    if config.invocation_params.dir in config.rootpath.parents:
+        places.append(config.invocation_params.dir)
+    return next((place for place in places if _has_claims(place / DOCS)), None)
+
+
+def _has_claims(docs: Path) -> bool:
+    """Say whether any note is a claim, as litmus.claims has it, at a glance."""
+    notes = []
+    for folder, folders, files in os.walk(docs):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        some = [Path(folder, name) for name in files if name.lower().endswith(".md")]
+        if some and CLAIMS in Path(folder).relative_to(docs).parts:
+            return True
+        notes += some
+    return any(_is_of_a_kind(note) for note in notes)
+
+
+def _is_of_a_kind(note: Path) -> bool:
+    """Say whether the properties of a note make it a claim; YAML is imported where they may."""
+    from litmus.claims.kinds import KINDS
+
+    try:
+        with note.open("rb") as file:
+            raw = file.read(6)
+            raw += file.read(READ) if OPENING.match(raw) else b""
+    except OSError:
+        return False
+    text, kinds = raw.lower(), {*KINDS, *KINDS.values()}
+    if b"kind" not in text or not any(kind.encode() in text for kind in kinds):
+        return False
+    from litmus.files import reading
+    from litmus.vault import properties
+
+    found = properties.split(reading.as_text(raw), note.name)[1]
+    return str(found.get("kind") or "").strip().lower() in kinds

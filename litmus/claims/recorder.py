@@ -1,0 +1,157 @@
+"""Carries what the tests of claims find into the ledger, and refuses markers that mark nothing."""
+
+import platform
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from litmus.cache import Cache
+from litmus.claims.evidence import LEDGER, ROLES, WAYS, Mark, Outcome, write_ledger
+from litmus.python.fingerprint import fingerprint, torch_version
+
+MARKERS = [
+    f"claim(name, by): the test checks a claim; by is one of {', '.join(WAYS)}",
+    "control(name, drops): the claim without one assumption, which must fail by a clear margin",
+    "counterexample(name): the test refutes a conjecture",
+]
+
+
+class Recorder:
+    """Collects the outcomes of tests that mark claims, and writes them when the session ends."""
+
+    def __init__(self, config: pytest.Config, root: Path) -> None:
+        self.config, self.root = config, root
+        self.wrong: dict[str, None] = {}  # markers, as told by processes that run side by side
+        self.cache = Cache()
+        self.statements: dict[str, str] = {}  # by claim, once there is a marked test
+        self.items: dict[str, list[pytest.Item]] = defaultdict(list)  # by test, all parameters
+        self.reports: dict[str, list[pytest.TestReport]] = defaultdict(list)
+        self.deselected: set[str] = set()  # tests of which not all parameters run
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        marked = [item for item in items if self._is_ours(item)]
+        if not marked:
+            return
+        from litmus.claims.claims import Claims
+        from litmus.vault.vault import Vault
+
+        vault, _ = Vault.read(self.root / "docs")  # what is wrong with notes, the build reports
+        claims = Claims.read(vault)
+        self.statements = claims.statements
+        wrong = [
+            f"{_place(item)}: {reason}"
+            for item in marked
+            for mark in marks_of(item)
+            if (reason := claims.wrong_mark(mark))
+        ]
+        if wrong and hasattr(self.config, "workeroutput"):
+            self.config.workeroutput["wrong"] = wrong  # to the process that all others report to
+            items.clear()
+        elif wrong:
+            raise pytest.UsageError(*dict.fromkeys(wrong))
+        for item in marked:
+            self.items[self._test(item)].append(item)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self.wrong |= dict.fromkeys(node.workeroutput.get("wrong", []))
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for reason in self.wrong:
+            terminalreporter.write_line(f"ERROR: {reason}", red=True)
+
+    def pytest_deselected(self, items: list[pytest.Item]) -> None:
+        self.deselected |= {self._test(item) for item in items if self._is_ours(item)}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call" or report.outcome != "passed":
+            self.reports[report.nodeid].append(report)
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.wrong:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        asked = session.config.args
+        if session.config.option.collectonly or any("[" in argument for argument in asked):
+            return  # some parameters of a test are not the test
+        complete = {
+            test: items
+            for test, items in self.items.items()
+            if test not in self.deselected and all(item.nodeid in self.reports for item in items)
+        }
+        partial = {
+            _file(test) for test in [*self.deselected, *(self.items.keys() - complete.keys())]
+        }
+        if any("::" in argument for argument in asked):
+            partial |= {_file(test) for test in complete}
+        outcomes = [self._outcome(test, items) for test, items in complete.items()]
+        if outcomes:
+            # Where tests run side by side, each process knows of its own.
+            lock = self.root / LEDGER.with_suffix(".lock")
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(lock):
+                write_ledger(self.root, outcomes, ran={_file(test) for test in complete} - partial)
+
+    def _is_ours(self, item: pytest.Item) -> bool:
+        """Say whether a test says something about claims of this project."""
+        return item.path.is_relative_to(self.root) and bool(marks_of(item))
+
+    def _test(self, item: pytest.Item) -> str:
+        """Return the node id without parameters, from the project's root."""
+        _, mark, name = item.nodeid.partition("::")
+        return item.path.relative_to(self.root).as_posix() + mark + name.partition("[")[0]
+
+    def _outcome(self, test: str, items: list[pytest.Item]) -> Outcome:
+        per_item = [_worst(self.reports[item.nodeid]) for item in items]
+        marks = tuple(dict.fromkeys(mark for item in items for mark in marks_of(item)))
+        line = items[0].location[1]
+        return Outcome(
+            test=test,
+            line=(line or 0) + 1,
+            marks=marks,
+            passed=per_item.count("passed"),
+            failed=per_item.count("failed"),
+            skipped=per_item.count("skipped"),
+            seconds=round(sum(r.duration for i in items for r in self.reports[i.nodeid]), 3),
+            date=datetime.now(UTC).date().isoformat(),
+            python=platform.python_version(),
+            torch=torch_version(),
+            fingerprint=fingerprint(self.root / _file(test), self.root, self.cache),
+            statements=tuple(
+                (name, self.statements[name]) for name in dict.fromkeys(m.claim for m in marks)
+            ),
+        )
+
+
+def marks_of(item: pytest.Item) -> list[Mark]:
+    """Return what a test says about claims."""
+    return list(_read_marks(item))
+
+
+def _read_marks(item: pytest.Item) -> Iterator[Mark]:
+    for role in ROLES:
+        for mark in item.iter_markers(role):
+            try:
+                yield Mark(role, *mark.args, **mark.kwargs)
+            except TypeError:
+                usage = next(line for line in MARKERS if line.startswith(role))
+                raise pytest.UsageError(f"{_place(item)}: the marker is {usage}") from None
+
+
+def _place(item: pytest.Item) -> str:
+    file, line, _ = item.location
+    return f"{file}:{(line or 0) + 1}"
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
+
+
+def _worst(reports: list[pytest.TestReport]) -> str:
+    outcomes = {"failed" if hasattr(r, "wasxfail") else r.outcome for r in reports}
+    return next(outcome for outcome in ["failed", "skipped", "passed"] if outcome in outcomes)

@@ -1,0 +1,117 @@
+"""Work on many notes, shared among all cores.
+
+Each process is a fork of this one, so that nothing has to be sent to it; what it makes comes back.
+A fork has none of the threads of the process, and waits for ever for what one of them was doing: so
+a process that has begun any, as V8 or a watcher of files does, does all of the work itself.
+Whatever ends this process ends its forks, too: nobody would take what they make.
+"""
+
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+WORTH_IT = 200  # items; fewer are done before another process has begun
+PIECES = 16  # for each core: so many that all end at about the same time
+PR_SET_PDEATHSIG = 1  # of Linux: the signal for when the thread that has forked us ends
+PATIENCE = 2.0  # seconds that need no word of how far it is
+IN_PLACE, IN_A_LOG = 0.1, 10.0  # seconds between two words, on a terminal and in a log
+TO_STOP = ("SIGINT", "SIGTERM", "SIGHUP")  # as far as the system has them
+T = TypeVar("T")
+R = TypeVar("R")
+log = logging.getLogger("mkdocs.litmus")
+
+_work: Callable[[Any], Any]  # what the forked processes do, known to them from before the fork
+_parent: int  # of this process, where it is a fork
+
+
+def in_parallel(
+    what: str, items: Collection[T], work: Callable[[T], R], alone: bool = False
+) -> list[R]:
+    """Return what `work` makes of each item, in order; `alone` keeps it all in this process.
+
+    This process begins with the first pieces and the others with the last, until they meet: so each
+    touches its own part of the memory, and what is touched of a fork's has to be copied. What the
+    work leaves behind elsewhere than in files is lost where another process has done it.
+    """
+    global _work
+    cores = 1 if alone or len(items) < WORTH_IT else _cores()
+    if cores == 1:
+        return [work(item) for item in counted(what, items)]
+    _work, every = work, list(items)
+    size = -(-len(every) // (PIECES * cores))
+    pieces = [every[begin : begin + size] for begin in range(0, len(every), size)]
+    made: list[list[R]] = []
+    begin, me = get_context("fork"), os.getpid()
+    with ProcessPoolExecutor(cores - 1, begin, initializer=_end_with, initargs=(me,)) as pool:
+        try:
+            others = [pool.submit(_do, piece) for piece in reversed(pieces)][::-1]
+            for piece, other in counted(what, list(zip(pieces, others, strict=True))):
+                made.append([work(item) for item in piece] if other.cancel() else other.result())
+        except BaseException:  # an interrupt, too
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [result for piece in made for result in piece]
+
+
+def counted(what: str, items: Collection[T]) -> Iterator[T]:
+    """Yield items; once that takes long, say how many of them are done."""
+    terminal, begin = sys.stderr.isatty(), time.monotonic()
+    pause = IN_PLACE if terminal else IN_A_LOG
+    due, said = begin + PATIENCE, False
+    for done, item in enumerate(items):
+        yield item
+        if time.monotonic() >= due:
+            due, said = time.monotonic() + pause, True
+            words = f"{what}: {done + 1} of {len(items)}"
+            if terminal:
+                print(f"\r{words}", end="", file=sys.stderr, flush=True)
+            else:
+                log.info(words)
+    if terminal and said:
+        print(f"\r{what}: {len(items)} of {len(items)}", file=sys.stderr)
+
+
+def _cores() -> int:
+    """Return how many processes may share the work, this one included."""
+    can_fork = hasattr(os, "fork") and hasattr(os, "sched_getaffinity") and _has_one_thread()
+    return len(os.sched_getaffinity(0)) if can_fork else 1
+
+
+def _has_one_thread() -> bool:
+    """Has this process begun no thread? Most are unknown to Python, but not to Linux."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1
+    except OSError:  # another system: nobody knows
+        return False
+
+
+def _end_with(parent: int) -> None:
+    """Let this process, a fork, end as soon as its parent does, and for no other reason."""
+    global _parent
+    import ctypes  # a fork alone needs it
+
+    _parent = parent
+    for name in TO_STOP:  # a terminal sends them to forks, too: the parent decides what follows
+        if number := getattr(signal, name, None):
+            signal.signal(number, signal.SIG_IGN)
+    with suppress(OSError, AttributeError):  # else it ends with its piece
+        # The parent forks in its only thread, which lasts as long as the parent does.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    _end_if_alone()
+
+
+def _end_if_alone() -> None:
+    if os.getppid() != _parent:
+        os._exit(1)
+
+
+def _do(items: list[Any]) -> list[Any]:
+    _end_if_alone()
+    return [_work(item) for item in items]

@@ -1,0 +1,186 @@
+"""What a Python file depends on inside the project, as one number: changed means run again."""
+
+import ast
+import os
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+
+from litmus.cache import Cache, Store
+from litmus.files.digest import digest
+
+LONGEST = 200  # letters of a path
+# What may say from where modules are imported, such as `pythonpath` or `package-dir`.
+SETTINGS = ["pyproject.toml", "pytest.toml", "pytest.ini", "tox.ini", "setup.cfg", "setup.py"]
+FIRST = re.compile(r"[/\\]")  # after the first name in a path
+IMPORTERS = {"__import__", "import_module", "importorskip", "run_module"}  # take a module's name
+WORD = re.compile(r"""[^\s"'=,:;()\[\]{}]+""")
+IMPORTS: Store[tuple[list[str], list[str]]] = Store(
+    "imports", (files("litmus.python").joinpath("fingerprint.py"),)
+)
+
+
+def fingerprint(file: Path, root: Path, cache: Cache | None = None) -> str:
+    """Return a hash of a file, everything of the project that it imports or names, and of torch.
+
+    A string in the code that is the path of a project's file counts as well: tests read labs, and
+    snippets read data, by path.
+    """
+    base = root.resolve()
+    parts: list[str | bytes] = [f"torch {torch_version()}"]
+    for path in sorted(imports(file, root, cache)):
+        parts += [path.relative_to(base).as_posix(), path.read_bytes()]
+    return digest(*parts)
+
+
+def imports(file: Path, root: Path, cache: Cache | None = None) -> set[Path]:
+    """Return a file with all of the project that it depends on, directly or through others."""
+    file, root, cache = file.resolve(), root.resolve(), cache or Cache()
+    found: set[Path] = set()
+    waiting = {file} if file.is_file() else set()
+    while waiting:
+        path = waiting.pop()
+        found.add(path)
+        stamp, (seen, needs) = path.stat().st_mtime_ns, cache.needs.get(path, (0, set()))
+        if seen != stamp:
+            cache.needs[path] = stamp, (needs := _needs(path, root, cache))
+        waiting |= needs - found
+    return found
+
+
+def is_test(name: str) -> bool:
+    """Say whether pytest looks for tests in a file of that name."""
+    return (name.endswith(".py") and name.startswith("test_")) or name.endswith("_test.py")
+
+
+@cache
+def torch_version() -> str:
+    """Return the version of torch that is installed, "none" where it is not."""
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return "none"
+
+
+def _needs(path: Path, root: Path, cache: Cache) -> set[Path]:
+    """Return the project's files that a file needs directly."""
+    if path.suffix != ".py":
+        return set()
+    above = [folder for folder in path.parents if folder.is_relative_to(root)]
+    conftests = [folder / "conftest.py" for folder in above if is_test(path.name)]
+    packages = [folder / "__init__.py" for folder in _packages(path)]
+    names, texts = _mentions(path, cache)
+    for conftest in filter(_is_file, conftests):
+        texts = [*texts, *_mentions(conftest, cache)[1]]  # it may say where modules are
+    known = _lying(root, cache)  # most texts are no paths, which is quickly seen
+    named = {root / t for t in texts if t[:1] in {".", "/"} or FIRST.split(t, 1)[0] in known}
+    # A script finds its neighbours, too.
+    places = {place for folder in above for place in (folder, folder / "src")}
+    places |= {place for place in named if _is_folder(place)} | _places(root, cache)
+    needs = {*conftests, *packages, *named, *_modules(names, path, places, cache)}
+    return {
+        need.resolve() for need in needs if _is_file(need) and need.resolve().is_relative_to(root)
+    }
+
+
+def _packages(path: Path) -> Iterator[Path]:
+    """Yield the folders that are the packages of a file: each is imported before it."""
+    for folder in path.parents:
+        if not _is_file(folder / "__init__.py"):
+            return
+        yield folder
+
+
+def _places(root: Path, cache: Cache) -> set[Path]:
+    """Return the folders that the settings of a project name, and those that hold them."""
+    places: set[Path] = set()
+    for file in (root / name for name in SETTINGS):
+        if _is_file(file):
+            stamp, (seen, found) = file.stat().st_mtime_ns, cache.places.get(file, (0, set()))
+            if seen != stamp:
+                words = {*WORD.findall(file.read_text("utf-8", "replace"))}
+                named = {(root / word).resolve() for word in words if _is_folder(root / word)}
+                found = {p for place in named for p in (place, place.parent)}
+                cache.places[file] = stamp, found
+            places |= found
+    return places
+
+
+def _modules(
+    names: Iterable[str], path: Path, places: Iterable[Path], cache: Cache
+) -> Iterator[Path]:
+    """Yield where the modules that a file imports may be, and the packages on the way to them."""
+    there = [(place, _lying(place, cache)) for place in places]
+    for name in names:
+        parts = name.lstrip(".").split(".")
+        level = len(name) - len(name.lstrip("."))  # dots: the file's folder, the one above …
+        if level:
+            starts = [*path.parents][level - 1 : level]
+        else:
+            starts = [place for place, known in there if parts[0] in known]
+        for start in starts:
+            module = start
+            for part in parts:
+                if part:
+                    yield (module := module / part).with_suffix(".py")
+                yield module / "__init__.py"
+
+
+def _lying(place: Path, cache: Cache) -> set[str]:
+    """Return the names of what lies in a folder, those of modules without .py, too."""
+    try:
+        stamp, (seen, found) = place.stat().st_mtime_ns, cache.lying.get(place, (0, set()))
+        if seen != stamp:
+            found = {
+                short for name in os.listdir(place) for short in (name, name.removesuffix(".py"))
+            }
+            cache.lying[place] = stamp, found
+        return found
+    except OSError:
+        return set()
+
+
+def _mentions(path: Path, cache: Cache) -> tuple[list[str], list[str]]:
+    source = path.read_bytes()
+    return cache[IMPORTS].of(digest(source), lambda: _mentioned(source))
+
+
+def _mentioned(source: bytes) -> tuple[list[str], list[str]]:
+    """Return what a file imports, dots in front as written, and its texts that could be paths."""
+    names: set[str] = set()
+    texts: set[str] = set()
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return [], []  # whoever runs the file reports it
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            dots, within = "." * node.level, [node.module] if node.module else []
+            names |= {dots + ".".join([*within, alias.name]) for alias in node.names}
+        elif isinstance(node, ast.Call) and node.args and _called(node) in IMPORTERS:
+            names |= {str(n.value) for n in node.args[:1] if isinstance(n, ast.Constant)}
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and len(node.value) < LONGEST
+        ):
+            texts.add(node.value)
+    return sorted(names), sorted(texts)
+
+
+def _called(call: ast.Call) -> str:
+    """Return the last name of what is called."""
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # False also for a string that cannot be a path
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)

@@ -1,0 +1,206 @@
+"""The source of some functions of a file, with what they need to run alone."""
+
+import ast
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from typing_extensions import TypeIs
+
+from litmus.problems import nearest
+from litmus.python.bindings import READ_AS_CODE, Definition, bound, mentioned
+from litmus.python.effects import Effects
+from litmus.python.touches import running
+
+
+class QuoteError(ValueError):
+    """A quote asks for something that the file does not define."""
+
+
+def quote(source: str, names: Iterable[str]) -> str:
+    """Return the definitions of `names` from a file's source, and all that they need, in its order.
+
+    Needed is whatever gives a name that is mentioned, directly or through others, the value that
+    it has in the file: imports, definitions, each assignment, branches, loops, and statements that
+    change what the name stands for. Raises QuoteError, with the nearest names, for a name that the
+    file does not define.
+    """
+    try:
+        parts = _parts(source)
+    except SyntaxError as error:
+        raise QuoteError(f"line {error.lineno}: {error.msg}.") from None
+    wanted = list(names)
+    defines = dict.fromkeys(name for part in parts for name in part.defines)
+    for name in wanted:
+        if name not in defines:
+            raise QuoteError(f"it does not define '{name}'. {nearest(name, defines)}".strip())
+    used, needed = _needed(parts, wanted)
+    lines, blocks = source.split("\n"), []
+    previous: ast.stmt | None = None
+    for part in needed:
+        statement = part.statement
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            blocks += [""] * (previous is not None and _is_definition(previous))
+            blocks.append(_only(statement, used))
+        else:
+            apart = _is_definition(statement) or previous is None or _is_definition(previous)
+            blocks += [""] * (2 if apart and _is_definition(statement) else 1 if apart else 0)
+            blocks.append(_text(part, lines))
+            previous = statement
+    return "\n".join(blocks).strip() + "\n"
+
+
+def definitions(source: str) -> list[str]:
+    """Return the names of the public functions and classes of a file, in order."""
+    return [
+        statement.name
+        for statement in _parsed(source).body
+        if _is_definition(statement) and not statement.name.startswith("_")
+    ]
+
+
+def docstring(source: str) -> str:
+    """Return the module docstring of a file, "" if there is none."""
+    return ast.get_docstring(_parsed(source)) or ""
+
+
+def summary(source: str) -> str:
+    """Return the first line of a file's module docstring: what it is about."""
+    return docstring(source).partition("\n")[0]
+
+
+def _parsed(source: str) -> ast.Module:
+    """Return a file's syntax tree, an empty one if it is not Python: to run or quote it says so."""
+    try:
+        return _tree(source)
+    except SyntaxError:
+        return ast.Module([], [])
+
+
+@lru_cache(maxsize=100)  # many notes quote one file
+def _tree(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A statement at the top of a file, and what it has to do with the names of the file."""
+
+    statement: ast.stmt
+    binds: set[str]
+    changes: set[str]  # names that it does not bind, but what they stand for is another then
+    needs: set[str]
+    is_open: bool  # can nobody know from the file which names it binds?
+    is_whole: bool  # does it fill its lines, and is all of it quoted?
+
+    @property
+    def defines(self) -> set[str]:
+        """The names that can be quoted."""
+        return set() if isinstance(self.statement, ast.Import | ast.ImportFrom) else self.binds
+
+    @property
+    def is_for_all(self) -> bool:
+        """Does it say how the whole file is to be read?"""
+        return getattr(self.statement, "module", "") == "__future__"
+
+
+@lru_cache(maxsize=100)
+def _parts(source: str) -> list[_Part]:
+    """Return the statements of a file, but for what runs only when the file is a script."""
+    every = _tree(source).body
+    shown = [(written, s) for written in every if (s := _without_main(written))]
+    effects = Effects([statement for _, statement in shown])
+    shapes = frozenset(name for name, package in effects.packages.items() if package == "jaxtyping")
+    lines = Counter(line for s in every for line in {s.lineno, s.end_lineno})
+    parts = []
+    for written, statement in shown:
+        needs = mentioned(statement, shapes)
+        needs |= {f"import {effects.packages[name]}" for name in needs & effects.packages.keys()}
+        binds = {"__doc__"} if _is_text(statement) else set(bound(statement))
+        if _is_text(statement) and statement is not every[0]:
+            continue
+        is_whole = written is statement and lines[written.lineno] == lines[written.end_lineno] == 1
+        changes, is_open = effects.of(statement), _is_open(statement)
+        parts.append(_Part(statement, binds, changes, needs, is_open, is_whole))
+    return parts
+
+
+def _needed(parts: list[_Part], names: Iterable[str]) -> tuple[set[str], list[_Part]]:
+    """Return what some names need, directly or through others, and all names in it."""
+    used = {*names, "import sys"}  # how Python itself is set concerns every function
+    needed: set[_Part] = {part for part in parts if part.is_for_all}
+    before = -1
+    while before < len(needed):
+        before = len(needed)
+        after: set[str] = set()  # what is bound further below
+        for part in reversed(parts):
+            is_asked = not used.isdisjoint(part.binds | part.changes)
+            if part not in needed and (is_asked or (part.is_open and _names(used) - after)):
+                needed.add(part)
+                used |= part.needs
+            after |= part.binds
+    return used, [part for part in parts if part in needed]
+
+
+def _names(used: set[str]) -> set[str]:
+    return {name for name in used if name.isidentifier()}
+
+
+def _text(part: _Part, lines: list[str]) -> str:
+    """Return a statement's lines, with its decorators and the comments right above it."""
+    statement = part.statement
+    if not part.is_whole:
+        return ast.unparse(statement)
+    decorators = getattr(statement, "decorator_list", [])
+    first = min([statement.lineno, *(d.lineno for d in decorators)]) - 1
+    while first and lines[first - 1].startswith("#"):
+        first -= 1
+    return "\n".join(lines[first : statement.end_lineno])
+
+
+def _only(statement: ast.Import | ast.ImportFrom, used: set[str]) -> str:
+    """Return an import without the names that are not used."""
+    if getattr(statement, "module", "") == "__future__":
+        return ast.unparse(statement)
+    kept = [alias for alias in statement.names if used & {*bound(alias)} or alias.name == "*"]
+    if isinstance(statement, ast.Import):
+        return ast.unparse(ast.Import(kept))
+    return ast.unparse(ast.ImportFrom(statement.module, kept, statement.level))
+
+
+def _is_definition(statement: ast.stmt) -> TypeIs[Definition]:
+    return isinstance(statement, Definition)
+
+
+def _is_open(statement: ast.stmt) -> bool:
+    return any(
+        (isinstance(node, ast.alias) and node.name == "*")
+        or (isinstance(node, ast.Name) and node.id in READ_AS_CODE - {"eval"})
+        for node in running(statement)
+    )
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _without_main(statement: ast.stmt) -> ast.stmt | None:
+    """Return a statement without what runs only where the file is the script that was started."""
+    if not isinstance(statement, ast.If) or not _asks_for_main(statement.test):
+        return statement
+    if _is_negated(statement.test):
+        test, rest = statement.test, statement.body
+    else:
+        test, rest = ast.UnaryOp(ast.Not(), statement.test), statement.orelse
+    return ast.copy_location(ast.If(test, rest, []), statement) if rest else None
+
+
+def _asks_for_main(test: ast.expr) -> bool:
+    words = {getattr(node, "id", getattr(node, "value", "")) for node in ast.walk(test)}
+    return {"__name__", "__main__"} <= words
+
+
+def _is_negated(test: ast.expr) -> bool:
+    negations = ast.NotEq | ast.NotIn | ast.Not
+    return any(isinstance(node, negations) for node in ast.walk(test))

@@ -1,0 +1,243 @@
+"""The files of a site that come from a vault: all of them, or those that a change can touch.
+
+A page is made anew if its note, who links to it, or anything that it asked of the vault while it
+was rendered is no longer as it was (render/asked.py). Everything else stays. So a build that begins
+from a previous one leaves the same files as one that begins from nothing.
+"""
+
+import html
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from litmus.claims.backlinks import Backlink, backlinks
+from litmus.files.digest import digest
+from litmus.files.writing import stamp
+from litmus.parallel import in_parallel
+from litmus.problems import Problem, as_problem, in_order
+from litmus.python.runs import Runner
+from litmus.render import Rendered, Site
+from litmus.render.questions import Asked
+from litmus.render.site import Key
+from litmus.site import search, stylesheets
+from litmus.site.pages import Page, Pages
+from litmus.site.project import Project
+from litmus.vault.addresses import address
+from litmus.vault.notes import Note, as_written
+
+Content = bytes | Path  # a file's own, or that of another file
+Write = Callable[[str, Content], None]
+Dress = Callable[[Page], str]  # puts the theme around a page
+Links = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class MadePage:
+    """What is remembered of a note's page: all but its HTML."""
+
+    digest: str  # of the note
+    sources: Links  # who links to it, with digests
+    linked: Links  # the same as the page says it
+    asked: Asked
+    rendered: Rendered
+    search: str
+    fresh: dict[Key, tuple[str, Asked]]  # what the process that made it has learnt
+
+
+@dataclass
+class Made:
+    """A site as it was last made, from which the next build begins."""
+
+    names: str = ""
+    settings: object = None
+    remembered: dict[Key, tuple[str, Asked]] = field(default_factory=dict)
+    notes: dict[str, MadePage] = field(default_factory=dict)  # by path
+    files: dict[str, Hashable] = field(default_factory=dict)  # all else: marks, by path on site
+    listed: list[str] = field(default_factory=list)  # search entries of the generated pages
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def outputs(self) -> set[str]:
+        """Every file of the site that comes from the vault."""
+        return {*self.files, *(address(path) + "index.html" for path in self.notes)}
+
+    @property
+    def search(self) -> list[str]:
+        """The entries of the search index, page by page."""
+        return [*(page.search for page in self.notes.values()), *self.listed]
+
+
+class Build:
+    """One build of a project: what is written, and what is kept for the next."""
+
+    def __init__(
+        self,
+        project: Project,
+        runner: Runner,
+        dress: Dress,
+        write: Write,
+        previous: Made | None = None,
+        raw_html: bool = False,
+    ) -> None:
+        self.project = project
+        self.vault = project.vault
+        self.dress = dress
+        self.write = write
+        settings = self.vault.strict_line_breaks, raw_html
+        self.was = previous if previous and previous.settings == settings else Made()
+        self.made = Made(self.vault.names_digest, settings)
+        notes = self.vault.notes  # of what is no longer as it was, nothing needs to be remembered
+        for key, words in self.was.remembered.items():
+            if key[0] in notes and notes[key[0]].digest == key[1]:
+                self.made.remembered[key] = words
+        self.site = Site(
+            *(project.root, project.vault, project.claims, project.references, runner),
+            remembered=self.made.remembered,
+            raw_html=raw_html,
+            snippets=project.snippets if project.is_ours else None,
+            cache=project.cache,
+        )
+        self.pages = Pages(project, self.site)
+
+    def titles(self) -> dict[str, str]:
+        """Return the title of every page that comes from the vault, by address."""
+        return {
+            **{address(note.path): note.title for note in self.vault.notes.values()},
+            **self.pages.titles(),
+        }
+
+    def run(self, elsewhere: Iterable[str] = ()) -> Made:
+        """Write what is new since the previous build, everything if there was none.
+
+        `elsewhere` are the files of the vault that somebody else publishes.
+        """
+        made, was = self.made, self.was
+        self.site.labs = set(elsewhere)
+        linked = backlinks(self.vault, self.project.claims)
+        pages = in_parallel(
+            "Pages",
+            self.vault.notes,
+            lambda path: self._note(path, linked.get(path, [])),
+            alone=bool(was.notes),
+        )
+        made.notes = dict(zip(self.vault.notes, pages, strict=True))
+        for new in pages:
+            made.remembered.update(new.fresh)
+            new.fresh.clear()
+        rendered = {path: page.rendered for path, page in made.notes.items()}
+        found = [problem for page in rendered.values() for problem in page.problems]
+        found += [problem for note in self.vault.as_written for problem in note.problems]
+        found += self._write_files(rendered)
+        made.problems = in_order([*self.project.problems, *found])
+        for page in self.pages.all(rendered, linked, made.problems):
+            made.listed.append(search.entry(page.address, page.title, page.words))
+            path = f"{page.address}index.html"
+            made.files[path] = digest(page.title, page.html)
+            if was.files.get(path) != made.files[path]:
+                self.write(path, self._dressed(page))
+        return made
+
+    def _write_files(self, rendered: dict[str, Rendered]) -> list[Problem]:
+        """Write what is no page; return what is wrong with those that cannot be read."""
+        made, unreadable = self.made.files, []
+        for path, content in self._files(rendered, self.site.labs):
+            mark = stamp(content) if isinstance(content, Path) else digest(content)
+            try:
+                if self.was.files.get(path) != mark:
+                    self.write(path, content)
+                made[path] = mark
+            except OSError as error:
+                if error.filename != str(content):
+                    raise  # it is the site that cannot be written
+                unreadable.append(as_problem(error, path, remedy="It is left out."))
+        return unreadable
+
+    def _note(self, path: str, links: list[Backlink]) -> MadePage:
+        """Return a note's page; where that raises, a page that shows the note as it is written."""
+        try:
+            return self._page(path, links)
+        except MemoryError:
+            raise
+        except Exception as error:
+            problem = as_problem(error, path)
+            note = as_written(self.vault.raw(path), path, problem)
+            return self._written(note, self.site.as_written(note, problem), [], (), ())
+
+    def _page(self, path: str, links: list[Backlink]) -> MadePage:
+        note, known = self.vault.notes[path], self.was.notes.get(path)
+        sources = tuple(
+            (link.source, self.vault.notes[link.source].digest, link.relation, str(link.place))
+            for link in links
+        )
+        is_known = known and known.digest == note.digest and self._would_be_told(known.asked)
+        if known and is_known and known.sources == sources:
+            return known
+        self.site.fresh = {}
+        self.site.asked.clear()
+        self.site.unshown.clear()
+        shown = self.pages.linked_from(links, address(path))
+        linked = tuple((link["relation"], link["note"], link["sentence"]) for link in shown)
+        if known and is_known and known.linked == linked:  # other words of a source have changed
+            return replace(known, sources=sources, fresh=self.site.fresh)
+        asked = dict(self.site.asked)
+        rendered = self.site.render(note)
+        self.site.asked.update(asked)
+        return self._written(note, rendered, shown, sources, linked)
+
+    def _written(
+        self,
+        note: Note,
+        rendered: Rendered,
+        shown: list[dict[str, Any]],
+        sources: Links,
+        linked: Links,
+    ) -> MadePage:
+        """Write a note's page; return what is remembered of it."""
+        title = f"<h1>{html.escape(note.title)}</h1>\n" if note.needs_title else ""
+        page = Page(
+            address(note.path),
+            note.title,
+            title + rendered.html,
+            toc=tuple(rendered.toc),
+            tags=tuple(note.tags),
+            linked_from=shown,
+        )
+        self.write(f"{page.address}index.html", self._dressed(page))
+        return MadePage(
+            note.digest,
+            sources,
+            linked,
+            dict(self.site.asked),
+            replace(rendered, html="", toc=[], footnotes={}, formulas=[]),
+            search.entries(note),
+            self.site.fresh,
+        )
+
+    def _would_be_told(self, asked: Asked) -> bool:
+        """Say whether all that a page asked would be answered as before."""
+        renamed = self.made.names != self.was.names
+        return all(
+            self.site.mark(question) == mark
+            for question, mark in asked.items()
+            if renamed or question[0] not in {"means", "missing", "in notes", "in files"}
+        )
+
+    def _dressed(self, page: Page) -> bytes:
+        return self.dress(page).encode("utf-8", errors="replace")
+
+    def _files(
+        self, rendered: dict[str, Rendered], elsewhere: set[str]
+    ) -> Iterable[tuple[str, Content]]:
+        """Yield what is no page: attachments, snippets, figures, redirects and claims.json."""
+        for path in sorted(self.vault.files - self.vault.withheld - elsewhere):
+            yield path, self.project.docs / path
+        yield from self.project.snippets.items()
+        for page in rendered.values():
+            for path, figure in page.figures.items():
+                yield path, figure.encode()
+        if any(page.has_diagram for page in rendered.values()):
+            yield stylesheets.MERMAID, stylesheets.mermaid()
+        for path, redirect in self.pages.redirects().items():
+            yield path, redirect.encode()
+        yield "claims.json", self.pages.claims_json().encode()

@@ -1,0 +1,154 @@
+"""A project as it lies on disk: the vault, its claims with their evidence, its references."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from litmus.cache import Cache
+from litmus.claims.claims import Claims
+from litmus.claims.evidence import LEDGER, Outcome, read_ledger
+from litmus.files.reading import leads_out, not_utf8
+from litmus.problems import Problem
+from litmus.python.fingerprint import IMPORTS
+from litmus.render.code import CODE
+from litmus.tex.katex import FORMULAS
+from litmus.vault import attachments, bibliography
+from litmus.vault.bibliography import REFERENCES, Reference, read_bibliography
+from litmus.vault.vault import Vault
+
+ENGINE = Path(__file__).resolve().parents[1]
+BUILD, SNIPPETS = "build", "snippets"  # below the root
+BIBLIOGRAPHY = "references.bib"  # in the vault
+STORES = (FORMULAS, CODE, IMPORTS, REFERENCES)  # of the cache
+
+
+@dataclass(frozen=True)
+class Project:
+    """All that is known before a single page is made, and what is wrong with it.
+
+    A folder is foreign unless one says otherwise: text by somebody whom nobody knows. Nothing of it
+    is run or written to, and nothing beside it is read. A project of ours has snippets, labs and
+    tests beside its vault, and they are run.
+    """
+
+    root: Path
+    docs: Path
+    is_ours: bool
+    vault: Vault
+    claims: Claims
+    references: dict[str, Reference]
+    outcomes: list[Outcome]
+    problems: list[Problem]  # those of labs come later
+    cache: Cache  # its own, in whatever process and however often it is read
+
+    @classmethod
+    def open(cls, docs: Path, settings: Path) -> "Project":
+        """Read the vault in `docs`, ours if it is in the folder that the settings are in.
+
+        The settings that come with the engine are nobody's: they are for any folder.
+        """
+        if not settings.resolve().is_relative_to(ENGINE) and docs.resolve().is_relative_to(
+            settings.resolve()
+        ):
+            return cls.ours(settings, docs)
+        return cls.foreign(docs)
+
+    @classmethod
+    def ours(
+        cls,
+        root: Path,
+        docs: Path,
+        previous: "Project | None" = None,
+        left_out: Collection[str] = (),
+    ) -> "Project":
+        """Read the vault in `docs`, and the ledger of the tests below `root`, which are trusted."""
+        cache = previous.cache if previous else Cache()
+        if not previous:
+            cache.recall(root / BUILD, STORES)
+        vault, problems = Vault.read(docs, previous.vault if previous else None, left_out)
+        return cls._of(vault, problems, root, docs, read_ledger(root), True, cache)
+
+    @classmethod
+    def foreign(
+        cls, docs: Path, previous: "Project | None" = None, left_out: Collection[str] = ()
+    ) -> "Project":
+        """Read the vault in `docs`, and nothing else."""
+        cache = previous.cache if previous else Cache()  # in memory alone
+        vault, problems = Vault.read(docs, previous.vault if previous else None, left_out)
+        run = list(attachments.withheld(docs, vault.files))
+        vault.withheld = {problem.file for problem in run}
+        return cls._of(vault, [*problems, *run], docs, docs, [], False, cache)
+
+    def again(self, left_out: Collection[str] = ()) -> "Project":
+        """Read again what has changed since; all other notes are taken from here."""
+        if self.is_ours:
+            return self.ours(self.root, self.docs, self, left_out)
+        return self.foreign(self.docs, self, left_out)
+
+    def without(self, problems: list[Problem]) -> "Project":
+        """Read again as if the notes that have these problems were not there; keep the problems."""
+        project = self.again({problem.file for problem in problems})
+        project.problems.extend(problems)
+        return project
+
+    @classmethod
+    def _of(
+        cls,
+        vault: Vault,
+        problems: list[Problem],
+        root: Path,
+        docs: Path,
+        outcomes: list[Outcome],
+        is_ours: bool,
+        cache: Cache,
+    ) -> "Project":
+        claims = Claims.read(vault)
+        references, wrong = {}, list[Problem]()
+        try:
+            if BIBLIOGRAPHY in vault.files:
+                references = read_bibliography(docs / BIBLIOGRAPHY, BIBLIOGRAPHY, cache)
+                raw = vault.raw(BIBLIOGRAPHY, bibliography.LONGEST)
+                wrong += not_utf8(raw, BIBLIOGRAPHY)
+        except Problem as problem:
+            wrong.append(problem)
+        wrong += [p for note in vault.as_written for p in note.problems if p not in problems]
+        wrong += [*claims.problems, *claims.attach(outcomes, root, cache)]
+        problems = [*problems, *wrong]
+        return cls(root, docs, is_ours, vault, claims, references, outcomes, problems, cache)
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where to keep what takes long to make."""
+        return self.root / BUILD if self.is_ours else user_cache_path("litmus")
+
+    def save_cache(self) -> None:
+        """Keep what took long to make for the next process that reads the project."""
+        if self.is_ours:
+            self.cache.keep(self.cache_folder)
+
+    @property
+    def made_of(self) -> list[Path]:
+        """What the site is made of besides the vault, as far as it is there."""
+        if not self.is_ours:
+            return []
+        folder = self.root / SNIPPETS
+        beside = [self.root / LEDGER, *([] if folder.is_symlink() else [folder])]
+        return [path for path in beside if path.exists()]
+
+    @cached_property
+    def snippets(self) -> dict[str, Path]:
+        """The files in snippets/ by their paths from the root, in order; a foreign vault has none.
+
+        A link to somewhere else is none, nor is what lies below one.
+        """
+        folder = self.root / SNIPPETS
+        if not self.is_ours or folder.is_symlink():
+            return {}
+        return {
+            path.relative_to(self.root).as_posix(): path
+            for path in sorted(folder.rglob("*.py"))
+            if not leads_out(path, folder) and path.is_file()
+        }

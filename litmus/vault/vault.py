@@ -1,0 +1,226 @@
+"""A folder of notes as Obsidian sees it, and the rules by which a link finds one of them."""
+
+import json
+import posixpath
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from functools import cached_property, partial
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+from litmus.files.digest import digest
+from litmus.files.reading import LEFT_OUT, LONGEST, as_text, everything, is_to_be_read, leads_out
+from litmus.files.reading import read as read_bytes
+from litmus.files.writing import stamp
+from litmus.markdown import parser
+from litmus.markdown.headings import folded
+from litmus.parallel import in_parallel
+from litmus.problems import Names, Problem, as_problem, nearest, tried
+from litmus.tex import macros
+from litmus.vault import collisions, properties
+from litmus.vault.notes import Note, as_written, read_note
+
+PREAMBLE = "preamble.sty"
+
+
+class Vault:
+    """All notes and other files of a folder, and the rules by which a link finds one of them."""
+
+    def __init__(
+        self, notes: Iterable[Note], files: Iterable[str], strict_line_breaks: bool
+    ) -> None:
+        self.folder: Path | None = None
+        self.strict_line_breaks = strict_line_breaks
+        self.notes = {note.path: note for note in notes}
+        self.files = set(files)
+        self.withheld: set[str] = set()  # those that are not published
+        self.macros: list[macros.Definition] = []  # what all formulas may use
+        self._meant: dict[tuple[str, str], list[str]] = {}
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._by_alias: dict[str, list[str]] = defaultdict(list)
+        for path in sorted([*self.notes, *self.files]):
+            self._by_name[folded(PurePosixPath(path).name)].append(path)
+        for note in self.notes.values():
+            for alias in dict.fromkeys(map(folded, note.aliases)):
+                self._by_alias[alias].append(note.path)
+
+    @classmethod
+    def read(
+        cls, folder: Path, previous: "Vault | None" = None, left_out: Collection[str] = ()
+    ) -> tuple["Vault", list[Problem]]:
+        """Read every file below a folder; return what is wrong, too.
+
+        Left out are hidden files, the templates of Obsidian's plugin, and notes with `publish:
+        false`. A single newline is a line break unless Obsidian's settings say otherwise. Notes of
+        a previous reading whose files have not been touched since are taken from there; those that
+        the caller leaves out are as good as not there.
+        """
+        strict = _setting(folder, "app", "strictLineBreaks") is True
+        templates = _setting(folder, "templates", "folder")
+        markdown = parser(strict)
+        known = previous.notes if previous and previous.strict_line_breaks == strict else {}
+        pages: list[tuple[str, Path]] = []
+        files: list[str] = []
+        problems: list[Problem] = []
+        for file in sorted(everything(folder, problems)):
+            path = file.relative_to(folder).as_posix()
+            in_templates = isinstance(templates, str) and path.startswith(f"{templates}/")
+            if in_templates or path in left_out:
+                continue
+            there = tried(partial(is_to_be_read, file, path, folder), path, LEFT_OUT)
+            if isinstance(there, Problem):
+                problems.append(there)
+            elif there and file.suffix.lower() == ".md":
+                pages.append((path, file))
+            elif there:
+                files.append(path)
+
+        def read(page: tuple[str, Path]) -> Note:
+            path, file = page
+            begun = stamp(file)
+            if path in known and known[path].stamp == begun:
+                return known[path]
+            try:
+                raw = read_bytes(file)
+            except OSError as error:
+                problem = as_problem(error, path, remedy="Its page is empty.")
+                return as_written(b"", path, problem)
+            note = read_note(raw, path, markdown)
+            note.stamp = begun
+            return note
+
+        found = in_parallel("Notes", pages, read, alone=bool(known))
+        notes = [note for note in found if not properties.is_private(note.properties)]
+        problems += collisions.of_notes(note.path for note in notes)
+        vault = cls(notes, files, strict)
+        vault.folder = folder
+        problems += vault.read_macros()
+        return vault, [*problems, *(problem for note in notes for problem in note.problems)]
+
+    def text(self, path: str) -> str:
+        """Return the text of a file that is no note, "" where there is none to read."""
+        if path not in self.files or not self.folder:
+            return ""
+        return as_text(self.raw(path))
+
+    def raw(self, path: str, longest: int = LONGEST) -> bytes:
+        """Return the beginning of a file, nothing of one that is gone or leads out of the vault."""
+        if not self.folder or leads_out(file := self.folder / path, self.folder):
+            return b""
+        try:
+            return read_bytes(file, longest)
+        except OSError:
+            return b""  # which was reported of the file
+
+    @property
+    def as_written(self) -> list[Note]:
+        """The notes of which nothing but their text is shown."""
+        return [note for note in self.notes.values() if note.is_as_written]
+
+    def has(self, path: str) -> bool:
+        """Is there such a note or file?"""
+        return path in self.notes or path in self.files
+
+    def show_as_written(self, problem: Problem) -> Note:
+        """Let the note that a problem is of stand for itself, and be nothing but its text."""
+        note = as_written(self.raw(problem.file), problem.file, problem)
+        self.notes[note.path] = note
+        return note
+
+    def read_macros(self) -> list[Problem]:
+        """Read what all formulas may use: the definitions in a file that a plugin reads, too."""
+        text = self.text(PREAMBLE)
+        found = tried(lambda: macros.definitions(text), PREAMBLE, "None of it is used.")
+        if isinstance(found, Problem):
+            return [found]
+        self.macros = found
+        return []
+
+    def resolve(self, target: str, from_path: str) -> str | None:
+        """Return the path that a link's target means in a note, None if there is no such file.
+
+        Names are compared without case and in one unicode form, first as a path from the root or
+        from the note's folder, then by the end of the path, then by alias. Of several the one
+        nearest to the note is taken, as in Obsidian.
+        """
+        candidates = self.candidates(target, from_path)
+        return candidates[0] if candidates else None
+
+    def candidates(self, target: str, from_path: str) -> list[str]:
+        """Return every file that a target could mean, the nearest first."""
+        if not target:
+            return [from_path]
+        asked = target, posixpath.dirname(from_path)
+        if asked not in self._meant:
+            found = self._named(target, from_path)
+            if not found and "%" in target:
+                found = self._named(unquote(target), from_path)
+            self._meant[asked] = found
+        return self._meant[asked]
+
+    def _named(self, target: str, from_path: str) -> list[str]:
+        """Return the files of a name as it is, nearest first: the note's folder, then short paths.
+
+        A name with an extension is that file's before it is a note's, whose .md may be left out;
+        one without is a note's first.
+        """
+        folder = posixpath.dirname(from_path)
+        wanted = folded(f"{target}index" if target.endswith("/") else target)
+        if wanted.startswith(("./", "../")):
+            wanted = posixpath.normpath(posixpath.join(folded(folder), wanted))
+            if wanted.startswith(".."):
+                return []
+            from_root = True
+        else:
+            from_root = wanted.startswith("/")
+            wanted = wanted.strip("/")
+
+        def distance(path: str) -> tuple[bool, bool, int, str]:
+            inside = path.startswith(f"{folder}/") or not folder
+            return folded(path) != name, not inside, len(path), path
+
+        names = wanted, f"{wanted}.md"
+        if "." not in posixpath.basename(wanted):
+            names = f"{wanted}.md", wanted  # LICENSE has none
+        for name in names:
+            paths = self._by_name.get(posixpath.basename(name), [])
+            if from_root:
+                found = [path for path in paths if folded(path) == name]
+            else:
+                found = [path for path in paths if f"/{folded(path)}".endswith(f"/{name}")]
+            if found:
+                return sorted(found, key=distance)
+        return sorted(self._by_alias.get(wanted.removesuffix(".md"), []), key=distance)
+
+    @cached_property
+    def names_digest(self) -> str:
+        """Changes when a link could mean another file than before, or no file, and rarely else."""
+        aliases = sorted((note.path, *note.aliases) for note in self.notes.values())
+        return digest(*("\0".join(names) for names in aliases), "", *sorted(self.files))
+
+    @cached_property
+    def names(self) -> Names:
+        """Return every name that a link may use, for suggestions."""
+        return Names(
+            [
+                *(note.name for note in self.notes.values()),
+                *(alias for note in self.notes.values() for alias in note.aliases),
+                *(posixpath.basename(file) for file in sorted(self.files)),
+            ]
+        )
+
+    def missing(self, target: str) -> str:
+        """Return the remedy for a link to something that is not there."""
+        return nearest(target, self.names) or "Write the note, or link to one that exists."
+
+
+def _setting(folder: Path, file: str, name: str) -> object:
+    """Return one of Obsidian's own settings for the vault, None if it has not been made."""
+    path = folder / f".obsidian/{file}.json"
+    if leads_out(path, folder):
+        return None
+    try:
+        settings = json.loads(read_bytes(path)) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    return settings.get(name) if isinstance(settings, dict) else None
