@@ -89,7 +89,7 @@ TOO_LONG = r"""
 katex.SECONDS = 0.3
 try:
     katex.to_html("x", False)
-    tex._engine().eval("katex.renderToString = () => { for (;;); }")
+    katex._engine().eval("katex.renderToString = () => { for (;;); }")
     katex.to_html("y", False)
 except katex.TexError as error:
     assert "too long" in str(error), error
