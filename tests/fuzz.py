@@ -20,7 +20,8 @@ import click
 from litmus.markdown import parser
 from litmus.problems import RAISED
 from litmus.python.runs import Runner
-from litmus.render import Site
+from litmus.render.library import Library
+from litmus.render.page import NotePages
 from litmus.site.project import Project
 from litmus.tex import katex
 from litmus.vault.notes import read_note
@@ -204,7 +205,8 @@ class Fuzz:
         (folder / "snippets").mkdir()
         project = Project.ours(folder, folder / "docs")
         vault = project.vault, project.claims, project.references
-        self.site = Site(folder, *vault, Runner(folder), snippets=project.snippets)
+        library = Library(folder, *vault, Runner(folder), snippets=project.snippets)
+        self.pages = NotePages(library)
         self.vault = project.vault
         self.markdown = parser(strict_line_breaks=False)
 
@@ -214,7 +216,7 @@ class Fuzz:
         try:
             note = read_note(raw, "fuzz.md", self.markdown)
             self.vault.notes["fuzz.md"] = note
-            rendered = self.site.render(note)
+            rendered = self.pages.render(note)
             menu = "".join(entry.html for entry in rendered.toc)
             page = katex.typeset(rendered.html)
         except Exception:

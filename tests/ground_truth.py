@@ -25,7 +25,8 @@ from bs4 import BeautifulSoup, Tag
 
 from litmus.problems import in_order
 from litmus.python.runs import Runner
-from litmus.render import Site as Renderer
+from litmus.render.library import Library
+from litmus.render.page import NotePages
 from litmus.site.project import Project
 from tests.html import RAW, parsed, repeated_ids, unbalanced
 
@@ -403,8 +404,8 @@ def render(vault: Path) -> Site:
     """Return a vault's notes as their pages show them."""
     project = Project.foreign(vault)
     runner = Runner(vault)
-    site = Renderer(vault, project.vault, project.claims, project.references, runner)
-    rendered = {path: site.render(note) for path, note in project.vault.notes.items()}
+    pages = NotePages(Library(vault, project.vault, project.claims, project.references, runner))
+    rendered = {path: pages.render(note) for path, note in project.vault.notes.items()}
     problems = [*project.problems, *(p for page in rendered.values() for p in page.problems)]
     told = [str(p) for p in in_order(problems)]
     return Site({path: page.html for path, page in rendered.items()}, told)

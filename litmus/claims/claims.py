@@ -246,26 +246,6 @@ class Claims(dict[str, Claim]):
         """A hash of each claim's statement, by name."""
         return {name: claim.statement_hash for name, claim in self.items()}
 
-    def standing(self, name: str) -> tuple[object, ...]:
-        """Return all that a box about a claim says besides its own text.
-
-        That is how it and its neighbours stand, how they are titled, its tests and those that drop
-        it, and of all that it rests on how many stand how, with the weakest.
-        """
-        claim, dropping, support = self[name], self.dropping[name], self.support(name)
-        marks = [*(mark.drops for o in claim.outcomes for mark in o.marks if mark.drops in self)]
-        around = [*claim.assumes, *claim.uses, *claim.used_by, *marks]
-        around += [other.name for other, _, _ in dropping]
-        around += [support.weakest] if support.weakest else []
-        return (
-            *(claim.kind, claim.argument, claim.evidence, claim.source, tuple(claim.outcomes)),
-            tuple(sorted(claim.stale)),
-            *((outcome, mark, outcome.test in other.stale) for other, outcome, mark in dropping),
-            *((*_titled(self[other].note), self[other].argument) for other in around),
-            *(tuple(claim.assumes), tuple(claim.uses), tuple(claim.used_by)),
-            *(support.claims, tuple(support.by_argument.items()), support.weakest),
-        )
-
     def attach(
         self, outcomes: Sequence[Outcome], root: Path, cache: Cache | None = None
     ) -> list[Problem]:
@@ -355,11 +335,6 @@ def _to_claims(
         other = by_path.get(vault.resolve(link.target, claim.note.path) or "")
         if other and link.target and not (other is claim and link.part):
             yield link, other
-
-
-def _titled(note: Note) -> tuple[str, str, str]:
-    written = next((heading.written for heading in note.headings), "")
-    return note.path, note.title, written
 
 
 def _claim(note: Note, vault: Vault) -> Claim | None:

@@ -36,7 +36,6 @@ from litmus.material.blocks import KeptBlocks
 from litmus.material.serve import ErrorBanner, Observer, free_port, interrupt_when_told_to_end
 from litmus.problems import Problem, file_of, in_order, words_of
 from litmus.python.runs import RunError, Runner
-from litmus.render.links import TAGS
 from litmus.site import collector, resume, search, stylesheets
 from litmus.site.build import Build, Made, Write
 from litmus.site.pages import Page, nested
@@ -44,7 +43,7 @@ from litmus.site.project import Project
 from litmus.site.swap import SiteFolder
 from litmus.tex import katex
 from litmus.vault import collisions
-from litmus.vault.addresses import address, sitemap, tag_anchor
+from litmus.vault.addresses import TAGS, address, sitemap, tag_anchor
 
 BASE = Path(__file__).with_name("mkdocs.yml")  # how a site looks, whatever its vault
 THEME = Path(__file__).with_name("theme")

@@ -20,8 +20,8 @@ from litmus.cache import Cache
 from litmus.files.digest import digest
 from litmus.markdown.maths import DISPLAY, INLINE
 from litmus.problems import Problem
-from litmus.render import TocEntry
 from litmus.render.code import code_block
+from litmus.render.draft import TocEntry
 from litmus.tex import katex
 from litmus.vault.addresses import relative_url
 

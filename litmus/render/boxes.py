@@ -1,26 +1,20 @@
 """What surrounds text on a page: callouts, embedded notes, and the box that shows a claim."""
 
-from __future__ import annotations
-
 import html
 import re
-from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from litmus.claims.claims import Claim, Support
-from litmus.claims.evidence import Mark, Outcome
+from litmus.claims.claims import Claim
 from litmus.claims.kinds import KINDS
-
-if TYPE_CHECKING:
-    from litmus.render.scope import At, Rule, Scope
-    from litmus.render.site import Site
+from litmus.claims.standing import Tested
+from litmus.render.draft import Scope
+from litmus.render.renderer import At, Renderer, named
 
 TEMPLATES = Environment(
     loader=PackageLoader("litmus.render"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
-NOTHING = Markup("")
 CHECK = re.compile(r"^check\b", re.IGNORECASE)
 CALLOUTS = {  # Obsidian's types with their other names; Material draws the same ones
     "note": [],
@@ -38,14 +32,14 @@ CALLOUTS = {  # Obsidian's types with their other names; Material draws the same
 }
 
 
-def claim_box(site: Site, claim: Claim, scope: Scope) -> str:
+def claim_box(renderer: Renderer, claim: Claim, scope: Scope) -> str:
     """Return the box at the top of a claim's page: statement, both statuses, what it rests on."""
-    return _claim(site, claim, scope, embedded=False, url="")
+    return _claim(renderer, claim, scope, embedded=False, url="")
 
 
-def embedded_claim(site: Site, claim: Claim, scope: Scope, url: str) -> str:
+def embedded_claim(renderer: Renderer, claim: Claim, scope: Scope, url: str) -> str:
     """Return a claim as another note shows it: the same box, with proof and check folded."""
-    return _claim(site, claim, scope, embedded=True, url=url)
+    return _claim(renderer, claim, scope, embedded=True, url=url)
 
 
 def embed(body: str, url: str, title: str) -> str:
@@ -85,10 +79,7 @@ def callout_close(at: At) -> str:
     return "</details>\n" if at.token.meta["fold"] else "</div>\n"
 
 
-RULES: dict[str, Rule] = {
-    rule.__name__: rule
-    for rule in [callout_open, callout_title_open, callout_title_close, callout_close]
-}
+RULES = named(callout_open, callout_title_open, callout_title_close, callout_close)
 
 
 def _full_kind(kind: str) -> str:
@@ -105,76 +96,31 @@ def _drawn_as(kind: str) -> str:
     return next(known, "note")  # as Obsidian draws a kind that it does not know
 
 
-def _claim(site: Site, claim: Claim, scope: Scope, embedded: bool, url: str) -> str:
-    def link(name: str) -> Markup:
-        return site.link(site.claims[name].note, scope.page)
+def _claim(renderer: Renderer, claim: Claim, scope: Scope, embedded: bool, url: str) -> str:
+    def link(path: str) -> Markup:
+        return renderer.link(renderer.library.note_titled(path), scope.here)
 
-    support = site.claims.support(claim.name)
-    weakest = support.weakest
+    def about(test: Tested) -> list[str]:
+        fails = Markup("fails: {}").format(link(test.fails)) if test.fails else ""
+        return [
+            test.by,
+            fails or (test.without and f"without “{test.without}”"),
+            test.came_out,
+            "changed since it ran" if test.is_stale else "",
+            Markup("<code>{}</code>").format(test.file),
+        ]
+
+    standing = renderer.library.standing(claim.note.path)
     folded = [("Proof", proof) for proof in claim.proofs] if embedded else []
     folded += [("Check", check) for check in claim.sections(CHECK)] if embedded else []
     return TEMPLATES.get_template("claim.html").render(
-        claim=claim,
+        claim=standing,
         url=url,
         embedded=embedded,
-        title=Markup(site.title(claim.note)),
-        statement=Markup(site.tokens(claim.statement, scope)),
-        folded=[(name, Markup(site.tokens(tokens, scope))) for name, tokens in folded],
-        source=Markup(site.property(claim.source, scope)),
-        rows=[
-            (label, [link(name) for name in names])
-            for label, names in [
-                ("Assumes", claim.assumes),
-                ("Uses", claim.uses),
-                ("Used by", claim.used_by),
-            ]
-            if names
-        ],
-        rests_on=_count(support),
-        weakest=link(weakest) if weakest else "",
-        weakest_argument=site.claims[weakest].argument if weakest else "",
-        checks=[_test(site, claim, *pair) for pair in claim.marked("claim")],
-        controls=[_test(site, claim, *pair) for pair in claim.marked("control")],
-        counterexamples=[_test(site, claim, *pair) for pair in claim.marked("counterexample")],
-        dropped=[
-            _test(site, other, outcome, mark, fails=link(other.name))
-            for other, outcome, mark in site.claims.dropping[claim.name]
-        ],
-        ran=_when(claim.outcomes),
+        title=Markup(renderer.title(claim.note)),
+        statement=Markup(renderer.tokens(claim.statement, scope)),
+        folded=[(name, Markup(renderer.tokens(tokens, scope))) for name, tokens in folded],
+        source=Markup(renderer.property(standing.source, scope)),
+        link=link,
+        about=about,
     )
-
-
-def _test(
-    site: Site, claim: Claim, outcome: Outcome, mark: Mark, fails: Markup = NOTHING
-) -> dict[str, object]:
-    """Return what the box says about one test: its sentence, how it came out, what it is about."""
-    ran = outcome.passed + outcome.failed
-    dropped = site.claims.get(mark.drops)
-    without = dropped.note.title if dropped else mark.drops.lstrip("^").replace("-", " ")
-    return {
-        "test": outcome.test,
-        "sentence": outcome.sentence,
-        "passed": bool(ran and not outcome.failed),
-        "about": [
-            mark.by,
-            Markup("fails: {}").format(fails) if fails else without and f"without “{without}”",
-            "skipped" if not ran else f"{outcome.passed} of {ran}" if ran > 1 else "",
-            "changed since it ran" if outcome.test in claim.stale else "",
-            Markup("<code>{}</code>").format(outcome.file),
-        ],
-    }
-
-
-def _when(outcomes: list[Outcome]) -> str:
-    """Return when the tests ran and with what: "2026-11-23, torch 2.13.0, Python 3.11.7"."""
-    dates = sorted({outcome.date for outcome in outcomes})
-    versions = sorted({f"torch {o.torch}, Python {o.python}" for o in outcomes})
-    days = " to ".join(dict.fromkeys([*dates[:1], *dates[-1:]]))
-    return ", ".join([days, *versions]) if outcomes else ""
-
-
-def _count(support: Support) -> str:
-    """Return "4 claims: 2 argued, 2 by definition", or "" for none."""
-    kinds = ", ".join(f"{count} {argument}" for argument, count in support.by_argument.items())
-    number = support.claims
-    return f"{number} claim{'s' * (number != 1)}: {kinds}" if number else ""

@@ -19,7 +19,7 @@ from litmus.python import quotes
 from litmus.python.runs import Run, RunError
 from litmus.render import obsidian_plugins
 from litmus.render.diagrams import diagram
-from litmus.render.scope import At, Rule
+from litmus.render.renderer import At, Rules
 from litmus.vault.addresses import address, relative_url
 
 LANGUAGE = re.compile(r"[{.\s]*([\w+#/-]+)")  # in "python", "{.python}", "js {1,3}", "{r, echo=F}"
@@ -39,13 +39,13 @@ def fence(at: At) -> str:
     if language == "mermaid":
         return diagram(at)
     return obsidian_plugins.fence(at, language) or code_block(
-        at.token.content, language, at.site.cache
+        at.token.content, language, at.library.cache
     )
 
 
 def indented_code(at: At) -> str:
     """A block of code that is indented by four spaces."""
-    return code_block(at.token.content, "", at.site.cache)
+    return code_block(at.token.content, "", at.library.cache)
 
 
 def too_deep(at: At) -> str:
@@ -59,7 +59,7 @@ def as_written(at: At) -> str:
     return _as_written(at)
 
 
-RULES: dict[str, Rule] = {
+RULES: Rules = {
     "fence": fence,
     "code_block": indented_code,
     "too_deep": too_deep,
@@ -134,9 +134,9 @@ def _quote(at: At) -> str:
     except quotes.QuoteError as error:
         at.report(f"{file} cannot be quoted: {error}", line=1)
         return _as_written(at)
-    at.scope.rendered.quoted.append(file)
+    at.scope.draft.quoted.append(file)
     caption = f"{_link(at, file)}, with its tests"
-    shown = code_block(quoted, "python", at.site.cache)
+    shown = code_block(quoted, "python", at.library.cache)
     return f'<figure class="quote">{shown}{_caption(caption)}</figure>\n'
 
 
@@ -147,24 +147,24 @@ def _run(at: At) -> str:
     if source is None:
         return _as_written(at)
     try:
-        run = at.site.runner.run(file)
+        run = at.library.runner.run(file)
     except RunError as error:
         remedy = f"Run `python {file}` by hand, in an empty folder."
         at.report(f"{file} does not run: {error}.", remedy, line=1)
         return _as_written(at)
-    at.scope.rendered.quoted.append(file)
+    at.scope.draft.quoted.append(file)
     return show_run(run, _link(at, file), quotes.summary(source), at)
 
 
 def show_run(run: Run, link: str, about: str, at: At) -> str:
     """Return a run's figures, which are `about` something, and what it printed."""
     figures = {_figure_path(svg): svg for svg in run.figures}
-    at.scope.rendered.figures |= figures
+    at.scope.draft.figures |= figures
     images = "".join(
-        f'<img src="{relative_url(path, at.scope.page)}" alt="{html.escape(about)}" loading="lazy">'
+        f'<img src="{relative_url(path, at.scope.here)}" alt="{html.escape(about)}" loading="lazy">'
         for path in figures
     )
-    printed = code_block(run.printed, "text", at.site.cache) if run.printed.strip() else ""
+    printed = code_block(run.printed, "text", at.library.cache) if run.printed.strip() else ""
     verbs = " and ".join(["draws"] * bool(images) + ["prints"] * bool(printed)) or "says nothing"
     caption = f"What {link} {verbs}" if verbs != "says nothing" else f"{link} {verbs}"
     return f'<figure class="run">{images}{printed}{_caption(caption)}</figure>\n'
@@ -177,14 +177,12 @@ def _figure_path(svg: str) -> str:
 
 def _snippet(at: At, file: str) -> str | None:
     """Return the source of a file in snippets/, None if there is no such file there."""
-    there = at.site.snippets
+    there = at.library.snippets
     if there is None:
         remedy = "Snippets belong to a project of one's own, beside its mkdocs.yml."
         at.report("a vault by itself has no snippets; this is shown as text.", remedy)
         return None
-    if file in there or len(file) < LONGEST_NAME:
-        at.site.asked["code", file] = at.site.mark(("code", file))
-    if file in there:  # no other file is looked at, whatever the note names
+    if (file in there or len(file) < LONGEST_NAME) and at.library.has_snippet(file):
         return there[file].read_text(encoding="utf-8", errors="replace")
     remedy = nearest(file, there) or "The first word is a file below snippets/."
     at.report(f"there is no snippet '{file}'.", remedy, line=1)
@@ -192,7 +190,7 @@ def _snippet(at: At, file: str) -> str | None:
 
 
 def _link(at: At, file: str) -> str:
-    url = relative_url(address(file), at.scope.page)
+    url = relative_url(address(file), at.scope.here)
     return f'<a href="{html.escape(url)}">{html.escape(file)}</a>'
 
 

@@ -2,7 +2,7 @@
 
 import html
 
-from litmus.render.scope import At
+from litmus.render.renderer import At
 
 
 def diagram(at: At) -> str:
@@ -10,6 +10,6 @@ def diagram(at: At) -> str:
 
     Not in the class `mermaid`, for which the theme would load a script from another host.
     """
-    at.scope.rendered.has_diagram = True
+    at.scope.draft.has_diagram = True
     source = html.escape(at.token.content)
     return f'<figure class="diagram"><pre><code>{source}</code></pre></figure>\n'

@@ -10,8 +10,9 @@ from litmus.markdown import Token
 from litmus.markdown.headings import shown_name
 from litmus.markdown.wikilinks import medium
 from litmus.render import boxes, obsidian_plugins
-from litmus.render.links import alt_and_size, card, show_medium, target, unresolved
-from litmus.render.scope import At, Rule
+from litmus.render.links import card, target, unresolved
+from litmus.render.media import alt_and_size, show_medium
+from litmus.render.renderer import At, named
 from litmus.vault.addresses import address, relative_url
 from litmus.vault.notes import Note
 
@@ -33,44 +34,44 @@ def embed(at: At) -> str:
     if path is None:
         label = alt_and_size(at.token.meta["label"])[0]
         return _paragraph(at, unresolved(html.escape(label or shown_name(at.token))))
-    note = at.site.vault.notes.get(path)
-    if path in at.scope.rendered.broken or (note and note.is_as_written):
+    note = at.library.notes.get(path)
+    if path in at.scope.draft.broken or (note and note.is_as_written):
         label = alt_and_size(at.token.meta["label"])[0] or shown_name(at.token)
         return _paragraph(at, _link(at, path, _url(at, path), label))
     if at.token.meta["part"] and not fragment:
         return _as_written(at)
     show = _note if note else _file
     inner = replace(at.scope, within=(*at.scope.within, (path, at.token.meta["part"])))
-    return at.site.embedded(inner, lambda: show(at, path, fragment))
+    return at.renderer.embedded(inner, lambda: show(at, path, fragment))
 
 
-RULES: dict[str, Rule] = {"embed": embed}
+RULES = named(embed)
 
 
 def _note(at: At, path: str, fragment: str) -> str:
-    site, scope, part = at.site, at.scope, at.token.meta["part"]
-    note, here = site.vault.notes[path], (path, part)
+    scope, part = at.scope, at.token.meta["part"]
+    note, here = at.library.notes[path], (path, part)
     if here in scope.within:
         loop = [*scope.within[scope.within.index(here) :], here]
         chain = " embeds ".join(f"{path}#{part}".rstrip("#") for path, part in loop)
         at.report(f"an embed contains itself: {chain}.", "Link to one of them instead.")
         return _as_written(at)
     inner = replace(scope, note=note, within=(*scope.within, here))
-    url = relative_url(address(path), scope.page, fragment)
+    url = relative_url(address(path), scope.here, fragment)
     shown = _part(note, part)
     if _too_much(at, sum(len(token.content) + A_BLOCK for token in shown)) or not at.token.block:
         return _paragraph(at, _link(at, path, url, at.token.meta["label"] or shown_name(at.token)))
-    claim = site.claim_at.get(path)
+    claim = at.library.claim_at.get(path)
     if claim and not part:
-        return boxes.embedded_claim(site, claim, inner, url)
-    drawing = obsidian_plugins.drawing(at.site, note, inner) if not part else None
-    body = site.tokens(shown, inner) if drawing is None else drawing
-    return boxes.embed(body, url, site.title(note))
+        return boxes.embedded_claim(at.renderer, claim, inner, url)
+    drawing = obsidian_plugins.drawing(at.renderer, note, inner) if not part else None
+    body = at.renderer.tokens(shown, inner) if drawing is None else drawing
+    return boxes.embed(body, url, at.renderer.title(note))
 
 
 def _too_much(at: At, letters: int) -> bool:
     """Count letters that are to be embedded; say once whether they cannot be."""
-    rendered = at.scope.rendered
+    rendered = at.scope.draft
     rendered.embedded += AN_EMBED + letters
     too_much = rendered.embedded > MOST or len(at.scope.within) > DEEPEST
     if too_much and not rendered.linked_instead:
@@ -83,7 +84,7 @@ def _too_much(at: At, letters: int) -> bool:
 def _file(at: At, path: str, fragment: str) -> str:
     """A medium, or the name of a file of another kind to look at or to download."""
     alt, size = alt_and_size(at.token.meta["label"])
-    url = relative_url(path, at.scope.page)
+    url = relative_url(path, at.scope.here)
     if medium(path):
         name = posixpath.splitext(posixpath.basename(path))[0]
         return show_medium(url, alt or name, size, part=quote(fragment, safe="=&,"))
@@ -91,7 +92,7 @@ def _file(at: At, path: str, fragment: str) -> str:
     if (
         at.token.block
         and obsidian_plugins.owns(path)
-        and not _too_much(at, len(at.site.vault.text(path)))
+        and not _too_much(at, len(at.library.text(path)))
     ):
         owned = obsidian_plugins.file(at, path, url)
     return owned or _paragraph(at, _link(at, path, url, alt or posixpath.basename(path)))
@@ -123,7 +124,7 @@ def _in_a_list(item: Sequence[Token]) -> Sequence[Token]:
 
 
 def _url(at: At, path: str) -> str:
-    return relative_url(at.site.address(path), at.scope.page)
+    return relative_url(at.library.address(path), at.scope.here)
 
 
 def _link(at: At, path: str, url: str, shown: str) -> str:

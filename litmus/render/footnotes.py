@@ -4,19 +4,14 @@ A footnote that is reached twice, because a note is embedded twice or refers to 
 once, with a way back to each place.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from litmus.markdown import Token
-from litmus.render.scope import At, Footnote, Rule, Scope
+from litmus.render.draft import Footnote, Scope
+from litmus.render.renderer import At, Renderer, named
 from litmus.vault.notes import Note
-
-if TYPE_CHECKING:
-    from litmus.render.site import Site
 
 
 def footnote_ref(at: At) -> str:
@@ -42,18 +37,18 @@ def footnote_anchor(at: At) -> str:
     )
 
 
-RULES: dict[str, Rule] = {rule.__name__: rule for rule in [footnote_ref, footnote_anchor]}
+RULES = named(footnote_ref, footnote_anchor)
 
 
-def footnotes(site: Site, scope: Scope) -> str:
+def footnotes(renderer: Renderer, scope: Scope) -> str:
     """Return the list of the footnotes that a page refers to, "" if there are none."""
-    listed = scope.rendered.footnotes
+    listed = scope.draft.footnotes
     for id in _ids(scope.note):  # those that nothing refers to are not to be lost
         listed.setdefault((scope.note.path, id), Footnote(scope, id, number=len(listed) + 1))
     items: list[str] = []
     while len(items) < len(listed):  # a footnote may refer to one that has not been reached yet
         footnote = list(listed.values())[len(items)]
-        body = site.embedded(footnote.scope, partial(_shown, site, footnote))
+        body = renderer.embedded(footnote.scope, partial(_shown, renderer, footnote))
         items.append(f'<li id="fn:{footnote.number}" class="footnote-item">{body}</li>\n')
     listed.clear()
     if not items:
@@ -61,15 +56,8 @@ def footnotes(site: Site, scope: Scope) -> str:
     return f'<section class="footnotes">\n<ol>\n{"".join(items)}</ol>\n</section>\n'
 
 
-def without_footnotes(tokens: Sequence[Token]) -> Sequence[Token]:
-    """Return tokens without the list of footnotes that the parser puts at their end."""
-    if not tokens or tokens[-1].type != "footnote_block_close":
-        return tokens
-    return tokens[: next(i for i, t in enumerate(tokens) if t.type == "footnote_block_open")]
-
-
 def _footnote(at: At) -> Footnote:
-    listed, note, id = at.scope.rendered.footnotes, at.scope.note, at.token.meta["id"]
+    listed, note, id = at.scope.draft.footnotes, at.scope.note, at.token.meta["id"]
     if (note.path, id) not in listed:
         scope = at.scope
         if scope.within and scope.within[0][0] == note.path:
@@ -83,8 +71,8 @@ def _ids(note: Note) -> list[int]:
     return [token.meta["id"] for token in tokens if token.type == "footnote_open"]
 
 
-def _shown(site: Site, footnote: Footnote) -> str:
-    return site.tokens(_body(footnote.scope.note, footnote.id), footnote.scope)
+def _shown(renderer: Renderer, footnote: Footnote) -> str:
+    return renderer.tokens(_body(footnote.scope.note, footnote.id), footnote.scope)
 
 
 def _body(note: Note, id: int) -> Sequence[Token]:

@@ -8,7 +8,8 @@ from litmus.cache import Cache
 from litmus.markdown import Token
 from litmus.markdown.equations import NOTHING
 from litmus.problems import Problem, nearest
-from litmus.render.scope import At, Rule, Scope
+from litmus.render.draft import Scope
+from litmus.render.renderer import At, named
 from litmus.tex import katex, macros
 from litmus.vault.addresses import address, relative_url
 
@@ -31,7 +32,7 @@ def maths_block(at: At) -> str:
     return f'<div class="formula"{at.block_id()}{hidden}>{_formula(at, display=True)}</div>\n'
 
 
-RULES: dict[str, Rule] = {rule.__name__: rule for rule in [maths, maths_block]}
+RULES = named(maths, maths_block)
 
 
 def punctuation_after(tokens: Sequence[Token], index: int) -> str:
@@ -43,19 +44,19 @@ def punctuation_after(tokens: Sequence[Token], index: int) -> str:
     return found[0] if found else ""
 
 
-def check(scope: Scope, cache: Cache) -> None:
+def checked(body: str, scope: Scope, cache: Cache) -> str:
     """Have all formulas of a page set at once; mark and report those that are not TeX."""
-    rendered = scope.rendered
-    shown = katex.set_all((held for held, _ in rendered.formulas), cache)
-    for held, place in rendered.formulas:
+    formulas = scope.draft.formulas
+    shown = katex.set_all((held for held, _ in formulas), cache)
+    for held, place in formulas:
         error = shown[held]
         if isinstance(error, katex.TexError):
             what = f"the formula cannot be set: {error}."
             remedy = r"Write it another way; where a dollar sign is meant, write \$."
             line = (place.line or 0) + error.line
-            rendered.problems.append(Problem(place.file, line, what, remedy))
-            rendered.html = rendered.html.replace(held, katex.as_written(held, error))
-    rendered.formulas.clear()
+            scope.draft.problems.append(Problem(place.file, line, what, remedy))
+            body = body.replace(held, katex.as_written(held, error))
+    return body
 
 
 def _formula(at: At, display: bool) -> str:
@@ -69,13 +70,13 @@ def _formula(at: At, display: bool) -> str:
     used = macros.needed(set_as or written, _defined(at))
     held = katex.placeholder(written, display, set_as, used)
     place = Problem(scope.note.path, scope.note.line(token) + token.meta.get("above", 0), "")
-    scope.rendered.formulas.append((held, place))
+    scope.draft.formulas.append((held, place))
     return _anchors(at) + held
 
 
 def _defined(at: At) -> Sequence[macros.Definition]:
     """Return what a formula may use: of the vault, its note's properties, and formulas above it."""
-    note, defined = at.scope.note, at.site.vault.macros
+    note, defined = at.scope.note, at.library.macros
     for name in PROPERTIES:
         if name in note.properties:
             defined = [*defined, *macros.from_property(note.properties[name])]
@@ -99,7 +100,7 @@ def _reference(at: At, found: re.Match[str]) -> str:
         return f'<code class="unresolved">{html.escape(found[0])}</code>'
     if at.scope.is_aside:
         return html.escape(shown)
-    url = relative_url(address(at.scope.note.path), at.scope.page, _id(found[2]))
+    url = relative_url(address(at.scope.note.path), at.scope.here, _id(found[2]))
     return f'<a class="equation" href="{html.escape(url)}">{html.escape(shown)}</a>'
 
 

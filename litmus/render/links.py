@@ -1,34 +1,24 @@
 """What leads elsewhere: wikilinks, Markdown links, media, citations and tags."""
 
-from __future__ import annotations
-
 import html
 import posixpath
-import re
-from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
-from litmus.markdown.citations import Cited
 from litmus.markdown.destinations import inside
 from litmus.markdown.headings import plain_text, shown_name
 from litmus.markdown.urls import address_parts
 from litmus.markdown.wikilinks import medium
 from litmus.problems import Problem, nearest
-from litmus.render.scope import At, Rule, Scope
-from litmus.vault.addresses import address, relative_url, tag_anchor
-from litmus.vault.bibliography import Reference, described
+from litmus.render.library import Library
+from litmus.render.media import alt_and_size, show_medium
+from litmus.render.renderer import At, named
+from litmus.vault.addresses import TAGS, relative_url, tag_anchor
 from litmus.vault.notes import Note
 
-if TYPE_CHECKING:
-    from litmus.render.site import Site
-
-REFERENCES = "references/"  # where the site keeps its list of references
-TAGS = "tags/"
 FRAMED = {  # hosts whose pages Obsidian shows in a frame, with the image syntax
     *("youtu.be", "youtube.com", "www.youtube.com"),
     *("twitter.com", "x.com"),
 }
-SIZE = re.compile(r"\d+(x\d+)?")
 
 
 def wikilink(at: At) -> str:
@@ -39,7 +29,7 @@ def wikilink(at: At) -> str:
     path, fragment = target(at)
     if path is None:
         return unresolved(shown)
-    url = relative_url(at.site.address(path), at.scope.page, fragment)
+    url = relative_url(at.library.address(path), at.scope.here, fragment)
     return f'<a href="{html.escape(url)}"{card(at, path)}>{shown}</a>'
 
 
@@ -76,29 +66,18 @@ def image(at: At) -> str:
     return show_medium(url, alt, size, title=str(at.token.attrGet("title") or ""))
 
 
-def citation(at: At) -> str:
-    """One or more works, as a subject or in parentheses; as written where none is known."""
-    works, known = at.token.meta["works"], len(at.scope.rendered.cited)
-    cited = [_cite(at, work) for work in works]
-    if at.token.meta["in_text"]:
-        return cited[0]
-    if len(at.scope.rendered.cited) == known:
-        return unresolved(html.escape(at.token.content))
-    return f"({'; '.join(cited)})"
-
-
 def tag(at: At) -> str:
     """A tag, linked to the list of notes that have it."""
     name = at.token.content
     if at.scope.is_aside:
         return f"#{html.escape(name)}"
-    url = relative_url(TAGS, at.scope.page, tag_anchor(name))
+    url = relative_url(TAGS, at.scope.here, tag_anchor(name))
     return f'<a class="tag" href="{html.escape(url)}">#{html.escape(name)}</a>'
 
 
 def card(at: At, path: str) -> str:
     """Return the attribute by which a link shows a card; other files than notes have none."""
-    return " data-card" if path in at.site.vault.notes else ""
+    return " data-card" if path in at.library.notes else ""
 
 
 def unresolved(shown: str) -> str:
@@ -106,29 +85,27 @@ def unresolved(shown: str) -> str:
     return f'<span class="unresolved">{shown}</span>'
 
 
-def in_properties(site: Site, note: Note) -> list[Problem]:
+def in_properties(library: Library, note: Note) -> list[Problem]:
     """Return what is wrong with the links in a note's properties."""
     return [
         Problem(
             note.path,
             None,
             f"no note is called '{target}', to which the property '{name}' links.",
-            site.vault.missing(target),
+            library.missing(target),
             kind="link",
         )
         for target, name in note.property_links
-        if not site.vault.resolve(target, note.path)
+        if not library.resolve(target, note.path)
     ]
 
 
-RULES: dict[str, Rule] = {
-    rule.__name__: rule for rule in [wikilink, link_open, link_close, image, citation, tag]
-}
+RULES = named(wikilink, link_open, link_close, image, tag)
 
 
 def target(at: At) -> tuple[str | None, str]:
     """Return the path and the fragment that a wikilink leads to; report what is not there."""
-    target, part, vault = at.token.meta["target"], at.token.meta["part"], at.site.vault
+    target, part, vault = at.token.meta["target"], at.token.meta["part"], at.library
     candidates = vault.candidates(target, at.scope.note.path)
     if not candidates:
         at.report(f"no note is called '{target}'.", vault.missing(target), kind="link")
@@ -137,14 +114,14 @@ def target(at: At) -> tuple[str | None, str]:
     if len(candidates) > 1 and posixpath.splitext(path)[0] != target:
         could_be = " or ".join(candidates)
         at.report(f"'{target}' could be {could_be}.", "Write more of the path.", kind="name")
-    if at.site.vault.is_withheld(path):
+    if at.library.is_withheld(path):
         return None, ""  # which was reported of the file
     return path, _fragment(at, path, part)
 
 
 def _fragment(at: At, path: str, part: str) -> str:
     """Return the HTML id of a heading or a block of a note; report what is not there."""
-    note = at.site.vault.notes.get(path)
+    note = at.library.notes.get(path)
     if not part or not note:
         return part
     if note.is_as_written:
@@ -183,91 +160,10 @@ def _where(at: At, attribute: str) -> str | None:
 
 
 def _address(at: At, target: str, part: str) -> str | None:
-    found = at.site.vault.resolve(target, at.scope.note.path)
+    found = at.library.resolve(target, at.scope.note.path)
     if not found:
-        at.report(f"there is no file '{target}'.", at.site.vault.missing(target), kind="link")
+        at.report(f"there is no file '{target}'.", at.library.missing(target), kind="link")
         return None
-    if at.site.vault.is_withheld(found):
+    if at.library.is_withheld(found):
         return None  # which was reported of the file
-    return relative_url(at.site.address(found), at.scope.page, _fragment(at, found, part))
-
-
-def alt_and_size(label: str) -> tuple[str, str]:
-    """Return what "a curve|300x200" describes and how large it is; either may be missing."""
-    alt, _, size = label.rpartition("|")
-    return (alt.strip(), size.strip()) if SIZE.fullmatch(size.strip()) else (label.strip(), "")
-
-
-def show_medium(url: str, alt: str, size: str, part: str = "", title: str = "") -> str:
-    """Return an image, a sound, a film or a PDF, so large as its author wants it.
-
-    The part is a page of a PDF or a moment of a film: "page=3", "t=20", "height=400".
-    """
-    kind, away = medium(address_parts(url).path), bool(address_parts(url).netloc)
-    url, alt = html.escape(f"{url}#{part}" if part else url), html.escape(alt)
-    width, _, height = size.partition("x")
-    sizes = [("width", width), ("height", height or dict(parse_qsl(part)).get("height", ""))]
-    attributes = "".join(f' {name}="{value}"' for name, value in sizes if value.isdigit())
-    if kind == "audio":
-        return f'<audio controls src="{url}" aria-label="{alt}"></audio>'
-    if kind == "video":
-        return f'<video controls src="{url}" aria-label="{alt}"{attributes}></video>'
-    if kind == "pdf":
-        instead = f'<a href="{url}">{alt}</a>'
-        return (
-            f'<object class="pdf" data="{url}" type="application/pdf" aria-label="{alt}"'
-            f"{attributes}>{instead}</object>"
-        )
-    attributes += f' title="{html.escape(title)}"' if title else ""
-    attributes += ' referrerpolicy="no-referrer"' if away else ""
-    shape = f' style="aspect-ratio: {width}/{height}"' if height.isdigit() else ""
-    return f'<img src="{url}" alt="{alt}"{attributes} loading="lazy"{shape}>'
-
-
-def _cite(at: At, work: Cited) -> str:
-    reference = at.site.references.get(work.key) or _from_its_note(at, work.key)
-    in_text = at.token.meta["in_text"]
-    if not reference and in_text and not at.site.references:
-        return html.escape(at.token.content)  # nothing can be cited here: @ is how people are named
-    if not reference:
-        there = nearest(work.key, at.site.references)
-        at.report(
-            f"no reference has the key '{work.key}'.",
-            there or "Add it to references.bib.",
-            kind="citation",
-        )
-        words = " ".join(filter(None, [work.before, f"@{work.key}"]))
-        return unresolved(html.escape(", ".join(filter(None, [words, work.after]))))
-    at.scope.rendered.cited.append(work.key)
-    url = _literature(at, work.key)
-    if not url and work.key in at.site.references:
-        url = relative_url(REFERENCES, at.scope.page, reference.anchor)
-    before = f"{html.escape(work.before)} " if work.before else ""
-    after = f", {html.escape(work.after)}" if work.after else ""
-    authors, year = html.escape(reference.authors), html.escape(reference.year)
-    if in_text and not work.only_year:
-        label = f"{authors} ({year}{after})" if year else authors
-        before = after = ""
-    else:
-        label = year if work.only_year and year else ", ".join(filter(None, [authors, year]))
-    if not url or at.scope.is_aside:  # the note about the work cites it; a menu has no links
-        return f"{before}{label}{after}"
-    return f'{before}<a class="citation" href="{html.escape(url)}" data-card>{label}</a>{after}'
-
-
-def _from_its_note(at: At, key: str) -> Reference | None:
-    """Return what the properties of the note about a work say of it, if there is such a note."""
-    note = at.site.vault.notes.get(at.site.literature.get(key, ""))
-    return described(key, note.properties, note.title) if note else None
-
-
-def _literature(at: At, key: str) -> str | None:
-    """Return the link to the note about a work, unless there is none or this is it."""
-    path = at.site.literature.get(key)
-    if not path or _is_page_of(at.scope, path):
-        return None
-    return relative_url(address(path), at.scope.page)
-
-
-def _is_page_of(scope: Scope, path: str) -> bool:
-    return scope.page == address(path)
+    return relative_url(at.library.address(found), at.scope.here, _fragment(at, found, part))

@@ -1,22 +1,18 @@
 """What plugins of Obsidian draw or answer, which no page can: shown as what it is, with a word."""
 
-from __future__ import annotations
-
 import html
 import json
 import posixpath
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from litmus.markdown import Token
-from litmus.render.links import show_medium
-from litmus.render.scope import At, Rule, Scope
+from litmus.render.draft import Scope
+from litmus.render.media import show_medium
+from litmus.render.renderer import At, Renderer, named
 from litmus.vault.addresses import relative_url
 from litmus.vault.notes import Note
-
-if TYPE_CHECKING:
-    from litmus.render.site import Site
 
 FENCES = {  # the language of a block of code -> what a plugin makes of it
     "base": "A view of Bases",
@@ -68,10 +64,10 @@ def template(at: At) -> str:
     return f"<code {about}>{html.escape(at.token.content)}</code>"
 
 
-RULES: dict[str, Rule] = {rule.__name__: rule for rule in [code_inline, template]}
+RULES = named(code_inline, template)
 
 
-def drawing(site: Site, note: Note, scope: Scope) -> str | None:
+def drawing(renderer: Renderer, note: Note, scope: Scope) -> str | None:
     """Return what can be shown of a note that is a drawing of Excalidraw, None for other notes.
 
     That is the picture which the plugin has exported beside it, and the words in it. The drawing
@@ -82,10 +78,10 @@ def drawing(site: Site, note: Note, scope: Scope) -> str | None:
     stem = note.path.removesuffix(".md")
     stems = [stem, stem.removesuffix(".excalidraw"), f"{stem}.light"]
     exported = (f"{s}.{ending}" for ending in ("svg", "png") for s in stems)
-    picture = next(filter(site.vault.publishes, exported), None)
+    picture = next(filter(renderer.library.publishes, exported), None)
     name = note.name.removesuffix(".excalidraw")
-    shown = show_medium(relative_url(picture, scope.page), name, "") if picture else ""
-    return _shown(f"A drawing of Excalidraw, {ALONE}", shown + site.tokens(_words(note), scope))
+    shown = show_medium(relative_url(picture, scope.here), name, "") if picture else ""
+    return _shown(f"A drawing of Excalidraw, {ALONE}", shown + renderer.tokens(_words(note), scope))
 
 
 def owns(path: str) -> bool:
@@ -104,14 +100,14 @@ def file(at: At, path: str, url: str) -> str:
         inner = replace(at.scope, within=(*at.scope.within, (path, "")))
         inside = _cards(replace(at, scope=inner), path)
     elif ending == ".base":
-        inside = _source(at.site.vault.text(path))
+        inside = _source(at.library.text(path))
     return _shown(f"{what}, {ALONE}: {link}", inside)
 
 
 def _cards(at: At, path: str) -> str:
     """Return the cards of a canvas as a list, from the top, in the order in which one reads."""
     try:
-        read = json.loads(at.site.vault.text(path))
+        read = json.loads(at.library.text(path))
         cards = [card for card in read["nodes"] if isinstance(card, dict)]
     except (ValueError, TypeError, KeyError, RecursionError):
         return ""
@@ -124,11 +120,11 @@ def _cards(at: At, path: str) -> str:
 def _card(at: At, card: dict[str, Any], name: str) -> str:
     match card:
         case {"type": "text", "text": str(text)}:
-            return at.site.markdown(text, name, at.scope)
+            return at.renderer.markdown(text, name, at.scope)
         case {"type": "file", "file": str(path)}:
-            there = path in at.site.vault.notes or at.site.vault.publishes(path)
+            there = path in at.library.notes or at.library.publishes(path)
             name = html.escape(posixpath.basename(path).removesuffix(".md"))
-            url = html.escape(relative_url(at.site.address(path), at.scope.page))
+            url = html.escape(relative_url(at.library.address(path), at.scope.here))
             return f'<a href="{url}">{name}</a>' if there else name
         case {"type": "link", "url": str(url)} if url.startswith(("https://", "http://")):
             return f'<a href="{html.escape(url)}">{html.escape(url)}</a>'

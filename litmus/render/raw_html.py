@@ -3,61 +3,32 @@
 A note is text from anybody. Each of its tags is written anew here, from the names, attributes and
 addresses that are allowed, so that none of them can run code, load a page into ours or look like a
 part of the site (a status, a menu, an anchor). Its tags need not fit together, and a part of a note
-may have only one of two; `balanced` mends that.
+may have only one of two; `allowed_html.balanced` mends that.
 """
 
-# ruff: noqa: SIM905, RUF024  # long lists of words read best as words
+# ruff: noqa: SIM905  # long lists of words read best as words
 import html
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-import nh3
 from markdown_it.common.html_re import HTML_TAG_RE
 
 from litmus.markdown.urls import PASSED_OVER, runs_code
-from litmus.render.links import rewritten
-from litmus.render.scope import At, Rule
-
-EVERYWHERE = {"title", "lang", "dir", "align", "style"}
-ALLOWED: dict[str, set[str]] = {
-    **dict.fromkeys(
-        "abbr address aside b bdi bdo big br caption center cite code dd del dfn div dl dt em "
-        "figcaption figure h1 h2 h3 h4 h5 h6 hr i ins kbd mark p picture pre q rp rt ruby s samp "
-        "small span strike strong sub summary sup table tbody tfoot thead tr tt u ul var wbr "
-        "blockquote".split(),
-        set(),
-    ),
-    "a": {"href"},
-    "audio": {"src", "controls", "loop"},
-    "col": {"span", "width"},
-    "colgroup": {"span"},
-    "details": {"open"},
-    "font": {"color", "face", "size"},
-    "img": {"src", "alt", "width", "height"},
-    "li": {"value"},
-    "ol": {"start", "type", "reversed"},
-    "source": {"src", "type"},
-    "td": {"colspan", "rowspan", "width", "height", "valign"},
-    "th": {"colspan", "rowspan", "width", "height", "valign", "scope"},
-    "time": {"datetime"},
-    "video": {"src", "controls", "loop", "width", "height", "poster"},
-}
-WORDS = set(  # what may stand in a title, which may be a link
-    "abbr b bdi bdo big cite code del dfn em font i ins kbd mark q rp rt ruby s samp small span "
-    "strike strong sub sup tt u var wbr".split()
+from litmus.render.allowed_html import (
+    ACTIVE,
+    ADDRESSES,
+    ALLOWED,
+    EVERYWHERE,
+    KNOWN,
+    LOOK,
+    LOOKS,
+    PAGES,
+    WITH_CONTENT,
+    WORDS,
 )
-ADDRESSES = {"href", "src", "poster"}
-PAGES = {"iframe": "src", "frame": "src", "embed": "src", "object": "data"}  # a link remains
-# These go with all that is in them, and these alone: whoever reads it would miss the rest.
-WITH_CONTENT = {"script", "style", "template", "noscript", "iframe", "object", "title", "svg"}
-ACTIVE = {"script", "form", "button", "input", "textarea", "select", "meta", "base", "link", *PAGES}
-STRUCTURE = (  # of pages and of forms: without the tags, their words are a text like others
-    "html head body main nav header footer section article hgroup menu search dialog option "
-    "optgroup label fieldset legend datalist output progress meter map area canvas slot math param "
-    "track applet acronym basefont dir frameset noframes nobr marquee blink"
-).split()
-KNOWN = {*ALLOWED, *WITH_CONTENT, *ACTIVE, *STRUCTURE}
+from litmus.render.links import rewritten
+from litmus.render.renderer import At, named
 
 # Left open, these go on in every paragraph below, as browsers have it: many of them would multiply.
 FORMATTING = set("a b big code em font i s small strike strong tt u".split())
@@ -71,29 +42,6 @@ ATTRIBUTE = re.compile(
 )
 TAG = re.compile(r"<(?P<end>/?)(?P<name>[a-zA-Z][a-zA-Z0-9-]*)")
 UNSPOKEN = {"<!--": "-->", "<?": "?>", "<![CDATA[": "]]>", "<!": ">"}  # nobody is to read these
-LOOKS = {
-    *(
-        "color",
-        "background",
-        "background-color",
-        "text-align",
-        "text-decoration",
-        "width",
-        "height",
-    ),
-    *("max-width", "font-size", "font-weight", "font-style", "font-family", "vertical-align"),
-    *("float", "border", "border-radius", "border-collapse", "padding", "white-space"),
-}
-LOOK = re.compile(r"(?:(?:rgb|hsl)a?\([\d\s.,%/]*\)|[\w\s#%.,/+'-])*+")  # no url(), no escapes
-
-OWN = {  # attributes of what we write ourselves; it passes `balanced` beside what the note wrote
-    "a": {"href", "name", "download"},
-    "button": {"type"},
-    "input": {"type", "checked", "disabled"},
-    "object": {"data", "type", "width", "height"},
-}
-OURS = {*ALLOWED, *OWN, "section", "article", "label", "nav", "main", "header", "footer"}
-ANYWHERE = {"class", "id", "role", "tabindex", "hidden", "loading", "referrerpolicy", *EVERYWHERE}
 
 
 def html_inline(at: At) -> str:
@@ -106,29 +54,14 @@ def html_block(at: At) -> str:
     return _clean(at) + "\n"
 
 
-RULES: dict[str, Rule] = {rule.__name__: rule for rule in [html_inline, html_block]}
-
-
-def balanced(body: str) -> str:
-    """Return HTML in which a note's own tags occur, with each tag closed, nothing active left."""
-    attributes = {tag: ALLOWED.get(tag, set()) | OWN.get(tag, set()) for tag in OURS}
-    schemes = {scheme.lower() for scheme in re.findall(r'="\s*([a-zA-Z][\w+.-]*):', body)}
-    return nh3.clean(
-        body,
-        tags=OURS,
-        clean_content_tags={"script", "style"},
-        attributes={**attributes, "*": ANYWHERE},
-        generic_attribute_prefixes={"data-", "aria-"},
-        url_schemes={scheme for scheme in schemes if not runs_code(f"{scheme}:")} | {"data"},
-        link_rel=None,
-    )
+RULES = named(html_inline, html_block)
 
 
 def _clean(at: At) -> str:
     """Return what may stay of a token's HTML, written anew."""
-    if at.site.raw_html:
+    if at.renderer.raw_html:
         return at.token.content
-    rendered = at.scope.rendered
+    rendered = at.scope.draft
     rendered.raw_html += at.token.content.count("<")
     if rendered.raw_html > MANY:
         if not rendered.too_many:
@@ -206,8 +139,8 @@ def _ends(at: At, name: str, position: int) -> bool:
     tags = (tag[0] for tag in HTML_TAG_RE.finditer(at.token.content, position))
     if _closed(name, islice(tags, NEAR)):
         return True
-    at.scope.rendered.spanning += 1
-    return at.scope.rendered.spanning <= SPANNING
+    at.scope.draft.spanning += 1
+    return at.scope.draft.spanning <= SPANNING
 
 
 def _closed(name: str, tags: Iterable[str]) -> bool:
@@ -265,7 +198,7 @@ def _attributes(tag: str) -> dict[str, str]:
 def _report(at: At, what: str, line: int) -> None:
     """Report once for each note what of its HTML was not let through."""
     path = at.scope.note.path
-    if path not in at.scope.rendered.refused:
-        at.scope.rendered.refused.add(path)
+    if path not in at.scope.draft.refused:
+        at.scope.draft.refused.add(path)
         said = f"the note's HTML has {what}, which could run code on the page; it is left out."
         at.report(said, "Set `raw_html: true` if you trust every note of the vault.", line=line)

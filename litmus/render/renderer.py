@@ -1,20 +1,163 @@
-"""markdown-it's renderer, with what it needs to know of embedded texts and of rules that raise."""
+"""Tokens -> HTML: how a rule looks, and what it may ask and do.
 
-from collections.abc import Sequence
+The renderer knows no rule. It is given all of them, so that one rule may have any token rendered
+without knowing by which other.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from markdown_it.renderer import RendererHTML
 from markdown_it.utils import EnvType, OptionsDict
+from markupsafe import Markup
 
-from litmus.markdown import Token
-from litmus.problems import as_problem
-from litmus.render.scope import At, Rule
+from litmus.markdown import Token, parser
+from litmus.problems import Problem, as_problem
+from litmus.render.allowed_html import balanced
+from litmus.render.draft import Draft, Scope
+from litmus.render.library import Library
+from litmus.render.phrases import Phrases
+from litmus.vault.addresses import address, relative_url
 from litmus.vault.notes import Note
 
 BREAKS = {"softbreak", "hardbreak"}
 
 
-class Renderer(RendererHTML):
+@dataclass(frozen=True)
+class At:
+    """A token among its neighbours, in its scope, with the renderer that renders all others."""
+
+    tokens: Sequence[Token]
+    index: int
+    scope: Scope
+    renderer: Renderer
+
+    @property
+    def token(self) -> Token:
+        """The token itself."""
+        return self.tokens[self.index]
+
+    @property
+    def library(self) -> Library:
+        """What the page may ask."""
+        return self.renderer.library
+
+    def children(self) -> str:
+        """Return the token's children as HTML."""
+        inline = Token("inline", "", 0, children=self.token.children)
+        return self.renderer.tokens([inline], self.scope)
+
+    def block_id(self) -> str:
+        """Return a block's id as an attribute, "" in embedded text: its own page has the id."""
+        id = self.token.attrGet("id")
+        return f' id="{html.escape(str(id))}"' if id and not self.scope.is_embedded else ""
+
+    def report(self, what: str, remedy: str = "", line: int = 0, kind: str = "") -> None:
+        """Report a problem on the token's line, or `line` lines below."""
+        place = self.scope.note.line(self.token) + line
+        problem = Problem(self.scope.note.path, place, what, remedy, kind)
+        self.scope.draft.problems.append(problem)
+
+
+Rule = Callable[[At], str]
+Rules = dict[str, Rule]  # by the type of the tokens that they render
+
+
+def named(*rules: Rule) -> Rules:
+    """Return rules that are called as the tokens are that they render."""
+    return {rule.__name__: rule for rule in rules}
+
+
+class Renderer:
+    """Renders tokens by some rules, which may ask a library."""
+
+    def __init__(
+        self, rules: Rules, library: Library, phrases: Phrases, raw_html: bool = False
+    ) -> None:
+        self.library = library
+        self.phrases = phrases
+        self.raw_html = raw_html  # are the notes trusted with any HTML?
+        strict = library.vault.strict_line_breaks
+        self._markdown = parser(strict_line_breaks=strict, renderer=_TokenRenderer)
+        for name, rule in rules.items():  # in place of those that the parser's plugins brought
+            self._markdown.add_render_rule(name, self._as_called(rule))
+
+    def tokens(self, tokens: Sequence[Token], scope: Scope) -> str:
+        """Return tokens as HTML, without the footnotes that the parser puts at their end."""
+        environment: EnvType = {**scope.note.environment, "scope": scope}
+        before = scope.draft.raw_html
+        if tokens and tokens[-1].type == "footnote_block_close":
+            types = [token.type for token in tokens]
+            tokens = tokens[: types.index("footnote_block_open")]
+        body = str(self._markdown.renderer.render(tokens, self._markdown.options, environment))
+        return balanced(body) if scope.draft.raw_html > before else body
+
+    def markdown(self, source: str, name: str, scope: Scope) -> str:
+        """Return Markdown that stands in no note, such as a card of a canvas, as HTML."""
+        environment: dict[str, Any] = {}
+        tokens = self._markdown.parse(source, environment)
+        note = Note(name, {}, 1, tokens, environment)
+        return self.tokens(tokens, replace(scope, note=note, within=(*scope.within, (name, ""))))
+
+    def property(self, value: str, scope: Scope) -> str:
+        """Return one line of text from a note's properties as HTML."""
+        tokens = self._markdown.parseInline(value)
+        for line in tokens:
+            line.children = [t for t in line.children or [] if t.type != "footnote_ref"]
+        return self.tokens(tokens, scope)
+
+    def aside(self, tokens: Sequence[Token], scope: Scope) -> str:
+        """Return tokens once more, for a title or a menu, without links and footnotes.
+
+        What is wrong with them is reported where they stand.
+        """
+        return self.tokens(tokens, replace(scope, draft=Draft(), is_aside=True))
+
+    def title(self, note: Note) -> str:
+        """Return a note's title as HTML, formulas and all, without links."""
+        heading, plain = note.title_heading, html.escape(note.title)
+        if not heading:
+            return plain
+        inline, scope = [note.tokens[heading.index + 1]], Scope(note, "", Draft(), within=())
+        key = note.path, note.digest
+        return self.phrases.once(key, lambda: self.aside(inline, scope), plain)
+
+    def link(self, note: Note, page: str) -> Markup:
+        """Return a link from a page to a note, by its title."""
+        url = html.escape(relative_url(address(note.path), page))
+        return Markup(f'<a href="{url}" data-card>{self.title(note)}</a>')
+
+    def embedded(self, scope: Scope, show: Callable[[], str]) -> str:
+        """Return what is shown of an embedded text; note what raises, which the page then links."""
+        try:
+            return show()
+        except MemoryError:
+            raise
+        except Exception as error:
+            files = (path for path, _ in reversed(scope.within) if self.library.vault.has(path))
+            path = next(files, "") if scope.is_embedded else ""
+            if not path:
+                raise
+            problem = as_problem(error, path, remedy="It is linked instead.")
+            scope.draft.broken.setdefault(path, problem)
+            return ""
+
+    def _as_called(self, rule: Rule) -> Any:
+        """Return a rule of ours as markdown-it calls it."""
+
+        def markdown_it_rule(
+            _: object, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+        ) -> str:
+            return rule(At(tokens, idx, env["scope"], self))
+
+        return markdown_it_rule
+
+
+class _TokenRenderer(RendererHTML):
     """markdown-it's renderer, which knows of embedded texts, and where a rule raises."""
 
     def render(self, tokens: Sequence[Token], options: OptionsDict, env: EnvType) -> str:
@@ -49,17 +192,6 @@ class Renderer(RendererHTML):
             tokens = [tokens[idx].copy(attrs=attributes), *tokens[idx + 1 : idx + 2]]
             return super().renderToken(tokens, 0, options, env)
         return super().renderToken(tokens, idx, options, env)
-
-
-def adapted(rule: Rule) -> Any:
-    """Return a rule of ours as markdown-it calls it."""
-
-    def markdown_it_rule(
-        renderer: object, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
-    ) -> str:
-        return rule(At(tokens, idx, env["scope"], env["site"]))
-
-    return markdown_it_rule
 
 
 def _line(note: Note, tokens: Sequence[Token], index: int) -> int | None:

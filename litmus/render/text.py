@@ -3,7 +3,7 @@
 import html
 
 from litmus.render.formulas import punctuation_after
-from litmus.render.scope import At, Rule
+from litmus.render.renderer import At, named
 
 
 def heading_open(at: At) -> str:
@@ -58,7 +58,4 @@ def unread_properties(at: At) -> str:
     return f'<pre class="unresolved">{html.escape(at.token.content)}</pre>\n'
 
 
-RULES: dict[str, Rule] = {
-    rule.__name__: rule
-    for rule in [heading_open, heading_close, text, task, table_open, unread_properties]
-}
+RULES = named(heading_open, heading_close, text, task, table_open, unread_properties)

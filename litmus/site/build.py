@@ -1,8 +1,8 @@
 """The files of a site that come from a vault: all of them, or those that a change can touch.
 
-A page is made anew if its note, who links to it, or anything that it asked of the vault while it
-was rendered is no longer as it was (render/asked.py). Everything else stays. So a build that begins
-from a previous one leaves the same files as one that begins from nothing.
+A page is made anew if its note, who links to it, or anything that it asked of the library while it
+was rendered is no longer as it was (render/library.py). Everything else stays. So a build that
+begins from a previous one leaves the same files as one that begins from nothing.
 """
 
 import html
@@ -17,9 +17,10 @@ from litmus.files.writing import stamp
 from litmus.parallel import in_parallel
 from litmus.problems import Problem, as_problem, in_order
 from litmus.python.runs import Runner
-from litmus.render import Rendered, Site
-from litmus.render.questions import Asked
-from litmus.render.site import Key
+from litmus.render.draft import Rendered
+from litmus.render.library import Asked, Library
+from litmus.render.page import NotePages
+from litmus.render.phrases import Key, Phrase
 from litmus.site import search, stylesheets
 from litmus.site.pages import Page, Pages
 from litmus.site.project import Project
@@ -42,7 +43,7 @@ class MadePage:
     asked: Asked
     rendered: Rendered
     search: str
-    fresh: dict[Key, tuple[str, Asked]]  # what the process that made it has learnt
+    fresh: dict[Key, Phrase]  # what the process that made it has learnt
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Made:
 
     names: str = ""
     settings: object = None
-    remembered: dict[Key, tuple[str, Asked]] = field(default_factory=dict)
+    phrases: dict[Key, Phrase] = field(default_factory=dict)
     notes: dict[str, MadePage] = field(default_factory=dict)  # by path
     files: dict[str, Hashable] = field(default_factory=dict)  # all else: marks, by path on site
     listed: list[str] = field(default_factory=list)  # search entries of the generated pages
@@ -88,17 +89,16 @@ class Build:
         self.was = previous if previous and previous.settings == settings else Made()
         self.made = Made(self.vault.names_digest, settings)
         notes = self.vault.notes  # of what is no longer as it was, nothing needs to be remembered
-        for key, words in self.was.remembered.items():
+        for key, words in self.was.phrases.items():
             if key[0] in notes and notes[key[0]].digest == key[1]:
-                self.made.remembered[key] = words
-        self.site = Site(
+                self.made.phrases[key] = words
+        self.library = Library(
             *(project.root, project.vault, project.claims, project.references, runner),
-            remembered=self.made.remembered,
-            raw_html=raw_html,
             snippets=project.snippets if project.is_ours else None,
             cache=project.cache,
         )
-        self.pages = Pages(project, self.site)
+        self.note_pages = NotePages(self.library, self.made.phrases, raw_html)
+        self.pages = Pages(project, self.note_pages)
 
     def titles(self) -> dict[str, str]:
         """Return the title of every page that comes from the vault, by address."""
@@ -113,7 +113,7 @@ class Build:
         `elsewhere` are the files of the vault that somebody else publishes.
         """
         made, was = self.made, self.was
-        self.site.labs = set(elsewhere)
+        self.library.labs = set(elsewhere)
         linked = backlinks(self.vault, self.project.claims)
         pages = in_parallel(
             "Pages",
@@ -123,7 +123,7 @@ class Build:
         )
         made.notes = dict(zip(self.vault.notes, pages, strict=True))
         for new in pages:
-            made.remembered.update(new.fresh)
+            made.phrases.update(new.fresh)
             new.fresh.clear()
         rendered = {path: page.rendered for path, page in made.notes.items()}
         found = [problem for page in rendered.values() for problem in page.problems]
@@ -141,7 +141,7 @@ class Build:
     def _write_files(self, rendered: dict[str, Rendered]) -> list[Problem]:
         """Write what is no page; return what is wrong with those that cannot be read."""
         made, unreadable = self.made.files, []
-        for path, content in self._files(rendered, self.site.labs):
+        for path, content in self._files(rendered, self.library.labs):
             mark = stamp(content) if isinstance(content, Path) else digest(content)
             try:
                 if self.was.files.get(path) != mark:
@@ -162,7 +162,7 @@ class Build:
         except Exception as error:
             problem = as_problem(error, path)
             note = as_written(self.vault.raw(path), path, problem)
-            return self._written(note, self.site.as_written(note, problem), [], (), ())
+            return self._written(note, self.note_pages.as_written(note, problem), [], (), ())
 
     def _page(self, path: str, links: list[Backlink]) -> MadePage:
         note, known = self.vault.notes[path], self.was.notes.get(path)
@@ -170,19 +170,23 @@ class Build:
             (link.source, self.vault.notes[link.source].digest, link.relation, str(link.place))
             for link in links
         )
-        is_known = known and known.digest == note.digest and self._would_be_told(known.asked)
+        is_known = (
+            known
+            and known.digest == note.digest
+            and self.library.would_tell(known.asked, self.made.names == self.was.names)
+        )
         if known and is_known and known.sources == sources:
             return known
-        self.site.fresh = {}
-        self.site.asked.clear()
-        self.site.unshown.clear()
+        self.note_pages.phrases.fresh = {}
+        self.library.asked.clear()
+        self.note_pages.phrases.unshown.clear()
         shown = self.pages.linked_from(links, address(path))
         linked = tuple((link["relation"], link["note"], link["sentence"]) for link in shown)
         if known and is_known and known.linked == linked:  # other words of a source have changed
-            return replace(known, sources=sources, fresh=self.site.fresh)
-        asked = dict(self.site.asked)
-        rendered = self.site.render(note)
-        self.site.asked.update(asked)
+            return replace(known, sources=sources, fresh=self.note_pages.phrases.fresh)
+        asked = dict(self.library.asked)
+        rendered = self.note_pages.render(note)
+        self.library.asked.update(asked)
         return self._written(note, rendered, shown, sources, linked)
 
     def _written(
@@ -199,7 +203,7 @@ class Build:
             address(note.path),
             note.title,
             title + rendered.html,
-            toc=tuple(rendered.toc),
+            toc=rendered.toc,
             tags=tuple(note.tags),
             linked_from=shown,
         )
@@ -208,19 +212,10 @@ class Build:
             note.digest,
             sources,
             linked,
-            dict(self.site.asked),
-            replace(rendered, html="", toc=[], footnotes={}, formulas=[]),
+            dict(self.library.asked),
+            replace(rendered, html="", toc=()),
             search.entries(note),
-            self.site.fresh,
-        )
-
-    def _would_be_told(self, asked: Asked) -> bool:
-        """Say whether all that a page asked would be answered as before."""
-        renamed = self.made.names != self.was.names
-        return all(
-            self.site.mark(question) == mark
-            for question, mark in asked.items()
-            if renamed or question[0] not in {"means", "missing", "in notes", "in files"}
+            self.note_pages.phrases.fresh,
         )
 
     def _dressed(self, page: Page) -> bytes:
@@ -234,7 +229,7 @@ class Build:
             yield path, self.project.docs / path
         yield from self.project.snippets.items()
         for page in rendered.values():
-            for path, figure in page.figures.items():
+            for path, figure in page.figures:
                 yield path, figure.encode()
         if any(page.has_diagram for page in rendered.values()):
             yield stylesheets.MERMAID, stylesheets.mermaid()

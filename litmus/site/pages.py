@@ -22,11 +22,11 @@ from litmus.problems import KINDS as KINDS_OF_PROBLEMS
 from litmus.problems import Problem
 from litmus.python import quotes
 from litmus.python.fingerprint import imports
-from litmus.render import Rendered, Site, TocEntry
 from litmus.render.code import code_block
-from litmus.render.links import REFERENCES, TAGS
+from litmus.render.draft import Rendered, TocEntry
+from litmus.render.page import NotePages
 from litmus.site.project import Project
-from litmus.vault.addresses import address, relative_url, tag_anchor
+from litmus.vault.addresses import REFERENCES, TAGS, address, relative_url, tag_anchor
 from litmus.vault.notes import Note
 
 HOME, NOTES, CLAIMS, SNIPPETS = "", "notes/", "claims/", "snippets/"
@@ -56,9 +56,9 @@ class Page:
 class Pages:
     """Makes the pages of a project that no note stands for."""
 
-    def __init__(self, project: Project, site: Site) -> None:
+    def __init__(self, project: Project, note_pages: NotePages) -> None:
         self.project = project
-        self.site = site
+        self.note_pages = note_pages
 
     @cached_property
     def _needs(self) -> dict[str, set[Path]]:
@@ -133,7 +133,13 @@ class Pages:
         for note in self.project.vault.notes.values():
             folders[posixpath.dirname(note.path)].append(note)
         groups = [
-            (folder, [self.site.link(note, here) for note in sorted(notes, key=_by_title)])
+            (
+                folder,
+                [
+                    self.note_pages.renderer.link(note, here)
+                    for note in sorted(notes, key=_by_title)
+                ],
+            )
             for folder, notes in sorted(folders.items())
         ]
         return self._page("all_notes.html", here, "All notes", groups=groups)
@@ -154,7 +160,10 @@ class Pages:
                 "name": tag,
                 "anchor": tag_anchor(tag),
                 "level": min(tag.count("/") + 2, 6),
-                "notes": [self.site.link(note, TAGS) for note in sorted(notes, key=_by_title)],
+                "notes": [
+                    self.note_pages.renderer.link(note, TAGS)
+                    for note in sorted(notes, key=_by_title)
+                ],
             }
             for tag, notes in sorted(carried.items(), key=lambda item: tag_anchor(item[0]))
         ]
@@ -165,7 +174,7 @@ class Pages:
         rows = [
             {
                 "claim": claim,
-                "link": self.site.link(claim.note, CLAIMS),
+                "link": self.note_pages.renderer.link(claim.note, CLAIMS),
                 "rests_on": self.project.claims.support(claim.name).claims,
                 "checks": len(claim.marked("claim")),
                 "controls": len(claim.marked("control")),
@@ -182,7 +191,7 @@ class Pages:
         controls = {claim.name: claim.controls for claim in results}
         rows = [
             {
-                "link": self.site.link(claim.note, ASSUMPTIONS),
+                "link": self.note_pages.renderer.link(claim.note, ASSUMPTIONS),
                 "cells": [controls[claim.name].get(name) for name in columns],
                 "own": [
                     (name.removeprefix("^"), control)
@@ -219,7 +228,8 @@ class Pages:
                 "reference": reference,
                 "html": Markup(reference.html),
                 "notes": [
-                    self.site.link(note, REFERENCES) for note in cited.get(reference.key, [])
+                    self.note_pages.renderer.link(note, REFERENCES)
+                    for note in cited.get(reference.key, [])
                 ],
             }
             for reference in sorted(
@@ -255,7 +265,7 @@ class Pages:
             download=relative_url(file, here),
             tests=tests,
             claims=lambda outcome: self._claims_of(outcome, here),
-            notes=[self.site.link(note, here) for note in shown],
+            notes=[self.note_pages.renderer.link(note, here) for note in shown],
         )
 
     def open_ends(self, problems: Iterable[Problem], linked: Mapping[str, list[Backlink]]) -> Page:
@@ -287,7 +297,7 @@ class Pages:
             (
                 "Notes that nothing links to",
                 [
-                    self.site.link(note, self.open_ends_at)
+                    self.note_pages.renderer.link(note, self.open_ends_at)
                     for note in self.project.vault.notes.values()
                     if not linked.get(note.path) and address(note.path)
                 ],
@@ -316,8 +326,8 @@ class Pages:
             {
                 "relation": link.relation,
                 "place": RELATIONS.index(link.relation),
-                "note": self.site.link(self.project.vault.notes[link.source], page),
-                "sentence": Markup(self.site.sentence(link)),
+                "note": self.note_pages.renderer.link(self.project.vault.notes[link.source], page),
+                "sentence": Markup(self.note_pages.sentence(link)),
             }
             for link in links
         ]
@@ -355,12 +365,12 @@ class Pages:
         )
 
     def _names(self, claims: Iterable[Claim]) -> list[Markup]:
-        return [self.site.link(claim.note, self.open_ends_at) for claim in claims]
+        return [self.note_pages.renderer.link(claim.note, self.open_ends_at) for claim in claims]
 
     def _claims_of(self, outcome: Outcome, here: str) -> list[Markup]:
         claims = self.project.claims
         names = dict.fromkeys(mark.claim for mark in outcome.marks if mark.claim in claims)
-        return [self.site.link(claims[name].note, here) for name in names]
+        return [self.note_pages.renderer.link(claims[name].note, here) for name in names]
 
 
 def _all_below(claims: Claims, name: str) -> list[str] | int:

@@ -6,6 +6,8 @@ from functools import lru_cache
 from html import escape
 from urllib.parse import quote, urljoin
 
+REFERENCES = "references/"  # where the site keeps its list of references
+TAGS = "tags/"
 PAGES = {".md", ".py", ".ipynb"}  # files that become a page of their own: notes and labs
 
 

@@ -11,7 +11,8 @@ from mkdocs import utils
 from litmus.material import compiled_templates
 from litmus.material.plugin import _Warnings
 from litmus.python.runs import Runner
-from litmus.render import Site
+from litmus.render.library import Library
+from litmus.render.page import NotePages
 from litmus.site import stylesheets
 from litmus.site.project import Project
 from tests.forks import SharedRunner
@@ -41,15 +42,15 @@ class SmallProject:
     def read(self):
         return Project.ours(self.root, self.root / "docs")
 
-    def site(self):
+    def pages(self):
         project = self.read()
         vault = project.vault, project.claims, project.references
-        return Site(self.root, *vault, self.runner, snippets=project.snippets)
+        return NotePages(Library(self.root, *vault, self.runner, snippets=project.snippets))
 
     def render(self, path):
         """Return one note as it stands on its page, with its problems as lines of text."""
-        site = self.site()
-        rendered = site.render(site.vault.notes[path])
+        pages = self.pages()
+        rendered = pages.render(pages.library.notes[path])
         return rendered.html, [str(problem) for problem in rendered.problems]
 
 

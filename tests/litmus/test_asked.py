@@ -1,8 +1,12 @@
 """Would a page be told the same again where nothing has changed, and otherwise where it has?"""
 
 import json
+import pickle
 
 import pytest
+
+from litmus.render import library
+from litmus.render.library import Question
 
 FILES = {
     "docs/page.md": """---
@@ -70,18 +74,18 @@ class Asking:
 
     def __init__(self, small):
         self.small = small
-        site = self.site()
-        site.render(site.vault.notes["page.md"])
-        self.asked = dict(site.asked)
+        pages = small.pages()
+        pages.render(pages.library.notes["page.md"])
+        self.asked = dict(pages.library.asked)
 
-    def site(self, withheld=()):
-        site = self.small.site()
-        site.vault.inner.withheld |= set(withheld)
-        return site
+    def library(self, withheld=()):
+        library = self.small.pages().library
+        library.vault.withheld |= set(withheld)
+        return library
 
     def answered_otherwise(self, **how):
-        site = self.site(**how)
-        return {question for question, mark in self.asked.items() if site.mark(question) != mark}
+        library = self.library(**how)
+        return {question for question, mark in self.asked.items() if question.mark(library) != mark}
 
 
 @pytest.fixture
@@ -90,9 +94,14 @@ def asking(project):
 
 
 def test_each_kind_of_question_is_asked(asking):
-    kinds = {question[0] for question in asking.asked}
-    assert kinds >= {"means", "missing", "text", "withheld", "macros", "code", "notes", "claims"}
-    assert kinds >= {"references", "literature"}
+    kinds = {question.tell for question in asking.asked}
+    assert kinds == {
+        *(library._one, library._has, library._keys, library._means, library._missing),
+        *(library._text, library._withheld, library._snippet, library._title),
+        *(library._standing, library._macros),
+    }
+    watched = {question.about[0] for question in asking.asked if question.tell is library._one}
+    assert watched == {"notes", "claims", "references", "literature"}
 
 
 def test_where_nothing_has_changed_each_answer_is_the_same(asking):
@@ -118,32 +127,47 @@ def test_where_something_is_gone_an_answer_is_another_one(asking, file):
 
 
 def test_where_a_file_is_withheld_that_answer_alone_is_another_one(asking):
-    assert asking.answered_otherwise(withheld=["p.png"]) == {("withheld", "p.png")}
+    assert asking.answered_otherwise(withheld=["p.png"]) == {
+        Question(library._withheld, ("p.png",))
+    }
     assert asking.answered_otherwise(withheld=["more.png"]) == set()
 
 
 def test_who_asks_for_all_of_something_asks_for_its_keys(asking):
-    site = asking.site()
-    for each in [site.references, site.literature, site.claim_at, site.vault.notes]:
+    library_ = asking.library()
+    for each in library_.watched.values():
         for ask in [list, len]:
-            site.asked.clear()
+            library_.asked.clear()
             assert ask(each) == ask(each.inner)
-            assert list(site.asked) == [(each.name,)]
-        assert site.mark((each.name,)) == site.asked[each.name,]
+            [(question, mark)] = library_.asked.items()
+            assert question == Question(library._keys, (each.name,))
+        assert question.mark(library_) == mark
 
 
 def test_who_asks_whether_something_is_there_asks_no_more(asking):
-    site = asking.site()
-    site.asked.clear()
-    assert "linked.md" in site.vault.notes
-    assert "gone.md" not in site.vault.notes
-    assert site.asked == {("in notes", "linked.md"): True, ("in notes", "gone.md"): False}
-    assert [site.mark(question) for question in site.asked] == [True, False]
-    assert site.mark(("notes", "gone.md")) is None
+    library_ = asking.library()
+    assert "linked.md" in library_.notes
+    assert "gone.md" not in library_.notes
+    there, gone = (Question(library._has, ("notes", path)) for path in ("linked.md", "gone.md"))
+    assert library_.asked == {there: True, gone: False}
+    assert [question.mark(library_) for question in library_.asked] == [True, False]
+    assert Question(library._one, ("notes", "gone.md")).mark(library_) is None
 
 
 def test_what_is_published_is_there_and_not_withheld(asking):
-    vault = asking.site(withheld=["p.png"]).vault
-    assert not vault.publishes("p.png")
-    assert not vault.publishes("gone.png")
-    assert vault.publishes("map.canvas")
+    library_ = asking.library(withheld=["p.png"])
+    assert not library_.publishes("p.png")
+    assert not library_.publishes("gone.png")
+    assert library_.publishes("map.canvas")
+
+
+def test_two_questions_about_the_same_are_not_one():
+    """As tuples alone they would be, and one answer would take the place of the other."""
+    about = ("a.md",)
+    assert Question(library._title, about) != Question(library._standing, about)
+
+
+def test_a_question_is_the_same_one_in_another_process(asking):
+    again = pickle.loads(pickle.dumps(asking.asked))
+    assert again == asking.asked
+    assert asking.library().would_tell(again)

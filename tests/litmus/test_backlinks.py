@@ -14,7 +14,7 @@ def linked(project):
     def find(notes):
         small = project({"docs/claims/c.md": "---\nkind: lemma\n---\n# C\n\nx", **notes})
         found = small.read()
-        pages = Pages(found, small.site())
+        pages = Pages(found, small.pages())
         links = backlinks(found.vault, found.claims).get("claims/c.md", [])
         return [
             (link.source, link.relation, str(pages.linked_from([link], "claims/c/")[0]["sentence"]))
@@ -144,7 +144,7 @@ def test_a_list_of_many_notes_is_not_quoted_whole_on_each_of_them(project):
         notes = {f"docs/{name}.md": "x" for name in names}
         small = project({"docs/index.md": "\n".join(f"[[{name}]]" for name in names), **notes})
         found = small.read()
-        pages, links = Pages(found, small.site()), backlinks(found.vault, found.claims)
+        pages, links = Pages(found, small.pages()), backlinks(found.vault, found.claims)
         middle = f"n{number // 2}"
         return len(pages.linked_from(links[f"{middle}.md"], f"{middle}/")[0]["sentence"])
 

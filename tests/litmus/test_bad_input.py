@@ -15,7 +15,7 @@ from mkdocs.__main__ import cli
 from litmus.claims.evidence import Mark, Outcome, write_ledger
 from litmus.cli import main
 from litmus.python.fingerprint import fingerprint
-from litmus.render.site import RULES
+from litmus.render.page import RULES
 
 GOOD = {
     "mkdocs.yml": """

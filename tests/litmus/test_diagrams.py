@@ -14,8 +14,8 @@ def rendered(project):
 
     def render(text, **more):
         notes = {f"docs/{name}.md": note for name, note in more.items()}
-        site = project({"docs/n.md": text, **notes}).site()
-        return site.render(site.vault.notes["n.md"])
+        pages = project({"docs/n.md": text, **notes}).pages()
+        return pages.render(pages.library.notes["n.md"])
 
     return render
 

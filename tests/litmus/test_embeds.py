@@ -225,6 +225,6 @@ def test_a_claim_shown_by_another_note_keeps_the_footnotes_of_its_proof(project)
 
 def test_a_menu_has_the_text_of_a_heading_without_its_links_and_footnotes(project):
     note = "# On [[m|the *m*]] and [x](https://e.org)[^f] #tag $x$\n\n[^f]: foot"
-    site = project({"docs/n.md": note, "docs/m.md": ""}).site()
-    entry = site.render(site.vault.notes["n.md"]).toc[0]
+    pages = project({"docs/n.md": note, "docs/m.md": ""}).pages()
+    entry = pages.render(pages.library.notes["n.md"]).toc[0]
     assert entry.html == 'On the <em>m</em> and x #tag <span class="tex">x</span>'

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from litmus.claims.evidence import LEDGER, Mark, Outcome, write_ledger
 from litmus.cli import main
 from litmus.python import fingerprint
+from litmus.render import library
 from litmus.site.project import ENGINE, Project
 from tests.litmus.conftest import write_files
 
@@ -130,9 +131,9 @@ def test_snippets_of_ours_are_files_that_lie_there(project, tmp_path):
     (tmp_path / "snippets/out").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     assert list(made.read().snippets) == ["snippets/one.py", "snippets/same.py"]
     asked = []
-    site = made.site()
-    site._fingerprint = lambda file: asked.append(file) or ""
-    html = site.render(site.vault.notes["n.md"]).html
+    pages = made.pages()
+    pages.library.fingerprint = lambda file: asked.append(file) or ""
+    html = pages.render(pages.library.notes["n.md"]).html
     assert set(asked) == {"snippets/one.py"}
     assert "INSIDE" in html
     assert "SECRET" not in html
@@ -146,9 +147,10 @@ def test_snippets_that_are_a_link_to_elsewhere_are_none(project, tmp_path):
 
 def test_a_page_is_made_again_when_its_snippet_comes(project):
     made = project({"docs/n.md": "```quote\nsnippets/one.py f\n```\n", "snippets/two.py": ""})
-    site = made.site()
-    site.render(site.vault.notes["n.md"])
-    asked = {question: mark for question, mark in site.asked.items() if question[0] == "code"}
-    assert all(made.site().mark(question) == mark for question, mark in asked.items())
+    pages = made.pages()
+    pages.render(pages.library.notes["n.md"])
+    asked = {q: mark for q, mark in pages.library.asked.items() if q.tell is library._snippet}
+    assert asked
+    assert made.pages().library.would_tell(asked)
     made.write({"snippets/one.py": "def f(): pass\n"})
-    assert not any(made.site().mark(question) == mark for question, mark in asked.items())
+    assert not made.pages().library.would_tell(asked)

@@ -45,9 +45,9 @@ def test_a_folder_of_any_notes_is_built_and_none_of_them_raises(tmp_path, seed):
 
 def test_control_what_goes_wrong_is_noticed(tmp_path):
     fuzz = Fuzz(tmp_path)
-    fuzz.site.raw_html = True
+    fuzz.pages.renderer.raw_html = True
     assert "not balanced: div" in fuzz.wrong(b"<div>")
     assert "<script>" in fuzz.wrong(b"<script></script>")
     assert "twice" in fuzz.wrong(b"<b id=a></b><b id=a></b>")
-    fuzz.site.vault.notes = None
+    fuzz.pages.library.notes = None
     assert "this raises AttributeError: " in fuzz.wrong(b"![[other]]")

@@ -10,7 +10,8 @@ from litmus.files import reading
 from litmus.files.writing import writer
 from litmus.markdown import parser
 from litmus.python.runs import Runner
-from litmus.render import embeds, renderer, site
+from litmus.render import embeds, renderer
+from litmus.render.page import RULES
 from litmus.site import search
 from litmus.site.build import Build
 from litmus.site.project import Project
@@ -200,11 +201,11 @@ def rendered_types():
     return found - {"inline", "block_id", *lists}
 
 
-@pytest.mark.parametrize("name", sorted({*site.RULES, *rendered_types()} - {"as_written"}))
+@pytest.mark.parametrize("name", sorted({*RULES, *rendered_types()} - {"as_written"}))
 def test_a_rule_of_the_renderer_raises(folder, monkeypatch, name):
     if name in SPECIAL:
         (folder / "bad.md").write_text(SPECIAL[name])
-    one = renderer.Renderer.__init__
+    one = renderer._TokenRenderer.__init__
 
     def patched(self, parser=None):
         one(self, parser)
@@ -222,7 +223,7 @@ def test_a_rule_of_the_renderer_raises(folder, monkeypatch, name):
 
         self.rules = Rules(raising)
 
-    monkeypatch.setattr(renderer.Renderer, "__init__", patched)
+    monkeypatch.setattr(renderer._TokenRenderer, "__init__", patched)
     problem, _ = assert_it_alone_is_as_written(folder)
     assert problem.line or name in NOWHERE
 
@@ -331,14 +332,14 @@ def test_other_files_may_have_any_content(folder, path, raw, told):
 
 def raise_at(monkeypatch, word, error=ERROR):
     """Let the rule of words raise where they have a word in them."""
-    rule = site.RULES["text"]
+    rule = RULES["text"]
 
     def raising(at):
         if word in at.token.content:
             raise error
         return rule(at)
 
-    monkeypatch.setitem(site.RULES, "text", raising)
+    monkeypatch.setitem(RULES, "text", raising)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +393,7 @@ def test_a_title_and_a_sentence_that_raise_are_plain_elsewhere(folder, monkeypat
 
 def test_a_note_of_which_even_what_is_written_cannot_be_shown_by_a_rule(folder, monkeypatch):
     monkeypatch.setattr(properties, "split", when("worse", properties.split))
-    monkeypatch.setitem(site.RULES, "as_written", boom)
+    monkeypatch.setitem(RULES, "as_written", boom)
     assert_it_alone_is_as_written(folder)
 
 

@@ -10,7 +10,7 @@ from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
 
 from litmus.material.plugin import BASE
-from litmus.render import site
+from litmus.render.page import RULES
 from litmus.site import mark
 from litmus.vault import properties
 
@@ -194,14 +194,14 @@ def test_a_note_that_takes_a_place_of_the_site_and_goes_is_as_if_built_anew(live
 
 
 def test_a_note_that_raises_and_is_mended_is_as_if_built_anew(live, monkeypatch):
-    tags, rule = properties.tags, site.RULES["maths_block"]
+    tags, rule = properties.tags, RULES["maths_block"]
 
     def raising(written):
         return {}["no such thing"] if written.get("tags") == "raise" else tags(written)
 
     monkeypatch.setattr(properties, "tags", raising)
     monkeypatch.setitem(
-        site.RULES, "maths_block", lambda at: rule(at) if at.token.content != "0" else {}["zero"]
+        RULES, "maths_block", lambda at: rule(at) if at.token.content != "0" else {}["zero"]
     )
     sound = {path: (live.vault / path).read_text(encoding="utf-8") for path in ("a.md", "sub/c.md")}
     live.write("a.md", sound["a.md"].replace("aliases: first", "tags: raise\naliases: first"))
@@ -230,7 +230,7 @@ def remembered(plugin):
     """How many things are kept from one edit to the next, by kind."""
     made = plugin.made
     return {
-        "words": len(made.remembered),
+        "phrases": len(made.phrases),
         "notes": len(made.notes),
         "files": len(made.files),
     }

@@ -163,7 +163,7 @@ def test_all_is_made_again_by_other_code(ours, tmp_path, monkeypatch):
 
 
 def test_control_a_page_that_is_not_made_again_is_noticed(ours, monkeypatch):
-    monkeypatch.setattr("litmus.site.build.Build._would_be_told", lambda *_: True)
+    monkeypatch.setattr("litmus.render.library.Library.would_tell", lambda *_: True)
     ours.write("claims/lemma.md", VAULT["claims/lemma.md"].replace("[[def]]", "A [[def]]"))
     ours.update()
     assert "claims/top/index.html" in ours.differences()

@@ -125,7 +125,7 @@ def seen(project_in, tmp_path_factory):
     files = {f"docs/claims/proof-{n}.md": CLAIM.format("x", text) for n, text in enumerate(texts)}
     files |= {f"docs/claims/stated-{n}.md": CLAIM.format(t, "x") for n, t in enumerate(texts)}
     small = project_in(tmp_path_factory.mktemp("links"), {**FILES, **files})
-    found, site = small.read(), small.site()
+    found, site = small.read(), small.pages()
     known = {
         target: {link.source: link.relation for link in links}
         for target, links in backlinks(found.vault, found.claims).items()
@@ -249,8 +249,10 @@ def test_what_is_wrong_with_a_link_stands_below_its_own_heading_of_the_open_ends
     project, text, kind
 ):
     files = {"docs/a.md": text, "docs/b.md": "B", "docs/x/twin.md": "", "docs/y/twin.md": ""}
-    site = project(files).site()
-    assert [problem.kind for problem in site.render(site.vault.notes["a.md"]).problems] == [kind]
+    pages = project(files).pages()
+    assert [problem.kind for problem in pages.render(pages.library.notes["a.md"]).problems] == [
+        kind
+    ]
 
 
 @pytest.mark.parametrize("end", ["\n", "  \n", "\\\n"], ids=["soft", "hard", "hard by its sign"])

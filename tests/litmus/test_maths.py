@@ -62,8 +62,8 @@ DEFINES = "$$\\newcommand{\\mine}{\\mathbb R}$$\n\n$\\mine$"
 @pytest.mark.parametrize("order", [["n.md", "m.md"], ["m.md", "n.md"]])
 def test_what_a_note_defines_holds_in_it_and_nowhere_else(project, order):
     small = project({"docs/n.md": DEFINES, "docs/m.md": "$\\mine$ ![[n]]"})
-    site = small.site()
-    pages = {path: site.render(site.vault.notes[path]) for path in order}
+    pages = small.pages()
+    pages = {path: pages.render(pages.library.notes[path]) for path in order}
     assert not pages["n.md"].problems
     assert BLACKBOARD in typeset(pages["n.md"].html)
     assert "Undefined control sequence: \\mine" in str(pages["m.md"].problems[0])
@@ -72,9 +72,9 @@ def test_what_a_note_defines_holds_in_it_and_nowhere_else(project, order):
 
 
 def test_a_definition_by_a_formula_does_not_reach_another(project):
-    site = project({"docs/n.md": r"$\gdef\leak{x}\leak$", "docs/m.md": r"$\leak$"}).site()
-    assert not site.render(site.vault.notes["n.md"]).problems
-    assert site.render(site.vault.notes["m.md"]).problems
+    pages = project({"docs/n.md": r"$\gdef\leak{x}\leak$", "docs/m.md": r"$\leak$"}).pages()
+    assert not pages.render(pages.library.notes["n.md"]).problems
+    assert pages.render(pages.library.notes["m.md"]).problems
 
 
 @pytest.mark.parametrize(
