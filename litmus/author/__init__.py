@@ -1,0 +1,1 @@
+"""What an author's commands do: name a claim, see what it rests on."""

@@ -1,0 +1,1 @@
+"""TeX -> HTML: macros, what MathJax knows and KaTeX does not, KaTeX, and its markup made short."""
