@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from litmus.claims.claims import Claim, Support
+from litmus.claims.claim import Claim
+from litmus.claims.claims import Support
 from litmus.claims.evidence import Mark, Outcome
 from litmus.claims.kinds import KINDS
 

@@ -15,9 +15,10 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from litmus.claims.backlinks import RELATIONS, Backlink
-from litmus.claims.claims import FOUNDATIONS, Claim, Claims
+from litmus.claims.claim import Claim
+from litmus.claims.claims import Claims
 from litmus.claims.evidence import ROLES, Outcome
-from litmus.claims.kinds import KINDS
+from litmus.claims.kinds import FOUNDATIONS, KINDS
 from litmus.problems import KINDS as KINDS_OF_PROBLEMS
 from litmus.problems import Problem
 from litmus.python import quotes
