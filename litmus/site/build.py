@@ -20,9 +20,11 @@ from litmus.python.runs import Runner
 from litmus.render import Rendered, Site
 from litmus.render.questions import Asked
 from litmus.render.site import Key
-from litmus.site import search, stylesheets
-from litmus.site.pages import Page, Pages
+from litmus.site import generated, search, stylesheets
+from litmus.site.claims_json import claims_json
+from litmus.site.page import Page, linked_from
 from litmus.site.project import Project
+from litmus.site.redirects import redirects
 from litmus.vault.addresses import address
 from litmus.vault.notes import Note, as_written
 
@@ -98,13 +100,12 @@ class Build:
             snippets=project.snippets if project.is_ours else None,
             cache=project.cache,
         )
-        self.pages = Pages(project, self.site)
 
     def titles(self) -> dict[str, str]:
         """Return the title of every page that comes from the vault, by address."""
         return {
             **{address(note.path): note.title for note in self.vault.notes.values()},
-            **self.pages.titles(),
+            **generated.titles(self.project),
         }
 
     def run(self, elsewhere: Iterable[str] = ()) -> Made:
@@ -130,7 +131,8 @@ class Build:
         found += [problem for note in self.vault.as_written for problem in note.problems]
         found += self._write_files(rendered)
         made.problems = in_order([*self.project.problems, *found])
-        for page in self.pages.all(rendered, linked, made.problems):
+        about = rendered, linked, made.problems
+        for page in generated.pages(self.project, self.site, *about):
             made.listed.append(search.entry(page.address, page.title, page.words))
             path = f"{page.address}index.html"
             made.files[path] = digest(page.title, page.html)
@@ -176,7 +178,7 @@ class Build:
         self.site.fresh = {}
         self.site.asked.clear()
         self.site.unshown.clear()
-        shown = self.pages.linked_from(links, address(path))
+        shown = linked_from(links, self.site, address(path))
         linked = tuple((link["relation"], link["note"], link["sentence"]) for link in shown)
         if known and is_known and known.linked == linked:  # other words of a source have changed
             return replace(known, sources=sources, fresh=self.site.fresh)
@@ -238,6 +240,6 @@ class Build:
                 yield path, figure.encode()
         if any(page.has_diagram for page in rendered.values()):
             yield stylesheets.MERMAID, stylesheets.mermaid()
-        for path, redirect in self.pages.redirects().items():
+        for path, redirect in redirects(self.project).items():
             yield path, redirect.encode()
-        yield "claims.json", self.pages.claims_json().encode()
+        yield "claims.json", claims_json(self.project.claims).encode()

@@ -4,7 +4,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from litmus.claims.backlinks import backlinks
-from litmus.site.pages import Pages
+from litmus.site.page import linked_from
 
 
 @pytest.fixture
@@ -14,10 +14,10 @@ def linked(project):
     def find(notes):
         small = project({"docs/claims/c.md": "---\nkind: lemma\n---\n# C\n\nx", **notes})
         found = small.read()
-        pages = Pages(found, small.site())
+        site = small.site()
         links = backlinks(found.vault, found.claims).get("claims/c.md", [])
         return [
-            (link.source, link.relation, str(pages.linked_from([link], "claims/c/")[0]["sentence"]))
+            (link.source, link.relation, str(linked_from([link], site, "claims/c/")[0]["sentence"]))
             for link in links
         ]
 
@@ -144,9 +144,9 @@ def test_a_list_of_many_notes_is_not_quoted_whole_on_each_of_them(project):
         notes = {f"docs/{name}.md": "x" for name in names}
         small = project({"docs/index.md": "\n".join(f"[[{name}]]" for name in names), **notes})
         found = small.read()
-        pages, links = Pages(found, small.site()), backlinks(found.vault, found.claims)
+        site, links = small.site(), backlinks(found.vault, found.claims)
         middle = f"n{number // 2}"
-        return len(pages.linked_from(links[f"{middle}.md"], f"{middle}/")[0]["sentence"])
+        return len(linked_from(links[f"{middle}.md"], site, f"{middle}/")[0]["sentence"])
 
     assert size(60) > 60 * 10  # short enough to be shown whole
     assert size(400) < 5_000
