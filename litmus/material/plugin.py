@@ -39,9 +39,9 @@ from litmus.python.runs import RunError, Runner
 from litmus.render.links import TAGS
 from litmus.site import collector, generated, open_ends, resume, search, stylesheets
 from litmus.site.build import Build, Made, Write
+from litmus.site.folder import SiteFolder
 from litmus.site.page import Page, nested
 from litmus.site.project import Project
-from litmus.site.swap import SiteFolder
 from litmus.tex import katex
 from litmus.vault import collisions
 from litmus.vault.addresses import address, sitemap, tag_anchor

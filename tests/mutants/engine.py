@@ -33,7 +33,7 @@ FILES = [  # what a site says depends on these, and a mistake in them is seen la
         "claims/backlinks.py",
         "render/links.py",
     ),
-    *("render/questions.py", "site/swap.py", "site/mark.py", "files/writing.py"),
+    *("render/questions.py", "site/folder.py", "site/swap.py", "site/mark.py", "files/writing.py"),
     *("cache.py", "site/resume.py", "files/digest.py"),
 ]
 
