@@ -23,7 +23,7 @@ from litmus.python.runs import Runner
 from litmus.render import Site
 from litmus.site.project import Project
 from litmus.tex import katex
-from litmus.vault.notes import read_note
+from litmus.vault.note_reading import read_note
 from tests.active import runs
 from tests.html import unbalanced
 

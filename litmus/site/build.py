@@ -26,7 +26,8 @@ from litmus.site.page import Page, linked_from
 from litmus.site.project import Project
 from litmus.site.redirects import redirects
 from litmus.vault.addresses import address
-from litmus.vault.notes import Note, as_written
+from litmus.vault.note_reading import as_written
+from litmus.vault.notes import Note
 
 Content = bytes | Path  # a file's own, or that of another file
 Write = Callable[[str, Content], None]

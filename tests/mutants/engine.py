@@ -25,8 +25,9 @@ EXPLAINED = Path(__file__).with_name("explained.txt")
 FILES = [  # what a site says depends on these, and a mistake in them is seen late
     *("claims/claim.py", "claims/claims.py", "claims/markers.py", "claims/grounds.py"),
     *("claims/evidence.py", "python/fingerprint.py"),
-    *("vault/vault.py", "files/reading.py", "vault/notes.py", "vault/addresses.py"),
+    *("vault/vault.py", "files/reading.py", "vault/notes.py", "vault/note_reading.py"),
     *(
+        "vault/addresses.py",
         "vault/links.py",
         "vault/sentences.py",
         "markdown/destinations.py",
