@@ -354,8 +354,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.project, self.build, self.made = project, build, made
         self._write_lists(staged.__setitem__)
         write = writer(self.site_dir, is_read=True)
-        for path in outdated:
-            remove(self.site_dir, path)
+        remove(self.site_dir, outdated)
         for path, content in staged.items():
             write(path, content)
         if self.site:

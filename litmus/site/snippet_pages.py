@@ -33,7 +33,7 @@ def pages(project: Project, site: Site, shown: Mapping[str, Iterable[Note]]) -> 
     marked = [outcome for outcome in project.outcomes if outcome.marks]
     needs = {f: imports(root / f, root, project.cache) for f in {o.file for o in marked}}
     for row, (file, source) in zip(rows, sources.items(), strict=True):
-        here = address(file)
+        here, whole = address(file), root / file
         yield filled(
             "snippet.html",
             here,
@@ -45,7 +45,7 @@ def pages(project: Project, site: Site, shown: Mapping[str, Iterable[Note]]) -> 
             tests=[
                 (outcome, _claims_of(outcome, project, site, here))
                 for outcome in marked
-                if root / file in needs[outcome.file]
+                if whole in needs[outcome.file]
             ],
             notes=[site.link(note, here) for note in shown.get(file, [])],
         )

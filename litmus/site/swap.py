@@ -72,8 +72,7 @@ class Swap:
         previous = self._previous
         if previous.exists():
             ours = mark.read(previous) or {} if self.is_ours else {}
-            for path in ours.keys() - set(mark.changed(previous, ours, self.seen)):
-                remove(previous, path)
+            remove(previous, ours.keys() - set(mark.changed(previous, ours, self.seen)))
             for entry in list(previous.iterdir()) if not self.is_ours else []:
                 if not entry.name.startswith(".") or os.path.lexists(self.folder / entry.name):
                     _remove(entry)

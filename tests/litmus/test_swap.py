@@ -399,7 +399,7 @@ def test_in_somebody_elses_project_all_is_removed_but_what_is_hidden(folder):
 def test_the_mark_follows_a_site_that_changes_where_it_stands(folder):
     build(folder, OLD)
     (folder / "index.html").write_text("newer")
-    remove(folder, "a/index.html")
+    remove(folder, ["a/index.html"])
     site_in(folder).has_changed(["index.html"], ["a/index.html"])
     kept = OLD | {"index.html": "newer"}
     del kept["a/index.html"]
