@@ -24,7 +24,7 @@ from litmus.render.library import Library
 from litmus.render.page import NotePages
 from litmus.site.project import Project
 from litmus.tex import katex
-from litmus.vault.notes import read_note
+from litmus.vault.note_reading import read_note
 from tests.active import runs
 from tests.html import unbalanced
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from litmus.claims.claims import FOUNDATIONS, Claims
+from litmus.claims.claims import Claims
+from litmus.claims.kinds import FOUNDATIONS
 from litmus.claims.recorder import marks_of
 from litmus.vault.notes import walk
 from litmus.vault.vault import Vault

@@ -15,3 +15,4 @@ KINDS = {
     "hypothesis": "hyp",
     "remark": "rmk",
 }
+FOUNDATIONS = {"definition", "assumption", "axiom", "hypothesis"}  # nothing to prove

@@ -38,6 +38,7 @@ class Recorder:
         marked = [item for item in items if self._is_ours(item)]
         if not marked:
             return
+        from litmus.claims import markers
         from litmus.claims.claims import Claims
         from litmus.vault.vault import Vault
 
@@ -48,7 +49,7 @@ class Recorder:
             f"{_place(item)}: {reason}"
             for item in marked
             for mark in marks_of(item)
-            if (reason := claims.wrong_mark(mark))
+            if (reason := markers.wrong_with(mark, claims))
         ]
         if wrong and hasattr(self.config, "workeroutput"):
             self.config.workeroutput["wrong"] = wrong  # to the process that all others report to

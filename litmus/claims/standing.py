@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from litmus.claims.claims import Claim, Claims, Support
+from litmus.claims.claim import Claim
+from litmus.claims.claims import Claims, Support
 from litmus.claims.evidence import Mark, Outcome
 
 

@@ -6,7 +6,10 @@ program uses, and then put in its place in one step.
 
 import secrets
 import shutil
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
@@ -39,17 +42,18 @@ def writer(folder: Path, is_read: bool = False) -> Callable[[str, bytes | Path],
     return write
 
 
-def remove(folder: Path, path: str) -> None:
-    """Remove a file below a folder, and the folders that it leaves empty; follow no link."""
-    around = list(takewhile(lambda above: above != folder, (folder / path).parents))
-    if any(above.is_symlink() for above in around):
-        return
-    (folder / path).unlink(missing_ok=True)
-    for above in around:
-        try:
-            above.rmdir()
-        except OSError:  # something is in it, perhaps since a moment ago
-            break
+def remove(folder: Path, paths: Iterable[str]) -> None:
+    """Remove files below a folder, and the folders that they leave empty; follow no link."""
+    levels: dict[int, set[Path]] = defaultdict(set)  # the folders around them, by depth
+    for path in paths:
+        around = list(takewhile(lambda above: above != folder, (folder / path).parents))
+        if not any(above.is_symlink() for above in around):
+            (folder / path).unlink(missing_ok=True)
+            for above in around:
+                levels[len(above.parts)].add(above)
+    with ThreadPoolExecutor() as pool:  # a disk may let each wait a moment: they wait together
+        for depth in sorted(levels, reverse=True):
+            list(pool.map(_remove_if_empty, levels[depth]))
 
 
 def stamp(file: Path) -> tuple[int, ...]:
@@ -59,6 +63,11 @@ def stamp(file: Path) -> tuple[int, ...]:
     except OSError:
         return ()
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):  # something is in it, perhaps since a moment ago
+        folder.rmdir()
 
 
 def _put(file: Path, content: bytes | Path) -> None:

@@ -36,11 +36,11 @@ from litmus.material.blocks import KeptBlocks
 from litmus.material.serve import ErrorBanner, Observer, free_port, interrupt_when_told_to_end
 from litmus.problems import Problem, file_of, in_order, words_of
 from litmus.python.runs import RunError, Runner
-from litmus.site import collector, resume, search, stylesheets
+from litmus.site import collector, generated, open_ends, resume, search, stylesheets
 from litmus.site.build import Build, Made, Write
-from litmus.site.pages import Page, nested
+from litmus.site.folder import SiteFolder
+from litmus.site.page import Page, nested
 from litmus.site.project import Project
-from litmus.site.swap import SiteFolder
 from litmus.tex import katex
 from litmus.vault import collisions
 from litmus.vault.addresses import TAGS, address, sitemap, tag_anchor
@@ -64,7 +64,7 @@ def build_folder(vault: Path, site: Path, strict: bool) -> None:
         SiteFolder(there, vault, is_ours=True).refuse_what_is_no_place()
     config = load_config(str(BASE), **_folder_options(vault), site_dir=str(there), strict=strict)
     _build(config)
-    made, there = _plugin(config).made, site / _plugin(config).build.pages.open_ends_at
+    made, there = _plugin(config).made, site / open_ends.place(_plugin(config).project)
     ends = f"; open ends: {len(made.problems)}, see {there}" if made.problems else ""
     log.info(f"{len(made.notes)} notes are in {site}{ends}")
 
@@ -157,7 +157,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             config.theme["features"] = kept
         self.has_own_menu = config.nav is not None
         if not self.has_own_menu:  # MkDocs would put every note into it, on every page
-            config.nav = self.build.pages.menu()
+            config.nav = generated.menu(self.build.project)
         if "mkdocs-jupyter" in config.plugins:
             jupyter = config.plugins["mkdocs-jupyter"].config
             jupyter["cache_dir"] = str(self.project.cache_folder / "labs")
@@ -178,7 +178,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.build = self._withhold(self.build)
         self.project, vault = self.build.project, self.build.vault
         if not self.has_own_menu:  # it is shorter without a note that is left out
-            config.nav = self.build.pages.menu()
+            config.nav = generated.menu(self.build.project)
         in_menu = set(_leaves(config.nav))
         if self.runs_labs and self.labs:
             self._show_as_run(file for file in files if file.src_uri in self.labs)
@@ -353,8 +353,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         self.project, self.build, self.made = project, build, made
         self._write_lists(staged.__setitem__)
         write = writer(self.site_dir, is_read=True)
-        for path in outdated:
-            remove(self.site_dir, path)
+        remove(self.site_dir, outdated)
         for path, content in staged.items():
             write(path, content)
         if self.site:
@@ -405,7 +404,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     def _titles_in_menu(self, build: Build) -> dict[str, str]:
         """Return the titles in the menu by address, MkDocs' settings first; none if it changes."""
         own = build.titles()
-        if not self.has_own_menu and build.pages.menu() != self.config_of_build.nav:
+        if not self.has_own_menu and generated.menu(build.project) != self.config_of_build.nav:
             return {}
         return {
             here: self.named.get(page.file.src_uri) or html.escape(own.get(here, here))

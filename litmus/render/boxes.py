@@ -6,7 +6,7 @@ import re
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from litmus.claims.claims import Claim
+from litmus.claims.claim import Claim
 from litmus.claims.kinds import KINDS
 from litmus.claims.standing import Tested
 from litmus.render.draft import Scope

@@ -1,13 +1,9 @@
 """A note -> its page: here all rules are known together."""
 
 import html
-from collections.abc import Iterable
 from dataclasses import replace
 
-from litmus.claims.backlinks import Backlink
 from litmus.files.reading import as_text
-from litmus.markdown import Token
-from litmus.markdown.headings import shown_name
 from litmus.problems import Problem, as_problem
 from litmus.render import (
     boxes,
@@ -73,12 +69,6 @@ class NotePages:
         source = html.escape(as_text(self.library.vault.raw(note.path)))
         return Rendered(f'<pre class="unresolved">{source}</pre>\n', problems=(problem,))
 
-    def sentence(self, link: Backlink) -> str:
-        """Return the sentence of a link as HTML, without links, as the page linked to quotes it."""
-        note = self.library.vault.notes[link.source]
-        key = (note.path, note.digest, str(link.place))
-        return self.phrases.once(key, lambda: self._words(link.sentence, note), "")
-
     def _rendered(self, note: Note, draft: Draft) -> Rendered:
         scope = Scope(note, address(note.path), draft, within=((note.path, ""),))
         body = self._body(note, scope) + footnotes.footnotes(self.renderer, scope)
@@ -112,17 +102,3 @@ class NotePages:
         head = self.renderer.tokens(claim.title_tokens, scope)
         box = boxes.claim_box(self.renderer, claim, scope)
         return head + box + self.renderer.tokens(claim.rest, scope)
-
-    def _words(self, tokens: Iterable[Token], note: Note) -> str:
-        """Return inline tokens without their links."""
-        words = []
-        for token in tokens:
-            if token.type == "wikilink":
-                shown = token.children or [Token("text", "", 0, content=shown_name(token))]
-                words += [Token("strong_open", "strong", 1), *shown]
-                words.append(Token("strong_close", "strong", -1))
-            elif token.type not in {"link_open", "link_close", "footnote_ref", "embed", "image"}:
-                words.append(token)
-        within = (note.path, ""), (note.path, "")
-        scope = Scope(note, "", Draft(), within, is_aside=True)
-        return self.renderer.tokens([Token("inline", "", 0, children=words)], scope)

@@ -7,7 +7,7 @@ without knowing by which other.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,9 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
+from litmus.claims.backlinks import Backlink
 from litmus.markdown import Token, parser
+from litmus.markdown.headings import shown_name
 from litmus.problems import Problem, as_problem
 from litmus.render.allowed_html import balanced
 from litmus.render.draft import Draft, Scope
@@ -131,6 +133,12 @@ class Renderer:
         url = html.escape(relative_url(address(note.path), page))
         return Markup(f'<a href="{url}" data-card>{self.title(note)}</a>')
 
+    def sentence(self, link: Backlink) -> str:
+        """Return the sentence of a link as HTML, without links, as the page linked to quotes it."""
+        note = self.library.vault.notes[link.source]
+        key = (note.path, note.digest, str(link.place))
+        return self.phrases.once(key, lambda: self._words(link.sentence, note), "")
+
     def embedded(self, scope: Scope, show: Callable[[], str]) -> str:
         """Return what is shown of an embedded text; note what raises, which the page then links."""
         try:
@@ -145,6 +153,20 @@ class Renderer:
             problem = as_problem(error, path, remedy="It is linked instead.")
             scope.draft.broken.setdefault(path, problem)
             return ""
+
+    def _words(self, tokens: Iterable[Token], note: Note) -> str:
+        """Return inline tokens without their links."""
+        words = []
+        for token in tokens:
+            if token.type == "wikilink":
+                shown = token.children or [Token("text", "", 0, content=shown_name(token))]
+                words += [Token("strong_open", "strong", 1), *shown]
+                words.append(Token("strong_close", "strong", -1))
+            elif token.type not in {"link_open", "link_close", "footnote_ref", "embed", "image"}:
+                words.append(token)
+        within = (note.path, ""), (note.path, "")
+        scope = Scope(note, "", Draft(), within, is_aside=True)
+        return self.tokens([Token("inline", "", 0, children=words)], scope)
 
     def _as_called(self, rule: Rule) -> Any:
         """Return a rule of ours as markdown-it calls it."""

@@ -21,11 +21,14 @@ from litmus.render.draft import Rendered
 from litmus.render.library import Asked, Library
 from litmus.render.page import NotePages
 from litmus.render.phrases import Key, Phrase
-from litmus.site import search, stylesheets
-from litmus.site.pages import Page, Pages
+from litmus.site import generated, search, stylesheets
+from litmus.site.claims_json import claims_json
+from litmus.site.page import Page, linked_from
 from litmus.site.project import Project
+from litmus.site.redirects import redirects
 from litmus.vault.addresses import address
-from litmus.vault.notes import Note, as_written
+from litmus.vault.note_reading import as_written
+from litmus.vault.notes import Note
 
 Content = bytes | Path  # a file's own, or that of another file
 Write = Callable[[str, Content], None]
@@ -98,13 +101,12 @@ class Build:
             cache=project.cache,
         )
         self.note_pages = NotePages(self.library, self.made.phrases, raw_html)
-        self.pages = Pages(project, self.note_pages)
 
     def titles(self) -> dict[str, str]:
         """Return the title of every page that comes from the vault, by address."""
         return {
             **{address(note.path): note.title for note in self.vault.notes.values()},
-            **self.pages.titles(),
+            **generated.titles(self.project),
         }
 
     def run(self, elsewhere: Iterable[str] = ()) -> Made:
@@ -130,7 +132,8 @@ class Build:
         found += [problem for note in self.vault.as_written for problem in note.problems]
         found += self._write_files(rendered)
         made.problems = in_order([*self.project.problems, *found])
-        for page in self.pages.all(rendered, linked, made.problems):
+        about = rendered, linked, made.problems
+        for page in generated.pages(self.project, self.note_pages.renderer, *about):
             made.listed.append(search.entry(page.address, page.title, page.words))
             path = f"{page.address}index.html"
             made.files[path] = digest(page.title, page.html)
@@ -180,7 +183,7 @@ class Build:
         self.note_pages.phrases.fresh = {}
         self.library.asked.clear()
         self.note_pages.phrases.unshown.clear()
-        shown = self.pages.linked_from(links, address(path))
+        shown = linked_from(links, self.note_pages.renderer, address(path))
         linked = tuple((link["relation"], link["note"], link["sentence"]) for link in shown)
         if known and is_known and known.linked == linked:  # other words of a source have changed
             return replace(known, sources=sources, fresh=self.note_pages.phrases.fresh)
@@ -233,6 +236,6 @@ class Build:
                 yield path, figure.encode()
         if any(page.has_diagram for page in rendered.values()):
             yield stylesheets.MERMAID, stylesheets.mermaid()
-        for path, redirect in self.pages.redirects().items():
+        for path, redirect in redirects(self.project).items():
             yield path, redirect.encode()
-        yield "claims.json", self.pages.claims_json().encode()
+        yield "claims.json", claims_json(self.project.claims).encode()

@@ -8,6 +8,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from litmus.cache import Cache
+from litmus.claims import markers
 from litmus.claims.claims import Claims
 from litmus.claims.evidence import LEDGER, Outcome, read_ledger
 from litmus.files.reading import leads_out, not_utf8
@@ -115,7 +116,7 @@ class Project:
         except Problem as problem:
             wrong.append(problem)
         wrong += [p for note in vault.as_written for p in note.problems if p not in problems]
-        wrong += [*claims.problems, *claims.attach(outcomes, root, cache)]
+        wrong += [*claims.problems, *markers.attach(outcomes, claims, root, cache)]
         problems = [*problems, *wrong]
         return cls(root, docs, is_ours, vault, claims, references, outcomes, problems, cache)
 

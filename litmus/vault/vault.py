@@ -3,7 +3,7 @@
 import json
 import posixpath
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
@@ -18,7 +18,8 @@ from litmus.parallel import in_parallel
 from litmus.problems import Names, Problem, as_problem, nearest, tried
 from litmus.tex import macros
 from litmus.vault import collisions, properties
-from litmus.vault.notes import Note, as_written, read_note
+from litmus.vault.note_reading import as_written, read_note
+from litmus.vault.notes import Note
 
 PREAMBLE = "preamble.sty"
 
@@ -56,43 +57,29 @@ class Vault:
         the caller leaves out are as good as not there.
         """
         strict = _setting(folder, "app", "strictLineBreaks") is True
-        templates = _setting(folder, "templates", "folder")
         markdown = parser(strict)
         known = previous.notes if previous and previous.strict_line_breaks == strict else {}
-        pages: list[tuple[str, Path]] = []
-        files: list[str] = []
         problems: list[Problem] = []
-        for file in sorted(everything(folder, problems)):
-            path = file.relative_to(folder).as_posix()
-            in_templates = isinstance(templates, str) and path.startswith(f"{templates}/")
-            if in_templates or path in left_out:
-                continue
-            there = tried(partial(is_to_be_read, file, path, folder), path, LEFT_OUT)
-            if isinstance(there, Problem):
-                problems.append(there)
-            elif there and file.suffix.lower() == ".md":
-                pages.append((path, file))
-            elif there:
-                files.append(path)
+        files = [*_files(folder, left_out, problems)]
 
-        def read(page: tuple[str, Path]) -> Note:
-            path, file = page
+        def read(path: str) -> Note:
+            file = folder / path
             begun = stamp(file)
             if path in known and known[path].stamp == begun:
                 return known[path]
             try:
                 raw = read_bytes(file)
             except OSError as error:
-                problem = as_problem(error, path, remedy="Its page is empty.")
-                return as_written(b"", path, problem)
+                return as_written(b"", path, as_problem(error, path, remedy="Its page is empty."))
             note = read_note(raw, path, markdown)
             note.stamp = begun
             return note
 
+        pages = [path for path in files if path.lower().endswith(".md")]
         found = in_parallel("Notes", pages, read, alone=bool(known))
         notes = [note for note in found if not properties.is_private(note.properties)]
         problems += collisions.of_notes(note.path for note in notes)
-        vault = cls(notes, files, strict)
+        vault = cls(notes, {*files}.difference(pages), strict)
         vault.folder = folder
         problems += vault.read_macros()
         return vault, [*problems, *(problem for note in notes for problem in note.problems)]
@@ -212,6 +199,21 @@ class Vault:
     def missing(self, target: str) -> str:
         """Return the remedy for a link to something that is not there."""
         return nearest(target, self.names) or "Write the note, or link to one that exists."
+
+
+def _files(folder: Path, left_out: Collection[str], problems: list[Problem]) -> Iterator[str]:
+    """Yield the paths of what is to be read; add to the problems what is left out with a reason."""
+    templates = _setting(folder, "templates", "folder")
+    for file in sorted(everything(folder, problems)):
+        path = file.relative_to(folder).as_posix()
+        in_templates = isinstance(templates, str) and path.startswith(f"{templates}/")
+        if in_templates or path in left_out:
+            continue
+        there = tried(partial(is_to_be_read, file, path, folder), path, LEFT_OUT)
+        if isinstance(there, Problem):
+            problems.append(there)
+        elif there:
+            yield path
 
 
 def _setting(folder: Path, file: str, name: str) -> object:

@@ -4,7 +4,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from litmus.claims.backlinks import backlinks
-from litmus.site.pages import Pages
+from litmus.site.page import linked_from
 
 
 @pytest.fixture
@@ -14,10 +14,14 @@ def linked(project):
     def find(notes):
         small = project({"docs/claims/c.md": "---\nkind: lemma\n---\n# C\n\nx", **notes})
         found = small.read()
-        pages = Pages(found, small.pages())
+        renderer = small.pages().renderer
         links = backlinks(found.vault, found.claims).get("claims/c.md", [])
         return [
-            (link.source, link.relation, str(pages.linked_from([link], "claims/c/")[0]["sentence"]))
+            (
+                link.source,
+                link.relation,
+                str(linked_from([link], renderer, "claims/c/")[0]["sentence"]),
+            )
             for link in links
         ]
 
@@ -144,9 +148,9 @@ def test_a_list_of_many_notes_is_not_quoted_whole_on_each_of_them(project):
         notes = {f"docs/{name}.md": "x" for name in names}
         small = project({"docs/index.md": "\n".join(f"[[{name}]]" for name in names), **notes})
         found = small.read()
-        pages, links = Pages(found, small.pages()), backlinks(found.vault, found.claims)
+        renderer, links = small.pages().renderer, backlinks(found.vault, found.claims)
         middle = f"n{number // 2}"
-        return len(pages.linked_from(links[f"{middle}.md"], f"{middle}/")[0]["sentence"])
+        return len(linked_from(links[f"{middle}.md"], renderer, f"{middle}/")[0]["sentence"])
 
     assert size(60) > 60 * 10  # short enough to be shown whole
     assert size(400) < 5_000

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from litmus.claims import backlinks, claims
+from litmus.claims import backlinks, claim
 from litmus.files import reading
 from litmus.files.writing import writer
 from litmus.markdown import parser
@@ -243,8 +243,8 @@ STAGES = {
     "aliases": (properties, "aliases", "worse", 1),
     "links in properties": (properties, "links", "[[good]]", 1),
     "headings": (notes, "comparable", "Boom", None),
-    "the kind of a claim": (claims, "_kind", "bad.md", None),
-    "the statement of a claim": (claims, "_in_dollars", "foot", None),
+    "the kind of a claim": (claim, "_kind", "bad.md", None),
+    "the statement of a claim": (claim, "_in_dollars", "foot", None),
     "what of a note is searched": (search, "plain_text", "foot", None),
     "what a note links": (links, "sentences", "foot", None),
     "where its links lead": (backlinks, "_led", "bad.md", None),
@@ -414,7 +414,7 @@ def test_a_formula_that_raises_is_as_written_and_no_other(folder, monkeypatch):
 @pytest.mark.parametrize("error", [MemoryError(), KeyboardInterrupt(), SystemExit()], ids=repr)
 @pytest.mark.parametrize(
     ("where", "name"),
-    [(properties, "aliases"), (embeds, "_note"), (claims, "_kind"), (search, "_sections")],
+    [(properties, "aliases"), (embeds, "_note"), (claim, "_kind"), (search, "_sections")],
 )
 def test_what_is_no_fault_of_a_note_passes_through(folder, monkeypatch, where, name, error):
     def raising(*_):
@@ -496,7 +496,7 @@ def test_notes_that_several_processes_make(tmp_path, monkeypatch):
 
 
 def test_a_vault_of_which_every_note_raises(tmp_path, monkeypatch):
-    monkeypatch.setattr(claims, "_kind", boom)
+    monkeypatch.setattr(claim, "_kind", boom)
     some = {f"n{i}.md": f"# N{i}\n\n[[n{i + 1}]] ![[n{i + 2}]]\n" for i in range(99)}
     write_files(tmp_path, some)
     pages, problems = built(tmp_path)

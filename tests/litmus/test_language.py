@@ -9,7 +9,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from litmus.markdown import parser
-from litmus.vault.notes import read_note
+from litmus.vault.note_reading import read_note
 
 MARKDOWN = parser(strict_line_breaks=False)
 BATCH_NORM = r"""---

@@ -3,8 +3,8 @@
 import pytest
 
 from litmus.markdown import Token, parser
-from litmus.vault import notes
-from litmus.vault.notes import read_note
+from litmus.vault import note_reading
+from litmus.vault.note_reading import read_note
 
 MARKDOWN = parser(strict_line_breaks=False)
 
@@ -63,8 +63,8 @@ def test_properties_that_cannot_be_read_stand_in_the_text_below_the_title():
 
 
 def test_a_note_that_is_too_long_is_shown_in_part(monkeypatch):
-    monkeypatch.setattr(notes, "LONGEST", 10)
-    monkeypatch.setattr(notes, "SHOWN", 4)
+    monkeypatch.setattr(note_reading, "LONGEST", 10)
+    monkeypatch.setattr(note_reading, "SHOWN", 4)
     assert not note_of("# T\n\n12345").problems
     note = note_of("# T\n\n123456")
     assert words(note.tokens) == ["# T\n"]

@@ -10,13 +10,15 @@ from PIL import Image
 
 from litmus.claims.evidence import Mark, Outcome, write_ledger
 from litmus.python.labs import figures_apart
-from litmus.site.pages import Pages
+from litmus.site import claim_pages, open_ends, snippet_pages
+from litmus.site.claims_json import claims_json
+from litmus.site.redirects import redirects
 
 CLAIM = "---\nkind: lemma\naliases: [{}]\n---\n# Now\n\nx\n"
 
 
 @pytest.mark.parametrize(
-    ("alias", "redirects"),
+    ("alias", "addresses"),
     [
         ("the-old-name", ["claims/the-old-name/index.html"]),
         ("a synonym", []),  # was never an address
@@ -24,15 +26,15 @@ CLAIM = "---\nkind: lemma\naliases: [{}]\n---\n# Now\n\nx\n"
         ("other-claim", []),  # has a page of its own
     ],
 )
-def test_a_claims_old_name_leads_to_the_new_one(project, alias, redirects):
+def test_a_claims_old_name_leads_to_the_new_one(project, alias, addresses):
     small = project(
         {
             "docs/claims/now.md": CLAIM.format(alias),
             "docs/claims/other-claim.md": "---\nkind: lemma\n---\n# O\n\nx\n",
         }
     )
-    made = Pages(small.read(), small.pages()).redirects()
-    assert list(made) == redirects
+    made = redirects(small.read())
+    assert list(made) == addresses
     assert all('url=../now/"' in page for page in made.values())
 
 
@@ -66,7 +68,8 @@ def test_the_matrix_shows_what_each_claim_assumes_and_which_of_it_a_control_drop
             "tests/t.py::t", 1, marks, **counts, **environment, fingerprint="", statements=()
         )
         read.claims[name].outcomes.append(ran)
-    page = BeautifulSoup(Pages(read, small.pages()).assumptions().html, "html.parser")
+    made = claim_pages.assumptions(read, small.pages().renderer)
+    page = BeautifulSoup(made.html, "html.parser")
     heads, *rows = ([cell.get_text() for cell in row(["th", "td"])] for row in page("tr"))
     yes, no = "●dropped by a control", "○assumed, no control"
     assert heads == ["Claim", "smooth", "flat", "Its own conditions"]
@@ -85,7 +88,8 @@ def test_of_more_assumptions_than_a_table_can_hold_the_rarer_are_named_beside_th
         links = " ".join(f"[[{name}]]" for name in assumed)
         files[f"docs/claims/{claim}.md"] = f"---\nkind: lemma\n---\n# {claim}\n\n{links}\n"
     small = project(files)
-    page = BeautifulSoup(Pages(small.read(), small.pages()).assumptions().html, "html.parser")
+    made = claim_pages.assumptions(small.read(), small.pages().renderer)
+    page = BeautifulSoup(made.html, "html.parser")
     heads, every, first = ([cell.get_text() for cell in row(["th", "td"])] for row in page("tr"))
     assert heads[1:-1] == [name.replace("-", " ") for name in names[:50]]
     assert [words for words in every[-1].split() if words.startswith("as-")] == names[50:]
@@ -99,7 +103,7 @@ def test_of_a_long_chain_the_public_form_says_how_much_is_below_and_of_a_short_o
         for n in range(1, 103)
     }
     small = project({**files, "docs/claims/c000.md": "---\nkind: lemma\n---\n# C\n\nx\n"})
-    claims = json.loads(Pages(small.read(), small.pages()).claims_json())["claims"]
+    claims = json.loads(claims_json(small.read().claims))["claims"]
     below = {claim["name"]: claim["rests_on"] for claim in claims}
     assert below["c002"] == ["c000", "c001"]
     assert below["c100"] == [f"c{n:03}" for n in range(100)]
@@ -121,8 +125,8 @@ def test_the_page_of_a_snippet_names_the_tests_that_ran_it_and_no_file_without_a
     write_ledger(small.root, outcomes, ran=set())
     read = small.read()
     assert len(read.outcomes) == 2
-    page = Pages(read, small.pages()).snippet("snippets/a.py", []).html
-    assert ("it holds" in page, "test_b" in page) == (True, False)
+    _, page = snippet_pages.pages(read, small.pages().renderer, {})
+    assert ("it holds" in page.html, "test_b" in page.html) == (True, False)
 
 
 WRONG = """---
@@ -157,7 +161,8 @@ def test_every_mistake_stands_on_the_page_of_open_ends_below_what_it_is(project)
     )
     read, pages = small.read(), small.pages()
     problems = pages.render(pages.library.notes["wrong.md"]).problems
-    page = BeautifulSoup(Pages(read, pages).open_ends(problems, {}).html, "html.parser")
+    made = open_ends.page(read, pages.renderer, problems, {})
+    page = BeautifulSoup(made.html, "html.parser")
     listed = {
         heading.get_text(): [item.get_text() for item in heading.find_next("ul")("li")]
         for heading in page("h2")

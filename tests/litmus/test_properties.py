@@ -7,7 +7,7 @@ import pytest
 
 from litmus.markdown import parser
 from litmus.vault import properties
-from litmus.vault.notes import read_note
+from litmus.vault.note_reading import read_note
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MARKDOWN = parser(strict_line_breaks=False)

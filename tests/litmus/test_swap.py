@@ -10,7 +10,8 @@ import pytest
 from litmus.files.writing import BESIDE, remove
 from litmus.problems import Problem
 from litmus.site import mark, swap
-from litmus.site.swap import IN_PASSING, SiteFolder
+from litmus.site.folder import SiteFolder
+from litmus.site.swap import IN_PASSING
 from tests.litmus.conftest import write_files
 
 OLD = {"index.html": "old", "a/index.html": "old a", "assets/x.css": "x"}
@@ -374,7 +375,7 @@ def test_two_builds_do_not_write_into_one_folder(folder):
 
 def test_who_has_no_home_builds_all_the_same_and_alone(folder, tmp_path, monkeypatch):
     (tmp_path / "home").write_text("no folder")
-    monkeypatch.setattr(swap, "user_cache_path", lambda _: tmp_path / "home")
+    monkeypatch.setattr("litmus.site.folder.user_cache_path", lambda _: tmp_path / "home")
     test_two_builds_do_not_write_into_one_folder(folder)
 
 
@@ -398,7 +399,7 @@ def test_in_somebody_elses_project_all_is_removed_but_what_is_hidden(folder):
 def test_the_mark_follows_a_site_that_changes_where_it_stands(folder):
     build(folder, OLD)
     (folder / "index.html").write_text("newer")
-    remove(folder, "a/index.html")
+    remove(folder, ["a/index.html"])
     site_in(folder).has_changed(["index.html"], ["a/index.html"])
     kept = OLD | {"index.html": "newer"}
     del kept["a/index.html"]

@@ -143,11 +143,22 @@ def test_a_file_of_another_program_is_never_taken_for_our_own(tmp_path, monkeypa
 def test_what_is_removed_takes_the_folders_with_it_that_it_leaves_empty(tmp_path):
     for path in ["a/b/c/d.txt", "a/e.txt"]:
         write_whole(tmp_path / path, "x")
-    remove(tmp_path, "a/b/c/d.txt")
+    remove(tmp_path, ["a/b/c/d.txt"])
     assert names_in(tmp_path / "a") == ["e.txt"]
-    remove(tmp_path, "a/e.txt")
-    remove(tmp_path, "a/e.txt")
+    remove(tmp_path, ["a/e.txt"])
+    remove(tmp_path, ["a/e.txt"])
     assert names_in(tmp_path) == []
+
+
+def test_many_are_removed_at_once_and_what_is_beside_them_or_behind_a_link_stays(tmp_path):
+    ours = [f"a{n}/b{m}/{name}" for n in range(9) for m in range(9) for name in ("x", "y")]
+    for path in [*ours, "a0/b0/theirs", "a1/theirs", "elsewhere/x"]:
+        write_whole(tmp_path / path, "x")
+    (tmp_path / "link").symlink_to("elsewhere")
+    remove(tmp_path, [*ours, "link/x", "gone/x"])
+    left = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")]
+    theirs = ["a0", "a0/b0", "a0/b0/theirs", "a1", "a1/theirs"]
+    assert sorted(left) == [*theirs, "elsewhere", "elsewhere/x", "link"]
 
 
 def test_what_is_being_written_is_hidden():

@@ -1,0 +1,47 @@
+"""The tests that mark claims: which claim each is given to, and what is wrong with a marker."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from litmus.cache import Cache
+from litmus.claims.claims import Claims
+from litmus.claims.evidence import WAYS, Mark, Outcome, stale_tests
+from litmus.problems import Problem, nearest
+
+
+def attach(
+    outcomes: Sequence[Outcome], claims: Claims, root: Path, cache: Cache | None = None
+) -> list[Problem]:
+    """Give each claim the tests that mark it; return what is wrong with the tests."""
+    problems = []
+    changed = stale_tests(outcomes, claims.statements, root, cache)
+    for outcome in outcomes:
+        stale = outcome.test in changed
+        for mark in outcome.marks:
+            wrong = wrong_with(mark, claims)
+            if wrong and not stale:
+                problems.append(Problem(outcome.file, outcome.line, wrong))
+            elif claim := claims.get(mark.claim):
+                if outcome not in claim.outcomes:
+                    claim.outcomes.append(outcome)
+                if stale:
+                    claim.stale.add(outcome.test)
+        if outcome.failed and not stale:
+            what = f"the check {outcome.name} fails."
+            problems.append(Problem(outcome.file, outcome.line, what, "Run it with pytest."))
+    return problems
+
+
+def wrong_with(mark: Mark, claims: Claims) -> str:
+    """Return what is wrong with a test's marker, "" if nothing is."""
+    claim = claims.get(mark.claim)
+    if not claim:
+        close = nearest(mark.claim, claims)
+        return f"a test marks the claim '{mark.claim}', which no note states. {close}"
+    if mark.role == "claim" and mark.by not in WAYS:
+        return f"a check of '{mark.claim}' needs by= one of {', '.join(WAYS)}, not '{mark.by}'."
+    if mark.role == "control" and mark.drops not in claim.droppable:
+        can = ", ".join(sorted(claim.droppable)) or "nothing"
+        what = f"a control drops '{mark.drops}', which '{mark.claim}' does not assume."
+        return f"{what} It can drop: {can}."
+    return ""

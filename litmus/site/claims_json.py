@@ -1,0 +1,62 @@
+"""claims.json, the public form of all claims: what they say, rest on and how they stand."""
+
+import json
+from typing import Any
+
+from litmus.claims.claim import Claim
+from litmus.claims.claims import Claims
+from litmus.claims.evidence import ROLES
+from litmus.vault.addresses import address
+
+MOST_NAMED = 100  # claims below one that are named
+
+
+def claims_json(claims: Claims) -> str:
+    """Return the file."""
+    entries = [_as_json(claim, _all_below(claims, claim.name)) for claim in claims.values()]
+    return json.dumps({"claims": entries}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _all_below(claims: Claims, name: str) -> list[str] | int:
+    """Return what a claim rests on, by name; only how many there are where nobody would read them.
+
+    Who needs them follows `assumes` and `uses`: with all names, the file of a chain of claims would
+    grow with the square of its length.
+    """
+    number = claims.support(name).claims
+    return claims.rests_on(name) if number <= MOST_NAMED else number
+
+
+def _as_json(claim: Claim, rests_on: list[str] | int) -> dict[str, Any]:
+    return {
+        "name": claim.name,
+        "kind": claim.kind,
+        "title": claim.note.title,
+        "address": address(claim.note.path),
+        "statement": claim.statement_tex,
+        "assumes": claim.assumes,
+        "uses": claim.uses,
+        "used_by": claim.used_by,
+        "rests_on": rests_on,
+        "source": claim.source,
+        "argument": claim.argument,
+        "evidence": claim.evidence,
+        "tests": [
+            {
+                "test": outcome.test,
+                "role": mark.role,
+                **({"by": mark.by} if mark.by else {}),
+                **({"drops": mark.drops} if mark.drops else {}),
+                "passed": outcome.passed,
+                "failed": outcome.failed,
+                "skipped": outcome.skipped,
+                "stale": outcome.test in claim.stale,
+                "seconds": outcome.seconds,
+                "date": outcome.date,
+                "python": outcome.python,
+                "torch": outcome.torch,
+            }
+            for role in ROLES
+            for outcome, mark in claim.marked(role)
+        ],
+    }
