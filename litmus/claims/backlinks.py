@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from litmus.claims.claims import Claims
-from litmus.markdown import Token
 from litmus.problems import Problem, tried
 from litmus.vault.links import Link
 from litmus.vault.notes import Note
+from litmus.vault.packed import Packed
 from litmus.vault.vault import Vault
 
 RELATIONS = ["used in proofs", "embedded", "mentioned"]  # the strongest first
@@ -16,11 +16,11 @@ RELATIONS = ["used in proofs", "embedded", "mentioned"]  # the strongest first
 
 @dataclass(frozen=True)
 class Backlink:
-    """A link from one note to another, with the sentence that it stands in, as tokens."""
+    """A link from one note to another, with the sentence that it stands in."""
 
     source: str
     relation: str
-    sentence: tuple[Token, ...]
+    sentence: Packed
     place: int  # among the links of its source
 
 
@@ -32,7 +32,7 @@ def backlinks(vault: Vault, claims: Claims) -> dict[str, list[Backlink]]:
         used, proofs = set(), set()
         if claim and claim.note is note:
             used = {claims[name].note.path for name in claim.uses}
-            proofs = {id(link) for proof in claim.proofs for link in note.links.of(proof)}
+            proofs = {id(link) for proof in claim.proofs for link in note.links_in(proof)}
         links = tried(partial(_led, note, vault), note.path)
         if isinstance(links, Problem):
             vault.show_as_written(links)

@@ -162,7 +162,7 @@ def stated(note: Note, vault: Vault) -> Claim | None:
         claim = Claim(note, kind)
         claim.statement_hash, claim.statement_tex, claim.droppable  # noqa: B018
         for tokens in [claim.statement, *claim.proofs]:
-            note.links.of(tokens)
+            note.links_in(tokens)
         return claim
 
     claim = tried(derived, note.path)

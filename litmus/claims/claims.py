@@ -80,11 +80,10 @@ class Claims(dict[str, Claim]):
         for claim in self.values():
             assumes: dict[str, None] = {}
             uses: dict[str, None] = {}
-            links = claim.note.links
-            for _, other in _to_claims(links.of(claim.statement), claim, by_path, vault):
+            for _, other in _to_claims(claim.note.links_in(claim.statement), claim, by_path, vault):
                 if other is not claim and other.kind in FOUNDATIONS:
                     assumes[other.name] = None
-            in_proofs = [link for proof in claim.proofs for link in links.of(proof)]
+            in_proofs = [link for proof in claim.proofs for link in claim.note.links_in(proof)]
             steps = [link for link in in_proofs if not link.compared]
             for link, other in _to_claims(steps, claim, by_path, vault):
                 uses[other.name] = None

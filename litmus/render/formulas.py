@@ -80,8 +80,7 @@ def _defined(at: At) -> Sequence[macros.Definition]:
     for name in PROPERTIES:
         if name in note.properties:
             defined = [*defined, *macros.from_property(note.properties[name])]
-    above: Sequence[macros.Definition] = note.environment.get("macros", [])
-    return [*defined, *above[: at.token.meta.get("defined")]] if above else defined
+    return [*defined, *note.macros[: at.token.meta.get("defined")]] if note.macros else defined
 
 
 def _anchors(at: At) -> str:
@@ -111,7 +110,7 @@ def _in_formula(at: At, found: re.Match[str]) -> str:
 
 def _shown(at: At, found: re.Match[str]) -> str | None:
     """Return the number that a reference shows; report a label that the note does not have."""
-    labels: dict[str, str] = at.scope.note.environment.get("labels", {})
+    labels = at.scope.note.labels
     number = labels.get(found[2].strip())
     if number is None:
         there = nearest(found[2], labels) or r"Write \label{…} into that formula."

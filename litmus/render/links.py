@@ -127,15 +127,14 @@ def _fragment(at: At, path: str, part: str) -> str:
     if note.is_as_written:
         return ""  # of a note that nobody could read, which was reported of it
     if part.startswith("^"):
-        block = note.find_block(part[1:])
-        if not block:
+        anchor = note.anchor(part[1:])
+        if not anchor:
             at.report(
                 f"{path} has no block {part}.",
                 f"Write {part} at the end of that block.",
                 kind="link",
             )
-            return ""
-        return str((block[0].meta or {}).get("block_id") or block[0].attrGet("id"))
+        return anchor
     heading = note.find_heading(part)
     if not heading:
         there = nearest(part, (h.text for h in note.headings))

@@ -90,7 +90,7 @@ class Renderer:
 
     def tokens(self, tokens: Sequence[Token], scope: Scope) -> str:
         """Return tokens as HTML, without the footnotes that the parser puts at their end."""
-        environment: EnvType = {**scope.note.environment, "scope": scope}
+        environment: EnvType = {"scope": scope}
         before = scope.draft.raw_html
         if tokens and tokens[-1].type == "footnote_block_close":
             types = [token.type for token in tokens]
@@ -102,7 +102,7 @@ class Renderer:
         """Return Markdown that stands in no note, such as a card of a canvas, as HTML."""
         environment: dict[str, Any] = {}
         tokens = self._markdown.parse(source, environment)
-        note = Note(name, {}, 1, tokens, environment)
+        note = Note.parsed(name, {}, 1, tokens, environment)
         return self.tokens(tokens, replace(scope, note=note, within=(*scope.within, (name, ""))))
 
     def property(self, value: str, scope: Scope) -> str:
@@ -121,12 +121,11 @@ class Renderer:
 
     def title(self, note: Note) -> str:
         """Return a note's title as HTML, formulas and all, without links."""
-        heading, plain = note.title_heading, html.escape(note.title)
-        if not heading:
+        plain, scope = html.escape(note.title), Scope(note, "", Draft(), within=())
+        if not note.title_heading:
             return plain
-        inline, scope = [note.tokens[heading.index + 1]], Scope(note, "", Draft(), within=())
-        key = note.path, note.digest
-        return self.phrases.once(key, lambda: self.aside(inline, scope), plain)
+        key, words = (note.path, note.digest), note.title_words
+        return self.phrases.once(key, lambda: self.aside(words.unpacked(), scope), plain)
 
     def link(self, note: Note, page: str) -> Markup:
         """Return a link from a page to a note, by its title."""
@@ -137,7 +136,7 @@ class Renderer:
         """Return the sentence of a link as HTML, without links, as the page linked to quotes it."""
         note = self.library.vault.notes[link.source]
         key = (note.path, note.digest, str(link.place))
-        return self.phrases.once(key, lambda: self._words(link.sentence, note), "")
+        return self.phrases.once(key, lambda: self._words(link.sentence.unpacked(), note), "")
 
     def embedded(self, scope: Scope, show: Callable[[], str]) -> str:
         """Return what is shown of an embedded text; note what raises, which the page then links."""

@@ -5,19 +5,21 @@ leads, and what leads out of the vault is none.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
+from litmus.vault.packed import Packed
 from litmus.vault.sentences import Sentence, sentences
 
 MERELY_COMPARED = re.compile(r"\b(?:cf\.?|see(?: also)?|compare(?: with)?)\s*$", re.IGNORECASE)
 LOOKED_AT = 40  # letters before a link, in which there is room for spaces
 BREAKS = {"softbreak", "hardbreak"}
+NO_WORDS = Packed(())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """A link as it stands in a note: where it leads, and what is around it."""
 
@@ -26,8 +28,8 @@ class Link:
     embeds: bool
     compared: bool  # after "cf.", "see" or "compare"
     line: int  # of the file
-    block: Token
-    sentence: tuple[Token, ...]
+    block: int  # its place among the note's tokens
+    sentence: Packed
 
 
 class Links(list[Link]):
@@ -37,27 +39,24 @@ class Links(list[Link]):
         super().__init__(_found(tokens, line))
         self._footnotes = _footnotes(tokens)
 
-    def of(self, blocks: Iterable[Token]) -> list[Link]:
-        """Return the links in some blocks, and in the footnotes that these refer to.
-
-        Found anew each time: a note may come from another process, where each block has another
-        identity.
-        """
-        inside, reached = list(blocks), set[int]()
-        for block in inside:
-            for token in block.children or [] if self._footnotes else []:
+    def of(self, blocks: Iterable[Token], tokens: Sequence[Token]) -> list[Link]:
+        """Return the links in some of a note's tokens, and in the footnotes they refer to."""
+        places = {id(token): place for place, token in enumerate(tokens)}
+        inside, reached = [places[id(block)] for block in blocks], set[int]()
+        for place in inside:
+            for token in tokens[place].children or [] if self._footnotes else []:
                 if token.type == "footnote_ref" and token.meta["id"] not in reached:
                     reached.add(token.meta["id"])
                     inside += self._footnotes.get(token.meta["id"], [])
-        wanted = set(map(id, inside))
-        return [link for link in self if id(link.block) in wanted]
+        wanted = set(inside)
+        return [link for link in self if link.block in wanted]
 
 
 def _found(tokens: Iterable[Token], line: Callable[[Token], int]) -> Iterator[Link]:
     text: Token | None = None  # what came last
-    for block in tokens:
+    for here, block in enumerate(tokens):
         if block.type == "embed":  # lifted out of a paragraph, perhaps out of the middle
-            yield _link(block, _right_before(block, text), line(block), block, ())
+            yield _link(block, _right_before(block, text), line(block), here, NO_WORDS)
             text = None
         if block.type != "inline":
             continue
@@ -71,7 +70,7 @@ def _found(tokens: Iterable[Token], line: Callable[[Token], int]) -> Iterator[Li
                 inside = token.children or [] if token.type == "wikilink" else []
                 for each in (token, *inside):
                     if "target" in each.meta:
-                        yield _link(each, before, line(each), block, sentence.around(place))
+                        yield _link(each, before, line(each), here, sentence.around(place))
                 before = (before + _said(token))[-LOOKED_AT:]
 
 
@@ -82,7 +81,7 @@ def _right_before(embed: Token, text: Token | None) -> str:
     return "".join(map(_said, (text.children or [])[-LOOKED_AT:]))[-LOOKED_AT:]
 
 
-def _link(token: Token, before: str, line: int, block: Token, sentence: tuple[Token, ...]) -> Link:
+def _link(token: Token, before: str, line: int, block: int, sentence: Packed) -> Link:
     compared = bool(MERELY_COMPARED.search(before))
     where, embeds = (token.meta["target"], token.meta["part"]), token.type in {"embed", "image"}
     return Link(*where, embeds, compared, line, block, sentence)
@@ -94,12 +93,12 @@ def _said(token: Token) -> str:
     return " " if token.type in BREAKS else plain_text([token])
 
 
-def _footnotes(tokens: list[Token]) -> dict[int, list[Token]]:
-    """Return the blocks of each footnote, by the number that the parser gives it."""
-    found: dict[int, list[Token]] = {}
-    blocks: list[Token] = []
-    for token in tokens:
+def _footnotes(tokens: list[Token]) -> dict[int, list[int]]:
+    """Return the places of each footnote's blocks, by the number that the parser gives it."""
+    found: dict[int, list[int]] = {}
+    blocks: list[int] = []
+    for place, token in enumerate(tokens):
         if token.type == "footnote_open":
             blocks = found[token.meta["id"]] = []
-        blocks.append(token)
+        blocks.append(place)
     return found

@@ -42,8 +42,9 @@ def as_written(raw: bytes, path: str, problem: Problem, kind: str = "as_written"
     """Return a note that is the text of its file; no property counts but the one that hides it."""
     text = as_text(raw)
     whole = Token(kind, "", 0, content=text, block=True, map=[0, 0])
-    mark = digest(kind, raw, str(problem))
-    return Note(path, properties.private(text), 1, [whole], {}, [problem], mark)
+    note = Note.parsed(path, properties.private(text), 1, [whole], {}, [problem])
+    note.digest = digest(kind, raw, str(problem))
+    return note
 
 
 def _read(text: str, path: str, markdown: MarkdownIt) -> Note:
@@ -54,6 +55,6 @@ def _read(text: str, path: str, markdown: MarkdownIt) -> Note:
         has_title = bool(tokens) and tokens[0].tag == "h1"
         place = 3 if has_title else 0
         tokens.insert(place, Token("unread_properties", "", 0, content=unread, block=True))
-    note = Note(path, read, first_line, tokens, environment, wrong)
+    note = Note.parsed(path, read, first_line, tokens, environment, wrong)
     note.derive()
     return note

@@ -1,5 +1,6 @@
 """One note: its properties, and its text as tokens with headings and named blocks."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,8 +11,10 @@ from typing import Any
 from litmus.markdown import Token
 from litmus.markdown.headings import comparable, folded
 from litmus.problems import Problem
+from litmus.tex.macros import Definition
 from litmus.vault import properties
-from litmus.vault.links import Links
+from litmus.vault.links import Link, Links
+from litmus.vault.packed import Packed, Text
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,31 @@ class Note:
     path: str  # below the vault, with forward slashes
     properties: dict[str, Any]
     first_line: int  # where the text begins in the file, below the properties
-    tokens: list[Token] = field(repr=False)
-    environment: dict[str, Any] = field(repr=False)  # the parser's: footnotes, references
+    text: Text = field(repr=False)
+    macros: list[Definition] = field(repr=False)  # which its formulas define, in order
+    labels: dict[str, str] = field(repr=False)  # of its formulas, with the numbers that they have
     problems: list[Problem] = field(default_factory=list, repr=False)  # with reading the file
     digest: str = ""  # of the file's bytes: the note has changed when it has
     stamp: tuple[int, ...] = ()  # of the file when it was read, which spares reading it again
+
+    @classmethod
+    def parsed(
+        cls,
+        path: str,
+        properties: dict[str, Any],
+        first_line: int,
+        tokens: list[Token],
+        environment: dict[str, Any],
+        problems: Iterable[Problem] = (),
+    ) -> "Note":
+        """Return a note as a parser has read it, with what it left in its environment."""
+        macros, labels = environment.get("macros", []), environment.get("labels", {})
+        return cls(path, properties, first_line, Text(tokens), macros, labels, [*problems])
+
+    @property
+    def tokens(self) -> list[Token]:
+        """The text as tokens."""
+        return self.text.tokens
 
     @cached_property
     def name(self) -> str:
@@ -59,6 +82,10 @@ class Note:
         """The links and embeds in the text, in order."""
         return Links(self.tokens, self.line)
 
+    def links_in(self, blocks: Iterable[Token]) -> list[Link]:
+        """Return the links in some of the note's tokens, and in the footnotes they refer to."""
+        return self.links.of(blocks, self.tokens)
+
     @cached_property
     def tags(self) -> list[str]:
         """The property's tags and those in the text, without #, each once."""
@@ -70,7 +97,7 @@ class Note:
         """Is this a drawing of Excalidraw, whose text is data and nothing to read?"""
         return "excalidraw-plugin" in self.properties
 
-    @property
+    @cached_property
     def is_as_written(self) -> bool:
         """Is this nothing but the text of its file, which nobody could read?"""
         return any(token.type in {"as_written", "too_long"} for token in self.tokens[:1])
@@ -115,7 +142,13 @@ class Note:
         is_alone = all(h.level > 1 or not h.text for h in self.headings[1:])
         return first if is_alone or comparable(first.text) in map(comparable, names) else None
 
-    @property
+    @cached_property
+    def title_words(self) -> Packed:
+        """The title's tokens, as its heading has them."""
+        heading = self.title_heading
+        return Packed(self.tokens[heading.index + 1 : heading.index + 2] if heading else ())
+
+    @cached_property
     def needs_title(self) -> bool:
         """Has the note headings of the first level and none that is its title?"""
         return not self.title_heading and any(h.level == 1 for h in self._all_headings)
@@ -131,7 +164,8 @@ class Note:
         """Find out now what is asked of a note later, so that what raises does so here."""
         for names in (self.title, self.aliases, self.tags, self.property_links):
             folded("".join(map(str, names)))
-        self.links, self.needs_title, self._heading_names, self._named_blocks  # noqa: B018
+        self.links, self.needs_title, self.is_as_written, self.title_words  # noqa: B018
+        self._heading_names, self._named_blocks  # noqa: B018
 
     def line(self, token: Token) -> int:
         """Return the line of the file on which a token stands."""
@@ -156,14 +190,15 @@ class Note:
     def find_heading(self, part: str) -> Heading | None:
         """Return the heading that `#part` means; `#A#B` is the B below A. Markup does not count."""
         steps = [step for step in part.split("#") if step.strip()]
-        found, begin, end = None, 0, len(self.tokens)
+        found, section = None, range(sys.maxsize)
         for step in steps:
-            inside = (h for h in self._headings_called(step) if begin <= h.index < end)
+            if found:
+                section = range(found.index + 1, found.index + len(self.section(found)))
+            inside = (h for h in self._headings_called(step) if h.index in section)
             found = next(inside, None)
             if not found:
                 # A # may belong to a tag in the heading.
                 return next(iter(self._headings_called(part)), None) if len(steps) > 1 else None
-            begin, end = found.index + 1, found.index + len(self.section(found))
         return found
 
     def _headings_called(self, name: str) -> list[Heading]:
@@ -181,17 +216,23 @@ class Note:
 
     def find_block(self, block_id: str) -> list[Token]:
         """Return the tokens of the block named ^block_id, none if there is no such block."""
-        index = self._named_blocks.get(f"^{block_id}".casefold())
+        index, _ = self._named_blocks.get(f"^{block_id}".casefold(), (None, ""))
         return [] if index is None else self.tokens[index : index + _extent(self.tokens, index)]
 
+    def anchor(self, block_id: str) -> str:
+        """Return the HTML id of the block named ^block_id, "" if there is no such block."""
+        return self._named_blocks.get(f"^{block_id}".casefold(), (0, ""))[1]
+
     @cached_property
-    def _named_blocks(self) -> dict[str, int]:
-        """Where among the tokens each block with a name begins."""
-        found: dict[str, int] = {}
+    def _named_blocks(self) -> dict[str, tuple[int, str]]:
+        """Where among the tokens each block with a name begins, and its HTML id."""
+        found: dict[str, tuple[int, str]] = {}
         for index, token in enumerate(self.tokens):
-            for name in (token.attrs.get("id"), token.meta.get("block_id")):
-                if name:
-                    found.setdefault(str(name).casefold(), index)
+            names = [
+                str(name) for name in (token.attrs.get("id"), token.meta.get("block_id")) if name
+            ]
+            for name in names:
+                found.setdefault(name.casefold(), (index, names[-1]))
         return found
 
 

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
+from litmus.vault.packed import Packed
 
 SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\bcf\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bal\.)\s+")
 LONGEST = 1_000  # letters; a longer sentence is none, or nobody reads the whole of it
@@ -20,13 +22,17 @@ class Sentence:
         self._lengths = list(map(_length, self.tokens))
         self._is_long = sum(self._lengths) > LONGEST
 
-    def around(self, place: int) -> tuple[Token, ...]:
+    @cached_property
+    def _whole(self) -> Packed:
+        return Packed(self.tokens)
+
+    def around(self, place: int) -> Packed:
         """Return the whole sentence; of a long one what is near a token, with … for the rest."""
         if not self._is_long:
-            return self.tokens
+            return self._whole
         before = _near(self._from(range(place - 1, -1, -1)), _end)
         after = _near(self._from(range(place + 1, len(self.tokens))), _beginning)
-        return tuple(_paired([*reversed(before), self.tokens[place], *after]))
+        return Packed(_paired([*reversed(before), self.tokens[place], *after]))
 
     def _from(self, places: Iterable[int]) -> Iterator[tuple[Token, int]]:
         return ((self.tokens[place], self._lengths[place]) for place in places)

@@ -177,7 +177,7 @@ def made_of(below, **arguments):
     return Claims(
         {
             name: Claim(
-                Note(f"claims/{name}.md", {"source": arguments.get(name, "")}, 1, [], {}),
+                Note.parsed(f"claims/{name}.md", {"source": arguments.get(name, "")}, 1, [], {}),
                 "lemma",
                 uses=list(uses),
             )
