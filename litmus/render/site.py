@@ -67,7 +67,6 @@ class Site:
         self.runner = runner
         self.cache = cache or Cache()
         self.raw_html = raw_html  # are the notes trusted with any HTML?
-        self.labs: set[str] = set()  # files that somebody else makes pages of
         self.asked: Asked = {}  # since the page that is being rendered was begun
         self._fingerprint = functools.cache(  # at this build
             lambda file: fingerprint(root / file, root, self.cache)
@@ -90,8 +89,7 @@ class Site:
 
     def address(self, path: str) -> str:
         """Return where a file of the vault stands: notes and labs are pages, the others files."""
-        is_page = path in self.labs or path.lower().endswith(".md")
-        return address(path) if is_page else path
+        return address(path) if path in self.vault.notes else path
 
     def mark(self, question: Question) -> Hashable:
         """Return the mark of the answer that a page would be given now; compare `asked`."""

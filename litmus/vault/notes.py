@@ -1,7 +1,7 @@
 """One note: its properties, and its text as tokens with headings and named blocks."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -45,6 +45,7 @@ class Note:
     problems: list[Problem] = field(default_factory=list, repr=False)  # with reading the file
     digest: str = ""  # of the file's bytes: the note has changed when it has
     stamp: tuple[int, ...] = ()  # of the file when it was read, which spares reading it again
+    lines: Sequence[int] = field(default=(), repr=False)  # of the file, if its text is made of it
 
     @cached_property
     def name(self) -> str:
@@ -142,7 +143,8 @@ class Note:
 
     def line(self, token: Token) -> int:
         """Return the line of the file on which a token stands."""
-        return self.first_line + (token.map[0] if token.map else token.meta.get("line", 0))
+        line = self.first_line + (token.map[0] if token.map else token.meta.get("line", 0))
+        return self.lines[line - 1] if self.lines else int(line)
 
     def section(self, heading: Heading) -> list[Token]:
         """Return the tokens from a heading to the next one of its level, or the container's end."""
@@ -202,7 +204,7 @@ class Note:
         return found
 
 
-def read_note(raw: bytes, path: str, markdown: MarkdownIt) -> Note:
+def read_note(raw: bytes, path: str, markdown: MarkdownIt, lines: Sequence[int] = ()) -> Note:
     """Return the note that the bytes of a file are; what is wrong with them is among its problems.
 
     Properties that cannot be read stand in the text as they are written, and a byte that is not
@@ -214,14 +216,15 @@ def read_note(raw: bytes, path: str, markdown: MarkdownIt) -> Note:
         return as_written(raw[:SHOWN], path, Problem(path, 1, what, remedy), "too_long")
     text = as_text(raw)
     try:
-        note = _read(text, path, markdown)
+        note = _read(text, path, markdown, lines)
     except MemoryError:
         raise
     except Exception as error:
         above = properties.lines(text)
         line = line_that_raises(lambda part: _read(part, path, markdown), text, above)
         return as_written(raw, path, as_problem(error, path, line))
-    note.digest, note.problems = digest(raw), [*not_utf8(raw, path), *note.problems]
+    mark = digest(raw, repr(lines)) if lines else digest(raw)
+    note.digest, note.problems = mark, [*not_utf8(raw, path), *note.problems]
     return note
 
 
@@ -233,7 +236,7 @@ def as_written(raw: bytes, path: str, problem: Problem, kind: str = "as_written"
     return Note(path, properties.private(text), 1, [whole], {}, [problem], mark)
 
 
-def _read(text: str, path: str, markdown: MarkdownIt) -> Note:
+def _read(text: str, path: str, markdown: MarkdownIt, lines: Sequence[int] = ()) -> Note:
     text, read, first_line, unread, wrong = properties.split(text, path)
     environment: dict[str, Any] = {}
     tokens = markdown.parse(text, environment)
@@ -241,7 +244,7 @@ def _read(text: str, path: str, markdown: MarkdownIt) -> Note:
         has_title = bool(tokens) and tokens[0].tag == "h1"
         place = 3 if has_title else 0
         tokens.insert(place, Token("unread_properties", "", 0, content=unread, block=True))
-    note = Note(path, read, first_line, tokens, environment, wrong)
+    note = Note(path, read, first_line, tokens, environment, wrong, lines=lines)
     note.derive()
     return note
 
