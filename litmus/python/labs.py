@@ -15,6 +15,7 @@ from typing import Any
 
 from litmus.cache import Cache
 from litmus.files.digest import digest
+from litmus.files.reading import as_text
 from litmus.markdown import parser
 from litmus.problems import Problem
 from litmus.python.lab_runs import executed
@@ -64,7 +65,7 @@ class Labs:
         try:
             run = executed(self.docs / path, self.root, self.kept, self.cache)
         except RunError as error:
-            return Problem(path, None, str(error), "It has no page.")
+            return Problem(path, None, f"{error}.", "It has no page.")
         return as_note(run, self.docs / path, path)
 
 
@@ -72,42 +73,45 @@ def as_note(run: dict[str, Any], lab: Path, path: str) -> Lab:
     """Return a lab that has run, as a notebook, as a note with a link to its own file below."""
     file = f"{posixpath.splitext(path)[0]}/{posixpath.basename(path)}"
     files: dict[str, bytes | Path] = {file: lab}
-    written = lab.read_text("utf-8").split("\n")
+    written = as_text(lab.read_bytes()).split("\n")
     text, lines, end = "", list[int](), -1
     for source, blocks in _cells(run["cells"], files):
         begin = _found(source, written, end + 1)
         end = begin + source.count("\n")
-        for block in blocks:
-            first = begin if block is source else begin - 1 if block is blocks[0] else end
+        for above, block in blocks:
             text += f"{block}\n\n"
-            lines += [min(first + n, end) + 1 for n in range(block.count("\n") + 2)]
+            lines += [min(begin + above + n, end) + 1 for n in range(block.count("\n") + 2)]
     return Lab(text + SOURCE.format(file), [*lines, end + 1], files)
 
 
 def _cells(
     cells: list[dict[str, Any]], files: dict[str, bytes | Path]
-) -> Iterator[tuple[str, list[str]]]:
-    """Yield the source of each cell, and it with what came of it as blocks of a text."""
+) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+    """Yield the source of each cell, and it and what came of it as text.
+
+    Each text comes with the line of the cell on which it begins: code below its fence.
+    """
     markdown, heading, figures = parser(strict_line_breaks=True), "", 0
     for cell in cells:
         source = "".join(cell["source"])
         if cell["cell_type"] != "code":
-            yield source, [source]
+            yield source, [(0, source)]
             tokens = markdown.parse(source)
             texts = [token.meta["text"] for token in tokens if token.type == "heading_open"]
             heading = texts[-1] if texts else heading
             continue
-        blocks = [_fence(source, "python")]
+        blocks, last = [(-1, _fence(source, "python"))], source.count("\n")
         for output in cell["outputs"]:
             data = output.get("data", {})
             if data.keys() & {"image/svg+xml", "image/png"}:
                 figures += 1
-                blocks.append(_picture(data, f"Figure {figures}, to “{heading}”", files))
+                shown = _picture(data, f"Figure {figures}, to “{heading}”", files)
             elif "text/markdown" in data:
-                blocks.append("".join(data["text/markdown"]))
+                shown = "".join(data["text/markdown"])
             else:
-                said = output.get("text") or data.get("text/plain") or []
-                blocks.append(_fence("".join(said or output.get("traceback", [])), "printed"))
+                said = output.get("text") or data.get("text/plain") or output.get("traceback", [])
+                shown = _fence("".join(said), "printed")
+            blocks.append((last, shown))
         yield source, blocks if source else []
 
 
@@ -120,7 +124,7 @@ def _found(source: str, written: list[str], begin: int) -> int:
 
 def _fence(text: str, language: str) -> str:
     """Return a text as a block of code, whatever fences it has itself."""
-    marks = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 3)
+    marks = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
     return f"{marks}{language}\n{COLOURS.sub('', text).rstrip()}\n{marks}"
 
 

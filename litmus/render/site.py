@@ -88,7 +88,7 @@ class Site:
             self._markdown.add_render_rule(name, adapted(rule))
 
     def address(self, path: str) -> str:
-        """Return where a file of the vault stands: notes and labs are pages, the others files."""
+        """Return where a file of the vault stands: notes are pages, the others files."""
         return address(path) if path in self.vault.notes else path
 
     def mark(self, question: Question) -> Hashable:

@@ -49,7 +49,7 @@ class Note:
 
     @cached_property
     def name(self) -> str:
-        """The file name without .md, by which links find the note."""
+        """The file name without its ending, by which links find the note."""
         return PurePosixPath(self.path).stem
 
     @cached_property

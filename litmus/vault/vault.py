@@ -79,7 +79,8 @@ class Vault:
         )
         notes = [note for note in found if not properties.is_private(note.properties)]
         problems += collisions.of_notes(note.path for note in notes)
-        with_labs = {path: file for lab in made.values() for path, file in lab.files.items()}
+        labs_shown = [made[note.path] for note in notes if note.path in made]
+        with_labs = {path: file for lab in labs_shown for path, file in lab.files.items()}
         vault = cls(notes, [*({*files} - {*pages}), *with_labs], strict)
         vault.folder, vault.made = folder, with_labs
         problems += vault.read_macros()

@@ -225,10 +225,17 @@ def test_what_is_wrong_with_a_lab_is_said_with_its_line(read, runner_of, written
 
 def test_a_lab_that_does_not_run_is_a_problem_and_a_file(read):
     project = read(FILES | {"docs/labs/first.py": "# %%\n1 / 0\n"})
-    problem = Problem("labs/first.py", None, "it divides by zero", "It has no page.")
+    problem = Problem("labs/first.py", None, "it divides by zero.", "It has no page.")
     assert project.problems == [problem]
     assert "labs/first.py" in project.vault.files
     assert "labs/figure-less.py" in project.vault.notes
+
+
+def test_of_a_lab_that_is_not_published_there_is_nothing(read, runner_of):
+    hidden = LAB.replace("title: In short", "publish: false")
+    made, files = built(read({"docs/labs/first.py": hidden}), runner_of)
+    assert not [path for path in files if path.startswith(("labs/", "assets/"))]
+    assert made.problems == []
 
 
 def test_who_needs_no_labs_runs_none(read, ran):
