@@ -12,9 +12,9 @@
 #
 # On a network that does not see the length of its weights, AdamW is Adam without decay, at a rate
 # that grows by $1/(1 - \eta\lambda)$ per step and with betas that forget a little faster.
-# [The claim](../../claims/adamw-twin-as-a-stock-adam/) says: the same function at every step. Here
-# it is held to that, next to three rules that are nearly right: growing the rate and keeping the
-# betas, growing it by the square, as gradient descent would, and not growing it at all.
+# [[adamw-twin-as-a-stock-adam|The claim]] says: the same function at every step. Here it is held to
+# that, next to three rules that are nearly right: growing the rate and keeping the betas, growing
+# it by the square, as gradient descent would, and not growing it at all.
 #
 # No number in the text was typed by hand. The file needs torch, scikit-learn and matplotlib.
 

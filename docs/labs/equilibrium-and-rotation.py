@@ -11,12 +11,12 @@
 # # Equilibrium and rotation, predicted and measured
 #
 # How long will the weights of a layer be after training, how far will a step turn them, and how
-# soon is that settled? For weights in front of a normaliser there are
-# [formulas](../../ideas/equilibrium/), for SGD, for torch's momentum and for AdamW. They assume
-# things that no network satisfies: that the gradient's length on the sphere is constant, and that
-# gradients are noise. This lab trains a small convolutional network on real digits and holds the
-# formulas against each layer. Some fit better than they should. Where one is off, the lab looks for
-# the assumption that has failed and puts a number to it.
+# soon is that settled? For weights in front of a normaliser there are [[equilibrium|formulas]], for
+# SGD, for torch's momentum and for AdamW. They assume things that no network satisfies: that the
+# gradient's length on the sphere is constant, and that gradients are noise. This lab trains a small
+# convolutional network on real digits and holds the formulas against each layer. Some fit better
+# than they should. Where one is off, the lab looks for the assumption that has failed and puts a
+# number to it.
 #
 # Everything is computed here: no number in the text was typed by hand. The file needs torch,
 # scikit-learn and matplotlib.
@@ -39,9 +39,9 @@ torch.set_num_threads(1)  # small tensors: more threads only wait for each other
 # ## The network
 #
 # Three convolutions, each in front of a batch norm without scale and shift, and a linear
-# classifier. The convolutions are [scale invariant](../../claims/scale-invariant-loss/). The
-# classifier is not; it is trained with the same settings, and is here to show what the formulas say
-# of weights that they are not about: nothing. The $\varepsilon$ of the normalisers is negligible.
+# classifier. The convolutions are [[scale-invariant-loss|scale invariant]]. The classifier is not;
+# it is trained with the same settings, and is here to show what the formulas say of weights that
+# they are not about: nothing. The $\varepsilon$ of the normalisers is negligible.
 
 # %%
 digits = load_digits()
@@ -99,9 +99,9 @@ def train(make, steps, scale=1.0):
 # ## Three runs
 #
 # The decay per step and the momentum are chosen such that all three runs have the same
-# [intrinsic rate](../../ideas/intrinsic-learning-rate/): $\eta\lambda$ without momentum and for
-# AdamW, $\eta\lambda/(1 - \gamma)$ for torch's momentum. What is measured starts late enough for
-# the initial length to be forgotten.
+# [[intrinsic-learning-rate|intrinsic rate]]: $\eta\lambda$ without momentum and for AdamW,
+# $\eta\lambda/(1 - \gamma)$ for torch's momentum. What is measured starts late enough for the
+# initial length to be forgotten.
 
 # %%
 STEPS, LATE = 800, 300
@@ -175,10 +175,9 @@ for name, layers in runs.items():
 
 # %% [markdown]
 # For SGD the fit is not luck and not a property of the noise. The gradient is orthogonal to the
-# weights, and from this alone follows [an
-# identity](../../claims/rotation-does-not-depend-on-the-gradients/) for the cosine weighted by the
-# squared norm, with a term for the two ends of the window. Here it is, for every layer; the
-# classifier has gradients along its weights, and misses it.
+# weights, and from this alone follows [[rotation-does-not-depend-on-the-gradients|an identity]] for
+# the cosine weighted by the squared norm, with a term for the two ends of the window. Here it is,
+# for every layer; the classifier has gradients along its weights, and misses it.
 
 
 # %%
@@ -237,8 +236,8 @@ plt.show()
 # $$
 #
 # So $m$ says whether a gradient points with the buffer or against it, and the norm changes by
-# $(1 + m)^{1/4}$. How far it can go [is
-# known](../../claims/gradients-with-memory-move-the-norm-by-a-bounded-factor/).
+# $(1 + m)^{1/4}$. How far it can go
+# [[gradients-with-memory-move-the-norm-by-a-bounded-factor|is known]].
 
 # %%
 norms = {}
@@ -324,10 +323,9 @@ plt.show()
 # $d\,(1 - \beta_1)/(1 + \beta_1)$ for the square of $u = m/\sqrt{v}$. Two things shorten them.
 #
 # The second moment has the present gradient in it, which makes the mean of $g^2/v$ smaller than one
-# for [noise of a steady
-# size](../../claims/adamw-steps-are-never-longer-than-the-formula/); if the size is not steady it
-# can be above. And gradients that oppose each other cancel in the buffer. In the first layer this
-# is nearly all of it. The last column is the norm from the identity
+# for [[adamw-steps-are-never-longer-than-the-formula|noise of a steady size]]; if the size is not
+# steady it can be above. And gradients that oppose each other cancel in the buffer. In the first
+# layer this is nearly all of it. The last column is the norm from the identity
 #
 # $$
 # (1 - a^2)\,A = \eta^2\,\mathbb{E}\lVert u\rVert^2 - 2a\eta\,\mathbb{E}\langle\theta, u\rangle ,
@@ -371,7 +369,7 @@ for layer in LAYERS[:3]:
 # One hears that they do, by Pythagoras. For the gradient of SGD without momentum that is the whole
 # truth. For AdamW the update is an average of gradients that have already moved the weights, so
 # that it points outward a little, and its product with the weights counts too. On pure noise the
-# [two contributions](../../papers/correction-of-decoupled-weight-decay/) are as $1$ to
+# [[correction-of-decoupled-weight-decay|two contributions]] are as $1$ to
 # $2a\beta_1/(1 - a\beta_1)$. So take the perpendicular one out: after each step give the weights
 # the length that the part of the step *along* them would have given, and see how long they are. The
 # prediction is the root of $2a\beta_1/(1 + a\beta_1)$, and without momentum the length of a weight
@@ -408,11 +406,11 @@ for b in (0.0, 0.5, 0.9):
 # %% [markdown]
 # ## How long it takes
 #
-# Without momentum, an excess of $\lVert\theta\rVert^4$ [should fall by the factor $e$ in
-# $1/(4\eta\lambda)$ steps](../../claims/norm-relaxes-to-equilibrium/). Start the same network with
-# weights four times as long, and four times as short, as it had. The dashed lines are predictions
-# from the first norm alone, with the constant $G$ of the late run above. The dotted lines know in
-# addition how $G_t$ changed along the run of the normal start.
+# Without momentum, an excess of $\lVert\theta\rVert^4$
+# [[norm-relaxes-to-equilibrium|should fall by the factor $e$ in $1/(4\eta\lambda)$ steps]]. Start
+# the same network with weights four times as long, and four times as short, as it had. The dashed
+# lines are predictions from the first norm alone, with the constant $G$ of the late run above. The
+# dotted lines know in addition how $G_t$ changed along the run of the normal start.
 
 # %%
 SHORT, SCALES = 210, (4.0, 0.25)

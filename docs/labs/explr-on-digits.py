@@ -15,12 +15,11 @@
 # and multiplies its learning rate by the same factor at every single step, until it is tens of
 # thousands of times what it was. Common sense says that the second run explodes.
 #
-# [The theorem](../../claims/decay-is-growing-rate-with-momentum/) says that the two are the same
-# function at every step. Not similar: the same. This lab holds it to that word, on a
-# convolutional network and on images of real digits, and then looks for the places where the word
-# stops being true. There are three, none of them in the theorem: the $\varepsilon$ inside batch
-# norm, the precision of the arithmetic, and the running statistics. Two ways to state the theorem
-# slightly wrong come on top.
+# [[decay-is-growing-rate-with-momentum|The theorem]] says that the two are the same function at
+# every step. Not similar: the same. This lab holds it to that word, on a convolutional network and
+# on images of real digits, and then looks for the places where the word stops being true. There are
+# three, none of them in the theorem: the $\varepsilon$ inside batch norm, the precision of the
+# arithmetic, and the running statistics. Two ways to state the theorem slightly wrong come on top.
 #
 # Everything is computed here: no number in the text below a piece of code was typed by hand. The
 # file needs torch, scikit-learn and matplotlib, and nothing else; download it and change things.
@@ -45,8 +44,8 @@ torch.set_num_threads(1)  # small tensors: more threads only wait for each other
 # Three convolutions, each followed by batch norm without trainable scale and shift, then a linear
 # layer that stays as it was drawn. Every trained weight stands directly in front of a
 # normalisation, so multiplying all of them by some $c > 0$ changes no output: the loss is
-# [scale invariant](../../claims/scale-invariant-loss/). A trained last layer would not be, and
-# neither would a trained scale behind the last normalisation.
+# [[scale-invariant-loss|scale invariant]]. A trained last layer would not be, and neither would a
+# trained scale behind the last normalisation.
 #
 # Batch norm divides by $\sqrt{\sigma^2 + \varepsilon}$. The $\varepsilon$ is a length that the
 # network compares its activations with, and with it the invariance is gone. So it is made
@@ -191,11 +190,12 @@ plt.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# **What grows apart meanwhile.** The weights are the same up to their length, $\theta_t = \alpha^t
-# \varphi_t$, and the length is all in which the runs differ. With decay it settles where
-# decay and gradient balance. Without, weights and rate grow for ever, but rate divided by squared
-# length, which is [what a step of a scale-invariant network
-# amounts to](../../claims/gradient-is-inverse-homogeneous/), is the same in both up to a constant.
+# **What grows apart meanwhile.** The weights are the same up to their length,
+# $\theta_t = \alpha^t \varphi_t$, and the length is all in which the runs differ. With decay it
+# settles where decay and gradient balance. Without, weights and rate grow for ever, but rate
+# divided by squared length, which is
+# [[gradient-is-inverse-homogeneous|what a step of a scale-invariant network amounts to]], is the
+# same in both up to a constant.
 
 # %%
 plt.figure(layout="constrained")
@@ -280,8 +280,8 @@ plt.show()
 #
 # With the default $\varepsilon$ the loss is not scale invariant. Equivalence is lost from the first
 # step on, in exact arithmetic as well: what is compared with $\varepsilon$ is another variance in
-# each run. It could be had back [with an $\varepsilon$ that is scaled like a
-# variance](../../claims/epsilon-scales-with-the-variance/).
+# each run. It could be had back
+# [[epsilon-scales-with-the-variance|with an $\varepsilon$ that is scaled like a variance]].
 #
 # In float32 the theorem is as true as before, and what shows is a horizon. Rounding makes the runs
 # differ a little, which does no harm until some unit comes so close to zero that it falls on one
@@ -340,18 +340,17 @@ plt.legend(frameon=False, loc="center right")
 plt.show()
 
 # %% [markdown]
-# The seed can be avoided honestly. [Another
-# schedule](../../claims/any-schedule-has-a-decay-free-twin/), which becomes exponential only after
-# a while, is exact from an ordinary buffer.
+# The seed can be avoided honestly. [[any-schedule-has-a-decay-free-twin|Another schedule]], which
+# becomes exponential only after a while, is exact from an ordinary buffer.
 #
 # ## What breaks it: evaluation mode
 #
 # In training mode batch norm uses the statistics of the batch, and all of the above was about that.
 # In evaluation mode it uses running averages that were collected along the way, and those do not
-# agree, however exact the training was. Each step mixes a share $m$ of the newest variance into
-# the average, $r \leftarrow (1 - m)\,r + m\,\sigma^2$. In the growing run the variances grow by a
-# factor $B = \alpha^{-2}$ a step, and so an average over the past is too small for the present, [by
-# a fixed factor](../../claims/running-variance-lags-by-a-fixed-factor/).
+# agree, however exact the training was. Each step mixes a share $m$ of the newest variance into the
+# average, $r \leftarrow (1 - m)\,r + m\,\sigma^2$. In the growing run the variances grow by a
+# factor $B = \alpha^{-2}$ a step, and so an average over the past is too small for the present,
+# [[running-variance-lags-by-a-fixed-factor|by a fixed factor]].
 #
 # Assume that the variances of the run with decay fluctuate around a constant during the time that
 # the average remembers, about $1/m$ steps, and that the start is forgotten. Then
@@ -418,23 +417,22 @@ fresh_gap = compare("collected afresh")
 #
 # ## What to take from it
 #
-# The theorem is exact and survives contact with a real network, if one gives it what it asks for:
-# a loss that is scale invariant, the seed, and arithmetic fine enough for the horizon. In the usual
+# The theorem is exact and survives contact with a real network, if one gives it what it asks for: a
+# loss that is scale invariant, the seed, and arithmetic fine enough for the horizon. In the usual
 # float32 with the usual $\varepsilon$ it predicts the behaviour of the runs and not the numbers in
 # them. And it is a statement about training: whatever averages over past steps, as running
-# statistics do, sees the lengths go by. [Where the equivalence
-# breaks](../../ideas/where-the-equivalence-breaks/) goes through what else there is.
+# statistics do, sees the lengths go by.
+# [[where-the-equivalence-breaks|Where the equivalence breaks]] goes through what else there is.
 #
-# The argument in full is in [the note on exponential learning
-# rates](../../papers/exponential-learning-rates/). The same for a schedule that drops is in [a lab
-# of its own](../texp-against-step-decay/), and for a residual network in
-# [another](../preresnet-on-digits/).
+# The argument in full is in [[exponential-learning-rates|the note on exponential learning rates]].
+# The same for a schedule that drops is in [[texp-against-step-decay|a lab of its own]], and for a
+# residual network in [[preresnet-on-digits|another]].
 
 # %% [markdown]
 # ## What the tests hold it to
 #
-# The numbers that [the checks of the theorem](../../claims/decay-is-growing-rate-with-momentum/)
-# look at. They are those of this very run.
+# The numbers that [[decay-is-growing-rate-with-momentum|the checks of the theorem]] look at. They
+# are those of this very run.
 
 # %%
 measured = {

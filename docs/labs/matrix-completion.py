@@ -22,10 +22,10 @@
 # $$
 #
 # It has been reported that this works with Adam and its relatives and not with plain gradient
-# descent. [One claim](../../claims/adam-ignores-the-strength-off-the-data/) says where the two must
-# differ: on the entries that are not known, a step of gradient descent is proportional to $\mu$,
-# and a step of Adam does not depend on it. Does that explain the difference? First a toy whose rank
-# is known, then pictures of a digit, whose rank is anything but low.
+# descent. [[adam-ignores-the-strength-off-the-data|One claim]] says where the two must differ: on
+# the entries that are not known, a step of gradient descent is proportional to $\mu$, and a step of
+# Adam does not depend on it. Does that explain the difference? First a toy whose rank is known,
+# then pictures of a digit, whose rank is anything but low.
 #
 # Everything is computed here: no number in the text below a piece of code was typed by hand. The
 # file needs numpy, scikit-learn and matplotlib, and nothing else; download it and change things.
@@ -195,9 +195,9 @@ plt.show()
 # with the ratio as with any other penalty. The columns above were not chosen by any rule that a
 # user could apply: no entries were set aside for it.
 #
-# One more caution. Where rank one is out of reach at any finite size, [the ratio drives norms to
-# infinity](../../claims/ratio-drives-norms-to-infinity/). A run that never ends is not excluded by
-# anything above.
+# One more caution. Where rank one is out of reach at any finite size,
+# [[ratio-drives-norms-to-infinity|the ratio drives norms to infinity]]. A run that never ends is
+# not excluded by anything above.
 
 # %%
 measured = {

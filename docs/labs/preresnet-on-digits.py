@@ -14,7 +14,7 @@
 # past two normalisations at a time there, and it is not obvious that thirty layers of them still
 # cannot see the length of their weights. This lab builds that network, makes it scale invariant,
 # and trains it twice side by side: with weight decay at a constant rate, and without at a growing
-# one, as [the theorem](../../claims/decay-is-growing-rate-with-momentum/) has it.
+# one, as [[decay-is-growing-rate-with-momentum|the theorem]] has it.
 #
 # What runs here is the paper's depth at a quarter of the usual width, for some dozens of steps, on
 # real digits enlarged to the size of CIFAR's images: as much as one processor core does in some
@@ -144,10 +144,10 @@ print(f"{len(images)} images to train on, {len(test_images)} held out, {STEPS} s
 # %% [markdown]
 # ## A residual network of degree zero
 #
-# Count degrees, as [batch norm's note](../../ideas/batch-norm/) does: a value has degree $k$ if
-# multiplying all trained weights by $c$ multiplies it by $c^k$. A convolution adds one to the
-# degree, a normalisation without trained scale sets it to zero, and a skip connection may only
-# add values of equal degree.
+# Count degrees, as [[batch-norm|batch norm's note]] does: a value has degree $k$ if multiplying all
+# trained weights by $c$ multiplies it by $c^k$. A convolution adds one to the degree, a
+# normalisation without trained scale sets it to zero, and a skip connection may only add values of
+# equal degree.
 #
 # The stem, a bare convolution, has degree 1. A block normalises its input (0), convolves it (1),
 # normalises (0) and convolves again (1), and adds that to its input: 1 and 1. So it goes through
@@ -365,8 +365,8 @@ for t in sorted({0, min(1, SHORT - 1), SHORT // 2, SHORT - 1}):
 # %% [markdown]
 # ## On images that neither has seen
 #
-# In evaluation mode the networks use running statistics, which [lag behind growing
-# weights](../../claims/running-variance-lags-by-a-fixed-factor/). Collected afresh, with the
+# In evaluation mode the networks use running statistics, which
+# [[running-variance-lags-by-a-fixed-factor|lag behind growing weights]]. Collected afresh, with the
 # weights at rest, they make the two one function again. (So short a run has only begun to learn.
 # What counts is not how many answers are right, but that they are the same ones.)
 
@@ -523,8 +523,8 @@ plt.show()
 # ## What to take from it
 #
 # Depth and skip connections change nothing: the argument is one about degrees, and they add up. In
-# double precision with a negligible $\varepsilon$ the paper's network with decay and the one
-# with a growing rate are the same function, to rounding. Rounding is amplified, though, and sooner
-# or later a ReLU falls on its other side in one of them; so for a run of many epochs the question is
+# double precision with a negligible $\varepsilon$ the paper's network with decay and the one with a
+# growing rate are the same function, to rounding. Rounding is amplified, though, and sooner or
+# later a ReLU falls on its other side in one of them; so for a run of many epochs the question is
 # not whether the logits stay equal to the last digit, but for how long.
-# [Where the equivalence breaks](../../ideas/where-the-equivalence-breaks/) has the list.
+# [[where-the-equivalence-breaks|Where the equivalence breaks]] has the list.

@@ -15,10 +15,10 @@
 # time, drops where step decay drops, and grows more slowly afterwards. Li and Arora call that
 # schedule TEXP, a tapered exponential.
 #
-# [The theorem](../../claims/step-decay-is-tapered-exponential/) makes it exact, and asks for two
-# things that are easily overlooked: a factor close to 1 at every drop, and a small correction of
-# the momentum buffer. This lab trains a network in all these ways. How much do the two things
-# matter? And what does a drop do that slower growth does not?
+# [[step-decay-is-tapered-exponential|The theorem]] makes it exact, and asks for two things that are
+# easily overlooked: a factor close to 1 at every drop, and a small correction of the momentum
+# buffer. This lab trains a network in all these ways. How much do the two things matter? And what
+# does a drop do that slower growth does not?
 #
 # Everything is computed here. The file needs torch, scikit-learn and matplotlib.
 
@@ -40,10 +40,10 @@ torch.set_num_threads(1)  # small tensors: more threads only wait for each other
 # ## A network, and a schedule in three phases
 #
 # Three convolutions, each with a batch norm that has no scale of its own and a negligible
-# $\varepsilon$, and a classifier that is not trained, so that the loss is [scale
-# invariant](../../claims/scale-invariant-loss/). The activations are smooth: where a ReLU has its
-# kink, rounding can become a difference that one sees ([the first
-# lab](../explr-on-digits/) is about that), and here only the schedules are to differ.
+# $\varepsilon$, and a classifier that is not trained, so that the loss is
+# [[scale-invariant-loss|scale invariant]]. The activations are smooth: where a ReLU has its kink,
+# rounding can become a difference that one sees ([[explr-on-digits|the first lab]] is about that),
+# and here only the schedules are to differ.
 
 
 # %%
@@ -189,8 +189,8 @@ plt.show()
 # ## How small the correction is
 #
 # A missing correction is a push along the weights. All it can do is to change their length, that
-# is, the effective rate, and [by how much](../../claims/texp-correction-is-small/) is known in
-# closed form: in the end the rate is too low by the factor $(1 - B)^2$ with
+# is, the effective rate, and [[texp-correction-is-small|by how much]] is known in closed form: in
+# the end the rate is too low by the factor $(1 - B)^2$ with
 #
 # $$
 # B = \frac{\gamma (1 - \alpha)(\alpha - \bar\alpha)}{(\bar\alpha - \gamma)(\alpha^2 - \gamma)} ,
@@ -231,11 +231,11 @@ print(f"uncorrected, its rates put right:     gap {undone[second].max():.0e}")
 # %% [markdown]
 # ## What a drop does that slower growth does not
 #
-# Leave out the drops, and let only the growth change. Since the growth depends on rate and decay
-# by their product alone, that run is [exactly the one in which the decay is divided by
-# ten](../../claims/texp-without-drops-divides-the-decay/) and the rate left as it is. In these
-# coordinates a drop of the rate is two things, a sudden one and a slow one, and dividing the
-# decay is the slow one alone.
+# Leave out the drops, and let only the growth change. Since the growth depends on rate and decay by
+# their product alone, that run is
+# [[texp-without-drops-divides-the-decay|exactly the one in which the decay is divided by ten]] and
+# the rate left as it is. In these coordinates a drop of the rate is two things, a sudden one and a
+# slow one, and dividing the decay is the slow one alone.
 
 # %%
 DIVIDED = [DECAY * rate / RATES[0] for rate in RATES]
@@ -288,11 +288,10 @@ plt.show()
 # %% [markdown]
 # ## What to take from it
 #
-# TEXP and step decay are one and the same run, in two systems of coordinates, if the boundaries
-# are done right. The boundary factor and the correction are small where $\eta\lambda$ is; one may
-# leave them out for the sake of training, and should not for the sake of a comparison. As a
-# scheduler for PyTorch, all of it is in [the theorem's
-# note](../../claims/step-decay-is-tapered-exponential/).
+# TEXP and step decay are one and the same run, in two systems of coordinates, if the boundaries are
+# done right. The boundary factor and the correction are small where $\eta\lambda$ is; one may leave
+# them out for the sake of training, and should not for the sake of a comparison. As a scheduler for
+# PyTorch, all of it is in [[step-decay-is-tapered-exponential|the theorem's note]].
 
 # %%
 measured = {

@@ -12,10 +12,10 @@
 #
 # Weight decay helps a linear classifier to settle. So does normalisation. Use both at a constant
 # rate, and it does not settle at all: the weights shrink until a step is too long for where they
-# are. [With decay, no narrow cone holds a run](../../claims/decay-expels-from-every-narrow-cone/)
-# says how far from the optimum it must wander at least, and that only the product $\eta\lambda$ of
-# rate and decay matters. This lab looks at both statements, first where the optimum is known, then
-# on pictures of two digits.
+# are. [[decay-expels-from-every-narrow-cone|With decay, no narrow cone holds a run]] says how far
+# from the optimum it must wander at least, and that only the product $\eta\lambda$ of rate and
+# decay matters. This lab looks at both statements, first where the optimum is known, then on
+# pictures of two digits.
 #
 # Everything is computed here: no number in the text below a piece of code was typed by hand. The
 # file needs torch, scikit-learn and matplotlib, and nothing else; download it and change things.
@@ -124,9 +124,9 @@ plt.show()
 # ## Without any noise
 #
 # Batches are not to blame. Gradient descent on the exact $L(x, y) = x^2/(x^2 + y^2)$ has no noise,
-# one valley, and does the same: [no non-degenerate minimum is
-# stable](../../claims/no-nondegenerate-minimum-is-stable/). A minimum of order four,
-# $(1 - \cos\varphi)^2$, [can be](../../claims/a-flat-minimum-can-hold-the-run/).
+# one valley, and does the same:
+# [[no-nondegenerate-minimum-is-stable|no non-degenerate minimum is stable]]. A minimum of order
+# four, $(1 - \cos\varphi)^2$, [[a-flat-minimum-can-hold-the-run|can be]].
 
 
 # %%
@@ -230,8 +230,8 @@ for name, setting in digit_settings.items():
 #
 # Note what the last column does not show. That a run does not settle is not the same as that it
 # does badly. The direction that it wanders about may be as good as the optimum, and a rate that is
-# lowered at the end settles it. The argument in full is in [the note on decay and normalisation
-# together](../../ideas/decay-and-normalisation-together/).
+# lowered at the end settles it. The argument in full is in
+# [[decay-and-normalisation-together|the note on decay and normalisation together]].
 
 # %%
 measured = {

@@ -14,8 +14,8 @@
 # length of their weights. Is that true of its weight matrices? This lab takes a small transformer
 # that reads images of digits row by row, in four arrangements of its normalisers, and multiplies
 # its tensors by a number, one after the other. If the loss stays, the tensor is
-# [scale invariant](../../claims/scale-invariant-loss/). What has to happen can be worked out
-# beforehand, by [counting degrees](../../claims/degree-calculus/), and some of it may surprise.
+# [[scale-invariant-loss|scale invariant]]. What has to happen can be worked out beforehand, by
+# [[degree-calculus|counting degrees]], and some of it may surprise.
 #
 # Everything is computed here: no number in the text was typed by hand. The file needs torch,
 # scikit-learn and matplotlib.
@@ -112,10 +112,10 @@ ARRANGEMENTS = ("pre-norm", "post-norm", "QK-norm", "branch norm")
 # Two numbers for each tensor, and for some taken together. First, the largest change of the loss
 # when the tensor is multiplied by 1/2 and by 3. Second, the cosine of the angle between the
 # gradient and the tensor. Both are zero for a scale-invariant tensor, by definition and by
-# [the lemma](../../claims/gradient-is-orthogonal/); in double precision zero looks like
-# $10^{-15}$ or so. A zero may be an accident of the point where one measures, so each tensor is also
-# moved by its own length in a random direction. If the loss does not mind that either, it does not
-# see the tensor at all, and nothing has been shown.
+# [[gradient-is-orthogonal|the lemma]]; in double precision zero looks like $10^{-15}$ or so. A zero
+# may be an accident of the point where one measures, so each tensor is also moved by its own length
+# in a random direction. If the loss does not mind that either, it does not see the tensor at all,
+# and nothing has been shown.
 
 
 # %%
@@ -231,12 +231,12 @@ plt.show()
 # - **Branch norm: all matrices inside the blocks.** What each branch computes is normalised before
 #   it counts. Even the first matrix of the ReLU layer is invariant, because ReLU passes a positive
 #   factor on.
-# - **The last row, all writers together: invariant in pre-norm, with QK-norm or without.** Embedding,
-#   places, outputs and down-projections are what
-#   [writes to the stream](../../claims/residual-writers-are-one-block/). A pre-norm network reads its
-#   stream through normalisers only, so all writers times $c$ is a stream times $c$, which nobody
-#   sees. With branch norm the part that the branches write has a length of its own, and embedding
-#   and places set the length of the rest; so there the writers are no such block.
+# - **The last row, all writers together: invariant in pre-norm, with QK-norm or without.**
+#   Embedding, places, outputs and down-projections are what
+#   [[residual-writers-are-one-block|writes to the stream]]. A pre-norm network reads its stream
+#   through normalisers only, so all writers times $c$ is a stream times $c$, which nobody sees.
+#   With branch norm the part that the branches write has a length of its own, and embedding and
+#   places set the length of the rest; so there the writers are no such block.
 #
 # In numbers, for one tensor of each sort:
 
@@ -295,8 +295,8 @@ for arrangement in ARRANGEMENTS:
 # beforehand and measured in a second. For the theorems on decay and growing rates, a pre-norm
 # transformer is one invariant block, its writers, surrounded by weights that are not; with QK-norm
 # each query and key matrix is a block of its own; and who wants them all has to normalise what each
-# branch writes. [How to make a network scale invariant](../../ideas/how-to-make-a-network-scale-invariant/)
-# has the recipe.
+# branch writes. [[how-to-make-a-network-scale-invariant|How to make a network scale invariant]] has
+# the recipe.
 
 # %%
 measured = {

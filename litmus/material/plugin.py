@@ -1,17 +1,18 @@
 """Litmus as a plugin of MkDocs: events in, events out. Nothing is decided here.
 
 The only module that imports mkdocs, so that the day MkDocs has a successor one file changes. MkDocs
-brings the theme, its files and the labs; what comes from the vault is written by `litmus.build`,
-since MkDocs would make every page anew whenever one has changed.
+brings the theme and its files; what comes from the vault is written by `litmus.site.build`, since
+MkDocs would make every page anew whenever one has changed.
 """
 
 import html
 import json
 import logging
-import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from jinja2 import Environment
@@ -35,7 +36,8 @@ from litmus.material import compiled_templates
 from litmus.material.blocks import KeptBlocks
 from litmus.material.serve import ErrorBanner, Observer, free_port, interrupt_when_told_to_end
 from litmus.problems import Problem, file_of, in_order, words_of
-from litmus.python.runs import RunError, Runner
+from litmus.python.labs import IsLab
+from litmus.python.runs import Runner
 from litmus.site import collector, generated, open_ends, resume, search, stylesheets
 from litmus.site.build import Build, Made, Write
 from litmus.site.folder import SiteFolder
@@ -84,7 +86,6 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     runner: Runner | None = None
     read_before: Project | None = None  # by who asks for the build
     read_from: tuple[Path, Path] | None = None  # the notes and settings that `project` is of
-    runs_labs = False
     serves = False  # into a folder of MkDocs' own
     site: SiteFolder | None = None
     project: Project
@@ -126,7 +127,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         with _told():
             config.site_dir = str(self.site.begin())
         with collector.at_rest():
-            self.project = self._read(docs, settings)
+            self.project = self._read(docs, settings, _is_lab(config))
         self.runner = self.runner or Runner(self.project.root)
         self.runner.may_run, self.runner.cache = self.project.is_ours, self.project.cache
         compiled, environment = self.project.cache_folder / "templates", config.theme.get_env
@@ -135,13 +136,13 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         )
         return config
 
-    def _read(self, docs: Path, settings: Path) -> Project:
+    def _read(self, docs: Path, settings: Path, is_lab: IsLab | None) -> Project:
         """Read the project, or what has changed of it since this command has read it before."""
         if self.read_before:
-            return self.read_before.again()
+            return replace(self.read_before, is_lab=is_lab).again()
         if self.read_from == (docs, settings):
             return self.project.again()
-        project = Project.open(docs, settings)
+        project = Project.open(docs, settings, is_lab)
         self.read_from = docs, settings
         return project
 
@@ -151,28 +152,21 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         if not self.project.is_ours:  # nothing in it is MkDocs', which follows links for ever
             config.docs_dir = config.site_dir
         config.extra_css.append(stylesheets.KATEX_STYLE)
-        config.theme.static_templates -= {"sitemap.xml"}  # it would list the labs alone
+        config.theme.static_templates -= {"sitemap.xml"}  # it would list no page
         if not config.site_url and "features" in config.theme:  # it asks for a sitemap
             kept = [name for name in config.theme["features"] if name != "navigation.instant"]
             config.theme["features"] = kept
         self.has_own_menu = config.nav is not None
         if not self.has_own_menu:  # MkDocs would put every note into it, on every page
             config.nav = generated.menu(self.build.project)
-        if "mkdocs-jupyter" in config.plugins:
-            jupyter = config.plugins["mkdocs-jupyter"].config
-            jupyter["cache_dir"] = str(self.project.cache_folder / "labs")
-            self.runs_labs, jupyter["execute"] = jupyter["execute"], False
-            jupyter["include"].append("labs/*.ipynb")
         return config
 
     on_config = CombinedEvent(_open, _prepare)
 
-    @event_priority(-50)  # after mkdocs-jupyter, which would take the download of a lab for a lab
+    @event_priority(-50)  # after mkdocs-jupyter, which would make pages of labs
     def on_files(self, files: Files, *, config: MkDocsConfig) -> Files:
-        """Leave to MkDocs what is not the vault's, the labs, and what its menu shows."""
+        """Leave to MkDocs what is not the vault's, and what its menu shows."""
         styles = stylesheets.files(self.project.cache_folder / "fonts")
-        pages = {file.src_uri for file in files.documentation_pages()}
-        self.labs = pages & self.build.vault.files
         self.taken = {file.src_uri for file in files if file.src_dir != config.docs_dir}
         self.taken |= {*styles, stylesheets.MERMAID, *config.theme.static_templates}
         self.build = self._withhold(self.build)
@@ -180,12 +174,11 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         if not self.has_own_menu:  # it is shorter without a note that is left out
             config.nav = generated.menu(self.build.project)
         in_menu = set(_leaves(config.nav))
-        if self.runs_labs and self.labs:
-            self._show_as_run(file for file in files if file.src_uri in self.labs)
         for file in list(files):
-            is_page = file.src_uri.lower().endswith(".md") and file.src_uri not in in_menu
-            is_ours = file.src_dir == config.docs_dir and file.src_uri in vault.files - self.labs
-            if is_page or is_ours or file.src_uri == "sitemap.xml":
+            is_page = file.src_uri.lower().endswith(".md") or file.src_uri in vault.notes
+            is_file = file.src_dir == config.docs_dir and file.src_uri in vault.files
+            elsewhere = is_page and file.src_uri not in in_menu
+            if elsewhere or is_file or file.src_uri == "sitemap.xml":
                 files.remove(file)
         titles = self.build.titles()
         for source in sorted(in_menu):
@@ -193,9 +186,6 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
                 files.append(File.generated(config, source, content=" "))
         for path, style in styles.items():
             files.append(File.generated(config, path, content=style))
-        for lab in self.labs:
-            name, source = address(lab) + posixpath.basename(lab), str(self.project.docs / lab)
-            files.append(File.generated(config, name, abs_src_path=source))
         return files
 
     def _is_kept(self) -> bool:
@@ -212,12 +202,11 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     def _withhold(self, build: Build) -> Build:
         """Return a build without what would take the place of a part of the site."""
         others = {*self.taken, *build.project.snippets}
-        others |= {f"{address(lab)}index.html" for lab in self.labs}
         notes = [*collisions.with_the_site(build.vault.notes, build.titles(), others)]
         if notes:
             build = self._build_of(build.project.without(notes), build.write, build.was)
         project = build.project
-        files = project.vault.files - project.vault.withheld - self.labs
+        files = project.vault.files - project.vault.withheld
         for problem in collisions.of_files(files, build.titles(), others):
             project.vault.withheld.add(problem.file)
             project.problems.append(problem)
@@ -226,11 +215,11 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     @event_priority(-100)  # when every other plugin has seen the menu
     def on_nav(self, nav: Navigation, *, config: MkDocsConfig, files: Files) -> Navigation:
         """Take from MkDocs the pages of the menu that come from the vault, but for their places."""
-        self.nav = nav
+        self.nav, notes = nav, self.build.vault.notes
         self.in_menu = {
             address(page.file.src_uri): page
             for page in nav.pages
-            if page.file.src_uri.lower().endswith(".md")
+            if page.file.src_uri.lower().endswith(".md") or page.file.src_uri in notes
         }
         self.named = {p.file.src_uri: vars(p)["title"] for p in nav.pages if vars(p).get("title")}
         self.menu = self._titles_in_menu(self.build)
@@ -240,23 +229,9 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
             files.remove(page.file)
         return nav
 
-    def on_page_content(
-        self, content: str, *, page: ThemedPage, config: MkDocsConfig, files: Files
-    ) -> str:
-        from litmus.python import labs
-
-        path, here = page.file.src_uri, page.file.url
-        body, figures = labs.figures_apart(labs.own_page(content, path, self.project.cache), here)
-        for name, picture in figures.items():
-            files.append(File.generated(config, name, content=picture))
-        page.toc = get_toc(nested(labs.contents(body)))  # type: ignore[arg-type]
-        known = [*self.build.titles(), *(file.url for file in files)]
-        self.project.problems.extend(labs.dead_links(body, path, here, known))
-        return body
-
     @event_priority(-100)  # when every other plugin has changed the theme as it likes
     def on_env(self, env: Environment, *, config: MkDocsConfig, files: Files) -> Environment:
-        """Write what comes from the vault: the labs are known now."""
+        """Write what comes from the vault."""
         self.env = env
         env.auto_reload = False  # it looks at the file of each part on each page
         env.globals["kept"] = KeptBlocks(page.url for page in self.nav.pages)
@@ -264,7 +239,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         if self._is_kept():
             self._begin_from_last_build(config, write)
         with collector.at_rest():
-            self.made = self.build.run(self.labs)
+            self.made = self.build.run()
         self._stop_for(self.made.problems)
         for path in self.made.outputs:
             if not (site / path).exists():  # it is as it was
@@ -276,17 +251,14 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         with Path(config.config_file_path).open("rb") as settings:
             said = [repr(yaml_load(settings)), str(config.site_url), str(config.theme.name)]
         said += [f"{here} {title}" for here, title in self.menu.items()]
-        self.page_frame = resume.frame([*said, *sorted(self.labs)], config.theme.dirs)
+        self.page_frame = resume.frame(said, config.theme.dirs)
         if made := resume.recall(self.project.cache_folder, self.site_dir, self.page_frame):
             self.build = self._build_of(self.project, write, made)
-
-    def on_post_page(self, output: str, *, page: ThemedPage, config: MkDocsConfig) -> str:
-        return katex.typeset(output, self.project.cache)
 
     @event_priority(-100)  # when every other plugin has written what it writes
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         index = Path(config.site_dir) / search.INDEX
-        self.found_in_labs = json.loads(index.read_text("utf-8")) if index.exists() else None
+        self.search_begun = json.loads(index.read_text("utf-8")) if index.exists() else None
         self._write_lists(writer(Path(config.site_dir)))
         self.project.save_cache()
         if not (config.strict and self.warnings.said):  # else MkDocs stops the build next
@@ -343,10 +315,9 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         build = self._build_of(self.project.again(), staged.__setitem__, self.made)
         build = self._withhold(build)
         project = build.project
-        project.problems.extend(p for p in self.project.problems if p.file in self.labs)
         if self._titles_in_menu(build) != self.menu:
             return False
-        made = build.run(self.labs)
+        made = build.run()
         self._stop_for(made.problems)
         outdated, frame = self.made.outputs - made.outputs, self.frame
         self.frame = []  # until all is written: else nobody would know what is
@@ -371,35 +342,13 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         return f"{where}{words_of(error)}"
 
     def _frame(self) -> list[object]:
-        """Return what changes when MkDocs itself has to build: its settings, or a lab."""
-        files = [Path(self.config_of_build.config_file_path)]
-        files += [self.project.docs / lab for lab in sorted(self.labs)]
-        if self.labs:
-            from litmus.python import lab_runs
-
-            of = self.project.root, self.project.cache
-            return [*map(stamp, files), *(lab_runs.key(lab, *of) for lab in files[1:])]
-        return [*map(stamp, files)]
+        """Return what changes when MkDocs itself has to build: its settings."""
+        return [stamp(Path(self.config_of_build.config_file_path))]
 
     def _build_of(self, project: Project, write: Write, previous: Made | None = None) -> Build:
         assert self.runner
         trusted = self.config["raw_html"] and project.is_ours
         return Build(project, self.runner, self._dress, write, previous, trusted)
-
-    def _show_as_run(self, labs: Iterable[File]) -> None:
-        """Let mkdocs-jupyter show the notebooks that the labs' own runs have left."""
-        from litmus.python import lab_runs  # what it imports takes long, and few vaults have any
-
-        files, root = list(labs), self.project.root
-        sources = [self.project.docs / file.src_uri for file in files]
-        try:
-            notebooks = lab_runs.all_executed(
-                sources, root, self.project.cache_folder, self.project.cache
-            )
-        except RunError as error:
-            raise PluginError(str(error)) from error
-        for file, notebook in zip(files, notebooks, strict=True):
-            file.abs_src_path = str(notebook)
 
     def _titles_in_menu(self, build: Build) -> dict[str, str]:
         """Return the titles in the menu by address, MkDocs' settings first; none if it changes."""
@@ -432,10 +381,10 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
 
     def _write_lists(self, write: Callable[[str, bytes], None]) -> None:
         """Write what lists all pages: for the search, and for search engines."""
-        if self.found_in_labs:
-            write(search.INDEX, search.index(self.found_in_labs, self.made.search).encode())
+        if self.search_begun:
+            write(search.INDEX, search.index(self.search_begun, self.made.search).encode())
         if url := self.config_of_build.site_url:
-            write("sitemap.xml", sitemap(url, [*self.build.titles(), *map(address, self.labs)]))
+            write("sitemap.xml", sitemap(url, self.build.titles()))
 
     def _stop_for(self, problems: list[Problem]) -> None:
         """Report what is wrong; where the build is strict, end it."""
@@ -455,6 +404,14 @@ def _build(config: MkDocsConfig) -> None:
         raise Abort(f"{where}{words_of(error)}; the site is left as it was") from error
     finally:
         config.plugins.on_shutdown()
+
+
+def _is_lab(config: MkDocsConfig) -> IsLab | None:
+    """Return what says which files mkdocs-jupyter would run, None if it would run none."""
+    jupyter = config.plugins.get("mkdocs-jupyter")
+    if not jupyter or not jupyter.config["execute"]:
+        return None
+    return lambda path: bool(jupyter.should_include(SimpleNamespace(abs_src_path=path)))
 
 
 def _plugin(config: MkDocsConfig) -> LitmusPlugin:

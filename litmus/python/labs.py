@@ -1,129 +1,143 @@
-"""Labs: Python files in percent format, laid out by mkdocs-jupyter and shown as notes are.
+"""Labs: Python files in percent format that have run, as notes.
 
-Its pages come with 590 KB of style, scripts that ask other hosts, and every cell twice. Here the
-cells are taken out of them and set like everything else on the site. A page of a megabyte is read
-by selectolax, in a hundredth of the time of BeautifulSoup, which then rewrites the texts.
+A lab's words are a note's text as they stand. Its code becomes blocks of Python, each with what it
+printed below it, and what it drew becomes pictures beside the note.
 """
 
 import base64
-import html
+import posixpath
 import re
-from collections.abc import Iterable, Iterator
-from io import BytesIO
-from urllib.parse import urljoin, urlsplit
-
-from bs4 import BeautifulSoup, Tag
-from PIL import Image
-from selectolax.lexbor import LexborHTMLParser
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from litmus.cache import Cache
 from litmus.files.digest import digest
-from litmus.markdown.maths import DISPLAY, INLINE
+from litmus.files.reading import as_text
+from litmus.markdown import parser
 from litmus.problems import Problem
-from litmus.render.code import code_block
-from litmus.render.draft import TocEntry
-from litmus.tex import katex
-from litmus.vault.addresses import relative_url
+from litmus.python.lab_runs import executed
+from litmus.python.runs import RunError
 
-CELLS = (
-    ".jp-RenderedMarkdown, .clipboard-copy-txt, .jp-OutputArea-output > pre, .jp-RenderedImage img"
+IsLab = Callable[[str], bool]  # says whether a path is one of a lab
+FIGURES = "assets/figures"  # on the site
+COLOURS = re.compile(r"\x1b\[[\d;]*m")  # of what was printed for a terminal
+MARKS = re.compile(r"([!-/:-@\[-`{-~])")  # what may mean something in a text
+SOURCE = (
+    '<a href="/{}" download>Download this lab</a>: one Python file that runs by itself, with '
+    "nothing of this project."
 )
-LITERAL = {"code", "pre", "script", "style"}
-HEADINGS = "h1[id], h2[id], h3[id], h4[id], h5[id], h6[id]"
-FIGURE = re.compile(r'(<img\b[^>]*?)src="data:image/png;base64,([^"]*)"')
 
 
-def own_page(body: str, file: str, cache: Cache | None = None) -> str:
-    """Return the cells of a lab, taken out of mkdocs-jupyter's page, and a link to its source."""
-    shown = "".join(_cells(LexborHTMLParser(body), cache))
-    name = html.escape(file.rpartition("/")[2])
-    return (
-        f"{shown}<p class='lab-source'><a href='{name}' download>Download this lab</a>: one Python "
-        "file that runs by itself, with nothing of this project.</p>"
-    )
+@dataclass(frozen=True)
+class Lab:
+    """A lab that has run, as a note."""
+
+    text: str
+    lines: list[int]  # where each line of the text stands in the lab
+    files: dict[str, bytes | Path]  # what the note shows and links to, by path on the site
+
+    @property
+    def stamp(self) -> tuple[int, ...]:
+        """Changes within a process when the note does."""
+        return (hash((self.text, *self.lines)),)
 
 
-def figures_apart(body: str, page: str) -> tuple[str, dict[str, bytes]]:
-    """Return a lab's page with its figures as files of their own, by their path on the site.
+@dataclass(frozen=True)
+class Labs:
+    """Which files of a vault are labs, and where their runs are kept."""
 
-    Inline they would have to arrive before the text does; apart, each loads when it comes in sight.
+    is_lab: IsLab
+    docs: Path
+    root: Path
+    kept: Path
+    cache: Cache
+
+    def among(self, files: Iterable[str]) -> dict[str, Lab | Problem]:
+        """Return those of some files that are labs as notes, or what stopped them."""
+        found = list(filter(self.is_lab, files))
+        with ThreadPoolExecutor() as pool:
+            return dict(zip(found, pool.map(self._read, found), strict=True))
+
+    def _read(self, path: str) -> Lab | Problem:
+        try:
+            run = executed(self.docs / path, self.root, self.kept, self.cache)
+        except RunError as error:
+            return Problem(path, None, f"{error}.", "It has no page.")
+        return as_note(run, self.docs / path, path)
+
+
+def as_note(run: dict[str, Any], lab: Path, path: str) -> Lab:
+    """Return a lab that has run, as a notebook, as a note with a link to its own file below."""
+    file = f"{posixpath.splitext(path)[0]}/{posixpath.basename(path)}"
+    files: dict[str, bytes | Path] = {file: lab}
+    written = as_text(lab.read_bytes()).split("\n")
+    text, lines, end = "", list[int](), -1
+    for source, blocks in _cells(run["cells"], files):
+        begin = _found(source, written, end + 1)
+        end = begin + source.count("\n")
+        for above, block in blocks:
+            text += f"{block}\n\n"
+            lines += [min(begin + above + n, end) + 1 for n in range(block.count("\n") + 2)]
+    return Lab(text + SOURCE.format(file), [*lines, end + 1], files)
+
+
+def _cells(
+    cells: list[dict[str, Any]], files: dict[str, bytes | Path]
+) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+    """Yield the source of each cell, and it and what came of it as text.
+
+    Each text comes with the line of the cell on which it begins: code below its fence.
     """
-    figures: dict[str, bytes] = {}
-
-    def apart(found: re.Match[str]) -> str:
-        picture = base64.b64decode(found[2])
-        path = f"assets/figures/{digest(picture)}.png"
-        figures[path] = picture
-        width, height = Image.open(BytesIO(picture)).size
-        place = f'src="{relative_url(path, page)}" width="{width}" height="{height}"'
-        return f'{found[1]}{place} loading="lazy"'
-
-    return FIGURE.sub(apart, body), figures
-
-
-def contents(body: str) -> list[TocEntry]:
-    """Return the headings of a lab's page; the executor's own list counts its front matter in."""
-    page = LexborHTMLParser(body)
-    for anchor in page.css("a.headerlink"):
-        anchor.decompose()
-    return [
-        TocEntry(int(str(heading.tag)[1]), str(heading.attributes["id"]), heading.inner_html or "")
-        for heading in page.css(HEADINGS)
-    ]
-
-
-def dead_links(body: str, file: str, page: str, addresses: Iterable[str]) -> list[Problem]:
-    """Return a problem for every link of a lab to a page of the site that is not there."""
-    known = set(addresses)
-    problems = []
-    for link in LexborHTMLParser(body).css("a[href]:not(.headerlink):not([download])"):
-        href = link.attributes["href"] or ""
-        to = urlsplit(urljoin(f"/{page}", href))
-        if not to.scheme and to.path.lstrip("/") not in known:
-            what = f"the link to {href} leads nowhere."
-            problems.append(
-                Problem(file, None, what, f"From here the site begins at {'../' * page.count('/')}")
-            )
-    return problems
-
-
-def _cells(page: LexborHTMLParser, cache: Cache | None) -> Iterator[str]:
-    heading, figures = "", 0
-    for part in page.css(CELLS):
-        if part.tag == "img":
-            figures += 1
-            about = f"Figure {figures}, to “{heading}”"
-            source = part.attributes["src"]
-            yield f'<p class="plot"><img src="{source}" alt="{html.escape(about)}"></p>\n'
-        elif part.tag == "pre":
-            yield f'<figure class="run">{code_block(part.text(), "text", cache)}</figure>\n'
-        elif "clipboard-copy-txt" in (part.attributes["class"] or "").split():
-            yield code_block(part.text(), "python", cache)
-        else:
-            cell = BeautifulSoup(part.inner_html or "", "html.parser")
-            _mend_headings(cell)
-            _set_formulas(cell)
-            headings = cell.find_all(re.compile("^h[1-6]$"))
-            heading = headings[-1].get_text().removesuffix("¶") if headings else heading
-            yield cell.decode_contents()
-
-
-def _mend_headings(cell: Tag) -> None:
-    for anchor in cell.select("a.anchor-link"):
-        anchor["class"] = "headerlink"
-        anchor["title"] = "Permanent link"
-
-
-def _set_formulas(cell: Tag) -> None:
-    """Put placeholders for formulas where the text of a cell has dollar signs, code apart."""
-    for text in list(cell.find_all(string=lambda s: "$" in s)):
-        if any(parent.name in LITERAL for parent in text.parents):
+    markdown, heading, figures = parser(strict_line_breaks=True), "", 0
+    for cell in cells:
+        source = "".join(cell["source"])
+        if cell["cell_type"] != "code":
+            yield source, [(0, source)]
+            tokens = markdown.parse(source)
+            texts = [token.meta["text"] for token in tokens if token.type == "heading_open"]
+            heading = texts[-1] if texts else heading
             continue
-        escaped = html.escape(str(text), quote=False)
-        escaped = DISPLAY.sub(lambda m: _placeholder(m["tex"], True), escaped)
-        escaped = INLINE.sub(lambda m: _placeholder(m["tex"], False), escaped)
-        text.replace_with(BeautifulSoup(escaped, "html.parser"))
+        blocks, last = [(-1, _fence(source, "python"))], source.count("\n")
+        for output in cell["outputs"]:
+            data = output.get("data", {})
+            if data.keys() & {"image/svg+xml", "image/png"}:
+                figures += 1
+                shown = _picture(data, f"Figure {figures}, to “{heading}”", files)
+            elif "text/markdown" in data:
+                shown = "".join(data["text/markdown"])
+            else:
+                said = output.get("text") or data.get("text/plain") or output.get("traceback", [])
+                shown = _fence("".join(said), "printed")
+            blocks.append((last, shown))
+        yield source, blocks if source else []
 
 
-def _placeholder(escaped: str, display: bool) -> str:
-    return katex.placeholder(html.unescape(escaped).strip(), display)
+def _found(source: str, written: list[str], begin: int) -> int:
+    """Return the line of a lab on which a cell begins, from 0: where its own first line stands."""
+    first = source.partition("\n")[0]
+    there = (n for n in range(begin, len(written)) if written[n] in {first, f"# {first}".rstrip()})
+    return next(there, begin)
+
+
+def _fence(text: str, language: str) -> str:
+    """Return a text as a block of code, whatever fences it has itself."""
+    marks = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+    return f"{marks}{language}\n{COLOURS.sub('', text).rstrip()}\n{marks}"
+
+
+def _picture(data: dict[str, Any], about: str, files: dict[str, bytes | Path]) -> str:
+    """Return the image of what a cell has drawn, whose file comes to the others.
+
+    Inline it would have to arrive before the text does; apart, it loads when it comes in sight.
+    """
+    picture, kind, size = "".join(data.get("image/svg+xml", [])).encode(), "svg", ""
+    if not picture:
+        picture, kind = base64.b64decode("".join(data["image/png"])), "png"
+        size = "|{}x{}".format(*(int.from_bytes(picture[at : at + 4]) for at in (16, 20)))
+    place = f"{FIGURES}/{digest(picture)}.{kind}"
+    files[place] = picture
+    escaped = MARKS.sub(r"\\\1", about)
+    return f"![{escaped}{size}](/{place})"

@@ -16,7 +16,7 @@ ALLOWED: dict[str, set[str]] = {
         "blockquote".split(),
         set(),
     ),
-    "a": {"href"},
+    "a": {"href", "download"},
     "audio": {"src", "controls", "loop"},
     "col": {"span", "width"},
     "colgroup": {"span"},
@@ -54,7 +54,7 @@ LOOKS = set(
 LOOK = re.compile(r"(?:(?:rgb|hsl)a?\([\d\s.,%/]*\)|[\w\s#%.,/+'-])*+")  # no url(), no escapes
 
 OWN = {  # attributes of what we write ourselves; it passes `balanced` beside what the note wrote
-    "a": {"href", "name", "download"},
+    "a": {"href", "name"},
     "button": {"type"},
     "input": {"type", "checked", "disabled"},
     "object": {"data", "type", "width", "height"},

@@ -106,7 +106,6 @@ class Library:
         self.snippets = snippets
         self.runner = runner
         self.cache = cache or Cache()
-        self.labs: set[str] = set()  # files that somebody else makes pages of
         self.asked: Asked = {}
         claim_at = {claim.note.path: claim for claim in claims.values()}
         literature = {
@@ -136,9 +135,8 @@ class Library:
         )
 
     def address(self, path: str) -> str:
-        """Return where a file of the vault stands: notes and labs are pages, the others files."""
-        is_page = path in self.labs or path.lower().endswith(".md")
-        return address(path) if is_page else path
+        """Return where a file of the vault stands: notes are pages, the others files."""
+        return address(path) if path in self.vault.notes else path
 
     def candidates(self, target: str, from_path: str) -> list[str]:
         """Return every file that a target could mean, the nearest first."""

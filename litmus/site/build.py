@@ -109,13 +109,9 @@ class Build:
             **generated.titles(self.project),
         }
 
-    def run(self, elsewhere: Iterable[str] = ()) -> Made:
-        """Write what is new since the previous build, everything if there was none.
-
-        `elsewhere` are the files of the vault that somebody else publishes.
-        """
+    def run(self) -> Made:
+        """Write what is new since the previous build, everything if there was none."""
         made, was = self.made, self.was
-        self.library.labs = set(elsewhere)
         linked = backlinks(self.vault, self.project.claims)
         pages = in_parallel(
             "Pages",
@@ -144,7 +140,7 @@ class Build:
     def _write_files(self, rendered: dict[str, Rendered]) -> list[Problem]:
         """Write what is no page; return what is wrong with those that cannot be read."""
         made, unreadable = self.made.files, []
-        for path, content in self._files(rendered, self.library.labs):
+        for path, content in self._files(rendered):
             mark = stamp(content) if isinstance(content, Path) else digest(content)
             try:
                 if self.was.files.get(path) != mark:
@@ -224,12 +220,10 @@ class Build:
     def _dressed(self, page: Page) -> bytes:
         return self.dress(page).encode("utf-8", errors="replace")
 
-    def _files(
-        self, rendered: dict[str, Rendered], elsewhere: set[str]
-    ) -> Iterable[tuple[str, Content]]:
+    def _files(self, rendered: dict[str, Rendered]) -> Iterable[tuple[str, Content]]:
         """Yield what is no page: attachments, snippets, figures, redirects and claims.json."""
-        for path in sorted(self.vault.files - self.vault.withheld - elsewhere):
-            yield path, self.project.docs / path
+        for path in sorted(self.vault.files - self.vault.withheld):
+            yield path, self.vault.made.get(path, self.project.docs / path)
         yield from self.project.snippets.items()
         for page in rendered.values():
             for path, figure in page.figures:

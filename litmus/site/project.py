@@ -14,6 +14,7 @@ from litmus.claims.evidence import LEDGER, Outcome, read_ledger
 from litmus.files.reading import leads_out, not_utf8
 from litmus.problems import Problem
 from litmus.python.fingerprint import IMPORTS
+from litmus.python.labs import IsLab, Labs
 from litmus.render.code import CODE
 from litmus.tex.katex import FORMULAS
 from litmus.vault import attachments, bibliography
@@ -42,11 +43,12 @@ class Project:
     claims: Claims
     references: dict[str, Reference]
     outcomes: list[Outcome]
-    problems: list[Problem]  # those of labs come later
+    problems: list[Problem]
     cache: Cache  # its own, in whatever process and however often it is read
+    is_lab: IsLab | None = None  # says which files are run and become pages; none does
 
     @classmethod
-    def open(cls, docs: Path, settings: Path) -> "Project":
+    def open(cls, docs: Path, settings: Path, is_lab: IsLab | None = None) -> "Project":
         """Read the vault in `docs`, ours if it is in the folder that the settings are in.
 
         The settings that come with the engine are nobody's: they are for any folder.
@@ -54,7 +56,7 @@ class Project:
         if not settings.resolve().is_relative_to(ENGINE) and docs.resolve().is_relative_to(
             settings.resolve()
         ):
-            return cls.ours(settings, docs)
+            return cls.ours(settings, docs, is_lab=is_lab)
         return cls.foreign(docs)
 
     @classmethod
@@ -64,13 +66,15 @@ class Project:
         docs: Path,
         previous: "Project | None" = None,
         left_out: Collection[str] = (),
+        is_lab: IsLab | None = None,
     ) -> "Project":
         """Read the vault in `docs`, and the ledger of the tests below `root`, which are trusted."""
         cache = previous.cache if previous else Cache()
         if not previous:
             cache.recall(root / BUILD, STORES)
-        vault, problems = Vault.read(docs, previous.vault if previous else None, left_out)
-        return cls._of(vault, problems, root, docs, read_ledger(root), True, cache)
+        labs = Labs(is_lab, docs, root, root / BUILD, cache) if is_lab else None
+        vault, problems = Vault.read(docs, previous.vault if previous else None, left_out, labs)
+        return cls._of(vault, problems, root, docs, read_ledger(root), True, cache, is_lab)
 
     @classmethod
     def foreign(
@@ -86,7 +90,7 @@ class Project:
     def again(self, left_out: Collection[str] = ()) -> "Project":
         """Read again what has changed since; all other notes are taken from here."""
         if self.is_ours:
-            return self.ours(self.root, self.docs, self, left_out)
+            return self.ours(self.root, self.docs, self, left_out, self.is_lab)
         return self.foreign(self.docs, self, left_out)
 
     def without(self, problems: list[Problem]) -> "Project":
@@ -105,6 +109,7 @@ class Project:
         outcomes: list[Outcome],
         is_ours: bool,
         cache: Cache,
+        is_lab: IsLab | None = None,
     ) -> "Project":
         claims = Claims.read(vault)
         references, wrong = {}, list[Problem]()
@@ -118,7 +123,9 @@ class Project:
         wrong += [p for note in vault.as_written for p in note.problems if p not in problems]
         wrong += [*claims.problems, *markers.attach(outcomes, claims, root, cache)]
         problems = [*problems, *wrong]
-        return cls(root, docs, is_ours, vault, claims, references, outcomes, problems, cache)
+        return cls(
+            root, docs, is_ours, vault, claims, references, outcomes, problems, cache, is_lab
+        )
 
     @property
     def cache_folder(self) -> Path:

@@ -1,5 +1,6 @@
 """From the bytes of a file to a note, whatever they are."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -15,7 +16,7 @@ from litmus.vault.notes import Note
 SHOWN = 20_000  # bytes of a longer one that its page shows
 
 
-def read_note(raw: bytes, path: str, markdown: MarkdownIt) -> Note:
+def read_note(raw: bytes, path: str, markdown: MarkdownIt, lines: Sequence[int] = ()) -> Note:
     """Return the note that the bytes of a file are; what is wrong with them is among its problems.
 
     Properties that cannot be read stand in the text as they are written, and a byte that is not
@@ -27,14 +28,15 @@ def read_note(raw: bytes, path: str, markdown: MarkdownIt) -> Note:
         return as_written(raw[:SHOWN], path, Problem(path, 1, what, remedy), "too_long")
     text = as_text(raw)
     try:
-        note = _read(text, path, markdown)
+        note = _read(text, path, markdown, lines)
     except MemoryError:
         raise
     except Exception as error:
         above = properties.lines(text)
         line = line_that_raises(lambda part: _read(part, path, markdown), text, above)
         return as_written(raw, path, as_problem(error, path, line))
-    note.digest, note.problems = digest(raw), [*not_utf8(raw, path), *note.problems]
+    mark = digest(raw, repr(lines)) if lines else digest(raw)
+    note.digest, note.problems = mark, [*not_utf8(raw, path), *note.problems]
     return note
 
 
@@ -47,7 +49,7 @@ def as_written(raw: bytes, path: str, problem: Problem, kind: str = "as_written"
     return note
 
 
-def _read(text: str, path: str, markdown: MarkdownIt) -> Note:
+def _read(text: str, path: str, markdown: MarkdownIt, lines: Sequence[int] = ()) -> Note:
     text, read, first_line, unread, wrong = properties.split(text, path)
     environment: dict[str, Any] = {}
     tokens = markdown.parse(text, environment)
@@ -55,6 +57,6 @@ def _read(text: str, path: str, markdown: MarkdownIt) -> Note:
         has_title = bool(tokens) and tokens[0].tag == "h1"
         place = 3 if has_title else 0
         tokens.insert(place, Token("unread_properties", "", 0, content=unread, block=True))
-    note = Note.parsed(path, read, first_line, tokens, environment, wrong)
+    note = Note.parsed(path, read, first_line, tokens, environment, wrong, lines)
     note.derive()
     return note

@@ -2,7 +2,7 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -42,6 +42,7 @@ class Note:
     problems: list[Problem] = field(default_factory=list, repr=False)  # with reading the file
     digest: str = ""  # of the file's bytes: the note has changed when it has
     stamp: tuple[int, ...] = ()  # of the file when it was read, which spares reading it again
+    lines: Sequence[int] = field(default=(), repr=False)  # of the file, if its text is made of it
 
     @classmethod
     def parsed(
@@ -52,10 +53,12 @@ class Note:
         tokens: list[Token],
         environment: dict[str, Any],
         problems: Iterable[Problem] = (),
+        lines: Sequence[int] = (),
     ) -> "Note":
         """Return a note as a parser has read it, with what it left in its environment."""
         macros, labels = environment.get("macros", []), environment.get("labels", {})
-        return cls(path, properties, first_line, Text(tokens), macros, labels, [*problems])
+        text = Text(tokens)
+        return cls(path, properties, first_line, text, macros, labels, [*problems], lines=lines)
 
     @property
     def tokens(self) -> list[Token]:
@@ -64,7 +67,7 @@ class Note:
 
     @cached_property
     def name(self) -> str:
-        """The file name without .md, by which links find the note."""
+        """The file name without its ending, by which links find the note."""
         return PurePosixPath(self.path).stem
 
     @cached_property
@@ -169,7 +172,8 @@ class Note:
 
     def line(self, token: Token) -> int:
         """Return the line of the file on which a token stands."""
-        return self.first_line + (token.map[0] if token.map else token.meta.get("line", 0))
+        line = self.first_line + (token.map[0] if token.map else token.meta.get("line", 0))
+        return self.lines[line - 1] if self.lines else int(line)
 
     def section(self, heading: Heading) -> list[Token]:
         """Return the tokens from a heading to the next one of its level, or the container's end."""

@@ -3,10 +3,12 @@
 import json
 import posixpath
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
+
+from markdown_it import MarkdownIt
 
 from litmus.files.digest import digest
 from litmus.files.reading import LEFT_OUT, LONGEST, as_text, everything, is_to_be_read, leads_out
@@ -16,6 +18,7 @@ from litmus.markdown import parser
 from litmus.markdown.headings import folded
 from litmus.parallel import in_parallel
 from litmus.problems import Names, Problem, as_problem, nearest, tried
+from litmus.python.labs import Lab, Labs
 from litmus.tex import macros
 from litmus.vault import collisions, properties
 from litmus.vault.note_reading import as_written, read_note
@@ -35,6 +38,7 @@ class Vault:
         self.notes = {note.path: note for note in notes}
         self.files = set(files)
         self.withheld: set[str] = set()  # those that are not published
+        self.made: dict[str, bytes | Path] = {}  # those that are not there: what labs draw
         self.macros: list[macros.Definition] = []  # what all formulas may use
         self._meant: dict[tuple[str, str], list[str]] = {}
         self._by_name: dict[str, list[str]] = defaultdict(list)
@@ -47,7 +51,11 @@ class Vault:
 
     @classmethod
     def read(
-        cls, folder: Path, previous: "Vault | None" = None, left_out: Collection[str] = ()
+        cls,
+        folder: Path,
+        previous: "Vault | None" = None,
+        left_out: Collection[str] = (),
+        labs: Labs | None = None,
     ) -> tuple["Vault", list[Problem]]:
         """Read every file below a folder; return what is wrong, too.
 
@@ -59,28 +67,23 @@ class Vault:
         strict = _setting(folder, "app", "strictLineBreaks") is True
         markdown = parser(strict)
         known = previous.notes if previous and previous.strict_line_breaks == strict else {}
-        problems: list[Problem] = []
-        files = [*_files(folder, left_out, problems)]
-
-        def read(path: str) -> Note:
-            file = folder / path
-            begun = stamp(file)
-            if path in known and known[path].stamp == begun:
-                return known[path]
-            try:
-                raw = read_bytes(file)
-            except OSError as error:
-                return as_written(b"", path, as_problem(error, path, remedy="Its page is empty."))
-            note = read_note(raw, path, markdown)
-            note.stamp = begun
-            return note
-
-        pages = [path for path in files if path.lower().endswith(".md")]
-        found = in_parallel("Notes", pages, read, alone=bool(known))
+        files, problems = _files(folder, left_out)
+        run = labs.among(file for file in files if not file.lower().endswith(".md")) if labs else {}
+        problems += [lab for lab in run.values() if isinstance(lab, Problem)]
+        made = {path: lab for path, lab in run.items() if isinstance(lab, Lab)}
+        pages = [path for path in files if path.lower().endswith(".md") or path in made]
+        found = in_parallel(
+            "Notes",
+            pages,
+            lambda path: _note(folder / path, path, markdown, known.get(path), made.get(path)),
+            alone=bool(known),
+        )
         notes = [note for note in found if not properties.is_private(note.properties)]
         problems += collisions.of_notes(note.path for note in notes)
-        vault = cls(notes, {*files}.difference(pages), strict)
-        vault.folder = folder
+        labs_shown = [made[note.path] for note in notes if note.path in made]
+        with_labs = {path: file for lab in labs_shown for path, file in lab.files.items()}
+        vault = cls(notes, [*({*files} - {*pages}), *with_labs], strict)
+        vault.folder, vault.made = folder, with_labs
         problems += vault.read_macros()
         return vault, [*problems, *(problem for note in notes for problem in note.problems)]
 
@@ -149,7 +152,8 @@ class Vault:
         """Return the files of a name as it is, nearest first: the note's folder, then short paths.
 
         A name with an extension is that file's before it is a note's, whose .md may be left out;
-        one without is a note's first.
+        one without is a note's first. A lab's .py may be left out, too. What comes with a lab is
+        found from the root alone: no author would name it.
         """
         folder = posixpath.dirname(from_path)
         wanted = folded(f"{target}index" if target.endswith("/") else target)
@@ -166,15 +170,18 @@ class Vault:
             inside = path.startswith(f"{folder}/") or not folder
             return folded(path) != name, not inside, len(path), path
 
-        names = wanted, f"{wanted}.md"
+        names = wanted, f"{wanted}.md", f"{wanted}.py"
         if "." not in posixpath.basename(wanted):
-            names = f"{wanted}.md", wanted  # LICENSE has none
+            names = f"{wanted}.md", wanted, f"{wanted}.py"  # LICENSE has none
         for name in names:
             paths = self._by_name.get(posixpath.basename(name), [])
+            if name != wanted:
+                paths = [path for path in paths if path in self.notes]
             if from_root:
                 found = [path for path in paths if folded(path) == name]
             else:
                 found = [path for path in paths if f"/{folded(path)}".endswith(f"/{name}")]
+                found = [path for path in found if path not in self.made]
             if found:
                 return sorted(found, key=distance)
         return sorted(self._by_alias.get(wanted.removesuffix(".md"), []), key=distance)
@@ -192,7 +199,7 @@ class Vault:
             [
                 *(note.name for note in self.notes.values()),
                 *(alias for note in self.notes.values() for alias in note.aliases),
-                *(posixpath.basename(file) for file in sorted(self.files)),
+                *(posixpath.basename(file) for file in sorted(self.files - self.made.keys())),
             ]
         )
 
@@ -201,9 +208,11 @@ class Vault:
         return nearest(target, self.names) or "Write the note, or link to one that exists."
 
 
-def _files(folder: Path, left_out: Collection[str], problems: list[Problem]) -> Iterator[str]:
-    """Yield the paths of what is to be read; add to the problems what is left out with a reason."""
+def _files(folder: Path, left_out: Collection[str]) -> tuple[list[str], list[Problem]]:
+    """Return the files of a vault in order, and what is wrong with those that are left out."""
     templates = _setting(folder, "templates", "folder")
+    files: list[str] = []
+    problems: list[Problem] = []
     for file in sorted(everything(folder, problems)):
         path = file.relative_to(folder).as_posix()
         in_templates = isinstance(templates, str) and path.startswith(f"{templates}/")
@@ -213,7 +222,22 @@ def _files(folder: Path, left_out: Collection[str], problems: list[Problem]) -> 
         if isinstance(there, Problem):
             problems.append(there)
         elif there:
-            yield path
+            files.append(path)
+    return files, problems
+
+
+def _note(file: Path, path: str, markdown: MarkdownIt, known: Note | None, lab: Lab | None) -> Note:
+    """Return a note as it is, the one that is known if it has not changed."""
+    begun = lab.stamp if lab else stamp(file)
+    if known and known.stamp == begun:
+        return known
+    try:
+        raw = lab.text.encode() if lab else read_bytes(file)
+    except OSError as error:
+        return as_written(b"", path, as_problem(error, path, remedy="Its page is empty."))
+    note = read_note(raw, path, markdown, lab.lines if lab else ())
+    note.stamp = begun
+    return note
 
 
 def _setting(folder: Path, file: str, name: str) -> object:

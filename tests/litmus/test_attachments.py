@@ -153,4 +153,6 @@ def test_control_our_own_code_does(tmp_path, monkeypatch, runner_of, font):
     page = (tmp_path / "site/index.html").read_text(encoding="utf-8")
     assert mark.exists()
     assert "it ran" in page
-    assert page.count('<a href="labs/lab/">') == 2
+    assert page.count('<a href="labs/lab/"') == 2
+    assert (tmp_path / "site/labs/lab/lab.py").exists()
+    assert not (tmp_path / "site/labs/lab.py").exists()

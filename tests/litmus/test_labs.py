@@ -1,82 +1,269 @@
-"""Is a lab shown as notes are, without what its executor brings along?"""
+"""Is a lab that has run a note like any other, with all that it printed and drew?"""
 
+import base64
+from io import BytesIO
+
+import jupytext
 import pytest
-from bs4 import BeautifulSoup
+from PIL import Image
 
-from litmus.python.labs import contents, dead_links, own_page
-from litmus.tex.katex import typeset
+from litmus.markdown import parser
+from litmus.markdown.headings import plain_text
+from litmus.problems import Problem
+from litmus.python import labs
+from litmus.python.labs import as_note
+from litmus.python.runs import RunError
+from litmus.site.build import Build
+from litmus.site.project import Project
+from tests.html import parsed
 
-PAGE = """
-<style>body { color: red }</style>
-<script src="https://unpkg.com/mathjax"></script>
-<div class="jp-Cell"><div class="jp-RenderedMarkdown">
-<h1 id="A-lab">A lab<a class="anchor-link" href="#A-lab">¶</a></h1>
-<p>Let $x < 1$ cost $5 &amp; <code>$code$</code>, see <a href="../../claims/c/">c</a>.</p>
-<p>$$
-y
-$$</p></div></div>
-<div class="jp-Cell">
-<div class="highlight"><pre>print(1 &lt; 2)</pre></div>
-<div class="clipboard-copy-txt">print(1 &lt; 2)</div>
-<div class="jp-OutputArea-output"><pre>True</pre></div>
-<div class="jp-RenderedImage"><img src="data:image/png;base64,AA=="></div></div>
-<script>alert(1)</script>
-"""
+SVG = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+def code(source, *outputs):
+    return {"cell_type": "code", "source": source, "outputs": list(outputs)}
+
+
+def words(source):
+    return {"cell_type": "markdown", "source": source}
+
+
+def printed(text):
+    return {"output_type": "stream", "text": text}
+
+
+def shown(**data):
+    kinds = {"png": "image/png", "svg": "image/svg+xml", "plain": "text/plain"}
+    return {"output_type": "display_data", "data": {kinds.get(k, k): v for k, v in data.items()}}
+
+
+def png(width=3, height=2):
+    picture = BytesIO()
+    Image.new("RGB", (width, height)).save(picture, "png")
+    return picture.getvalue()
 
 
 @pytest.fixture
-def page():
-    return BeautifulSoup(own_page(PAGE, "labs/a-lab.py"), "html.parser")
+def note_of(tmp_path):
+    """A function that returns a lab of some cells as a note, and the tokens of its text."""
+
+    def make(*cells, written=""):
+        (tmp_path / "x.py").write_text(written, encoding="utf-8")
+        lab = as_note({"cells": cells}, tmp_path / "x.py", "labs/x.py")
+        return lab, parser(strict_line_breaks=True).parse(lab.text)
+
+    return make
 
 
-def test_no_style_or_script_of_another_is_left(page):
-    assert page.select("style, script, link, [style]") == []
-    assert "unpkg" not in str(page)
+def fences(tokens):
+    return [(token.info, token.content) for token in tokens if token.type == "fence"]
 
 
-def test_code_stands_there_once(page):
-    assert [code.get_text() for code in page.select(".language-python code")] == ["print(1 < 2)\n"]
-    assert page.get_text().count("print(") == 1
+def test_code_is_a_block_of_python_and_what_it_prints_one_below(note_of):
+    _, tokens = note_of(code("print(1 < 2)", printed(["True\n", "\n"]), shown(plain="4")), code(""))
+    printed_below = [("printed", "True\n"), ("printed", "4\n")]
+    assert fences(tokens) == [("python", "print(1 < 2)\n"), *printed_below]
 
 
-def test_what_a_cell_prints_and_draws_stays_and_figures_say_what_they_belong_to(page):
-    assert page.select_one(".run code").get_text() == "True\n"
-    (image,) = page.select("img")
-    assert image["src"] == "data:image/png;base64,AA=="
-    assert image["alt"] == "Figure 1, to “A lab”"
+@pytest.mark.parametrize("source", ["x", "```", "a = '''\n````md\n```\n'''", "    ~~~"])
+def test_no_fence_in_a_cell_ends_its_block(note_of, source):
+    _, tokens = note_of(code(source, printed(source)))
+    assert fences(tokens) == [("python", f"{source}\n"), ("printed", f"{source}\n")]
 
 
-def test_formulas_are_set_and_money_and_code_are_left(page):
-    assert [span.get_text() for span in page.select(".tex")] == ["x < 1", "y"]
-    assert page.select_one("p > code").get_text() == "$code$"
-    assert "cost $5 &" in page.get_text()
-    assert typeset(str(page)).count("class=katex>") == 2
+def test_an_error_is_text_without_the_colours_of_a_terminal(note_of):
+    error = {"output_type": "error", "traceback": ["\x1b[0;31mZeroDivisionError\x1b[0m: by zero"]}
+    _, tokens = note_of(code("1 / 0", error))
+    assert fences(tokens)[1] == ("printed", "ZeroDivisionError: by zero\n")
 
 
-def test_headings_have_their_links_and_the_file_can_be_downloaded(page):
-    assert page.select_one("h1#A-lab > a.headerlink")["href"] == "#A-lab"
-    assert page.select_one("a[download]")["href"] == "a-lab.py"
+def test_what_a_cell_makes_of_markdown_is_text_of_the_note(note_of):
+    _, tokens = note_of(code("display(Markdown(x))", shown(**{"text/markdown": "A *word*."})))
+    assert "em_open" in {child.type for token in tokens for child in token.children or []}
 
 
-def test_the_list_of_contents_has_the_headings_that_are_there(page):
-    assert [(entry.level, entry.id, entry.html) for entry in contents(str(page))] == [
-        (1, "A-lab", "A lab")
+def test_figures_are_files_with_their_size_and_say_what_they_belong_to(note_of):
+    drawn = base64.b64encode(png()).decode()
+    lab, tokens = note_of(
+        words("# Rates $\\eta_t$ in [0, 1), ]*\n\n```\n# no heading\n```"),
+        code("plot()", shown(png=drawn, plain="<Figure>"), shown(svg=SVG)),
+    )
+    images = [child for token in tokens for child in token.children or [] if child.type == "image"]
+    about = "to “Rates \\eta_t in [0, 1), ]*”"
+    assert [plain_text(image.children) for image in images] == [
+        f"Figure 1, {about}|3x2",
+        f"Figure 2, {about}",
     ]
+    drawn_files = [path for path in lab.files if path.startswith("assets/figures/")]
+    assert [lab.files[path] for path in drawn_files] == [png(), SVG.encode()]
+    assert [image.attrs["src"] for image in images] == [f"/{path}" for path in drawn_files]
+    assert "<Figure>" not in lab.text
+
+
+LAB = """# ---
+# title: In short
+# ---
+
+# %% [markdown]
+# # A lab
+#
+# See [[c]].
+
+# %%
+x = 1
+
+
+def f():
+    return x
+
+
+# %% [markdown]
+# The [[end]].
+"""
+
+
+def test_each_line_of_the_note_is_one_of_the_lab(note_of):
+    run = [dict(cell) for cell in jupytext.reads(LAB, "py:percent").cells]
+    run[2]["outputs"] = [printed("a\nb\n")]
+    lab, _ = note_of(*run, written=LAB)
+    place = dict(zip(lab.text.split("\n"), lab.lines, strict=True))
+    written = LAB.split("\n")
+    for line in ["title: In short", "# A lab", "See [[c]].", "The [[end]]."]:
+        assert written[place[line] - 1] == f"# {line}"
+    for line in ["x = 1", "def f():", "    return x"]:
+        assert written[place[line] - 1] == line
+    assert place["a"] == place["b"] == place["    return x"]
+
+
+FILES = {
+    "docs/index.md": "# Home\n\nA [[first]] lab, and [x](labs/first.py). ![[figure-less]]\n",
+    "docs/labs/first.py": LAB.replace("[[end]]", "end of [[labs/figure-less|it]], #tried"),
+    "docs/labs/figure-less.py": "# %% [markdown]\n# # No figure\n#\n# Words.\n",
+    "docs/claims/c.md": "---\nkind: lemma\n---\n# The $c$\n\nx\n\n## Proof\n\nx\n",
+}
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """The labs that have run, by name; in place of running, each cell prints how often it did."""
+    ran = []
+
+    def executed(lab, *_):
+        if "1 / 0" in lab.read_text("utf-8"):
+            raise RunError("it divides by zero")
+        ran.append(lab.stem)
+        run = jupytext.read(lab)
+        for cell in run.cells:
+            if cell.cell_type == "code":
+                drawn = shown(png=base64.b64encode(png()).decode())
+                cell["outputs"] = [printed(f"run {ran.count(lab.stem)}"), drawn]
+        return run
+
+    monkeypatch.setattr(labs, "executed", executed)
+    return ran
+
+
+@pytest.fixture
+def read(project, ran):
+    """A function that writes files and reads the project with its labs."""
+
+    def make(files):
+        root = project(files).root
+        return Project.ours(root, root / "docs", is_lab=lambda path: path.startswith("labs/"))
+
+    return make
+
+
+def built(project, runner_of, previous=None):
+    """Return what was made, and the files that were written."""
+    files = {}
+    dress = lambda page: "".join([page.html, *(str(link["note"]) for link in page.linked_from)])  # noqa: E731
+    made = Build(project, runner_of(project.root), dress, files.__setitem__, previous).run()
+    return made, files
+
+
+def test_a_lab_links_and_is_linked_as_notes_are(read, runner_of):
+    made, files = built(read(FILES), runner_of)
+    assert made.problems == []
+    home, lab = (parsed(files[f"{page}index.html"]) for page in ["", "labs/first/"])
+    assert [a.attributes["href"] for a in home.css("p a")][:2] == ["labs/first/"] * 2
+    assert home.css_first(".embed-source").text() == "No figure"
+    hrefs = [a.attributes["href"] for a in lab.css("a[data-card]")]
+    assert hrefs == ["../../claims/c/", "../figure-less/", "../../"]  # and who links to it
+    assert "A lab" in parsed(files["claims/c/index.html"]).text()
+    assert lab.css_first("a.tag").text() == "#tried"
+    picture = lab.css_first("img").attributes
+    assert picture["src"].startswith("../../assets/figures/")
+    assert files[picture["src"].removeprefix("../../")] == png()
+    assert lab.css_first("a[download]").attributes["href"] == "first.py"
+    assert files["labs/first/first.py"].name == "first.py"
+    assert "labs/first.py" not in files
+    everything = files["notes/index.html"].decode()
+    assert everything.count('href="../labs/first/"') == 1
+    assert '"location":"labs/first/"' in "".join(made.search)
 
 
 @pytest.mark.parametrize(
-    ("href", "dead"),
+    ("written", "said"),
     [
-        ("../../claims/c/", False),
-        ("../../claims/c/#part", False),
-        ("#A-lab", False),
-        ("https://example.org/", False),
-        ("../../claims/d/", True),
-        ("../claims/c/", True),
-        ("claims/c.md", True),
+        ("[[c]] and $x$", []),
+        ("[[figure-les]]", ["19: no note is called 'figure-les'. Did you mean 'figure-less'?"]),
+        ("$\\nope$", ["19: the formula cannot be set: Undefined control sequence: \\nope."]),
+        ("[[first/first.py]]", ["19: no note is called 'first/first.py'."]),
+        ("[x](../../claims/c/)", ["19: there is no file '../../claims/c/'."]),
     ],
 )
-def test_a_link_to_no_page_is_reported(href, dead):
-    body = f'<a href="{href}">x</a>'
-    problems = dead_links(body, "labs/a.py", "labs/a/", ["labs/a/", "claims/c/"])
-    assert [f"the link to {href} leads nowhere." in str(p) for p in problems] == [True] * dead
+def test_what_is_wrong_with_a_lab_is_said_with_its_line(read, runner_of, written, said):
+    made, _ = built(
+        read(FILES | {"docs/labs/first.py": LAB.replace("[[end]]", written)}), runner_of
+    )
+    found = [str(problem) for problem in made.problems]
+    assert len(found) == len(said), found
+    for problem, words in zip(found, said, strict=True):
+        assert problem.startswith(f"labs/first.py:{words}"), problem
+
+
+def test_a_lab_that_does_not_run_is_a_problem_and_a_file(read):
+    project = read(FILES | {"docs/labs/first.py": "# %%\n1 / 0\n"})
+    problem = Problem("labs/first.py", None, "it divides by zero.", "It has no page.")
+    assert project.problems == [problem]
+    assert "labs/first.py" in project.vault.files
+    assert "labs/figure-less.py" in project.vault.notes
+
+
+def test_of_a_lab_that_is_not_published_there_is_nothing(read, runner_of):
+    hidden = LAB.replace("title: In short", "publish: false")
+    made, files = built(read({"docs/labs/first.py": hidden}), runner_of)
+    assert not [path for path in files if path.startswith(("labs/", "assets/"))]
+    assert made.problems == []
+
+
+def test_who_needs_no_labs_runs_none(read, ran):
+    project = read(FILES)
+    assert ran
+    ran.clear()
+    read_without = Project.ours(project.root, project.docs)
+    assert "labs/first.py" in read_without.vault.files
+    assert read_without.vault.resolve("first", "index.md") is None
+    assert Project.foreign(project.docs).vault.files == read_without.vault.files
+    assert ran == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "pages"),
+    [
+        ("docs/labs/first.py", LAB.replace("end", "c"), {"labs/first/", "", "labs/figure-less/"}),
+        ("docs/claims/c.md", FILES["docs/claims/c.md"].replace("$c$", "d"), {"claims/c/"}),
+        ("docs/index.md", "# Home\n", {"", "labs/first/", "labs/figure-less/"}),
+    ],
+)
+def test_a_change_makes_the_pages_anew_that_it_touches(read, runner_of, file, text, pages):
+    before = read(FILES)
+    made, _ = built(before, runner_of)
+    (before.root / file).write_text(text, encoding="utf-8")
+    now = before.again()
+    _, files = built(now, runner_of, made)
+    written = {path.removesuffix("index.html") for path in files if path.endswith("index.html")}
+    assert {page for page in written if f"{page}index.html" in made.outputs} >= pages
+    _, anew = built(now, runner_of)
+    assert {path: files[path] for path in files} == {path: anew[path] for path in files}

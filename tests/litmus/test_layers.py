@@ -18,7 +18,7 @@ MODULES = sorted(
 # all forks, but has imported nothing of it.
 IMPORT_EACH = """
 import os, pathlib, sys
-import bs4, click, filelock, jinja2, linkify_it, markdown_it, mdit_py_plugins.footnote, nh3, pytest
+import click, filelock, jinja2, linkify_it, markdown_it, mdit_py_plugins.footnote, nh3, pytest
 import pybtex.database.input.bibtex, pybtex.style.formatting.unsrt, py_mini_racer, rapidfuzz.process
 import concurrent.futures.process, pygments.formatters, pygments.lexers, shadcn, xml.sax, yaml
 import defusedxml.ElementTree, http.server

@@ -1,15 +1,11 @@
-"""Do renamed claims keep their old addresses, and figures of labs become files?"""
+"""Do renamed claims keep their old addresses, and do the lists say what there is?"""
 
-import base64
 import json
-from io import BytesIO
 
 import pytest
 from bs4 import BeautifulSoup
-from PIL import Image
 
 from litmus.claims.evidence import Mark, Outcome, write_ledger
-from litmus.python.labs import figures_apart
 from litmus.site import claim_pages, open_ends, snippet_pages
 from litmus.site.claims_json import claims_json
 from litmus.site.redirects import redirects
@@ -36,19 +32,6 @@ def test_a_claims_old_name_leads_to_the_new_one(project, alias, addresses):
     made = redirects(small.read())
     assert list(made) == addresses
     assert all('url=../now/"' in page for page in made.values())
-
-
-def test_a_labs_figures_are_files_of_their_own_and_keep_their_size():
-    picture = BytesIO()
-    Image.new("RGB", (3, 2)).save(picture, "png")
-    inline = base64.b64encode(picture.getvalue()).decode()
-    page, files = figures_apart(f'<img src="data:image/png;base64,{inline}" alt="a">', "labs/x/")
-    image = BeautifulSoup(page, "html.parser").img
-    ((path, content),) = files.items()
-    assert content == picture.getvalue()
-    assert image["src"] == f"../../{path}"
-    assert (image["width"], image["height"], image["alt"]) == ("3", "2", "a")
-    assert image["loading"] == "lazy"
 
 
 def test_the_matrix_shows_what_each_claim_assumes_and_which_of_it_a_control_drops(project):
