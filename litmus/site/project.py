@@ -10,10 +10,10 @@ from platformdirs import user_cache_path
 from litmus.cache import Cache
 from litmus.claims import markers
 from litmus.claims.claims import Claims
-from litmus.claims.evidence import LEDGER, Outcome, read_ledger
+from litmus.claims.evidence import Outcome, read_ledger
 from litmus.files.reading import leads_out, not_utf8
 from litmus.problems import Problem
-from litmus.python.fingerprint import IMPORTS
+from litmus.python.fingerprint import IMPORTS, LEDGER
 from litmus.render.code import CODE
 from litmus.tex.katex import FORMULAS
 from litmus.vault import attachments, bibliography

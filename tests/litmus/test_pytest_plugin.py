@@ -11,9 +11,9 @@ from click.testing import CliRunner
 
 from litmus import cli
 from litmus.claims import pytest_plugin
-from litmus.claims.evidence import LEDGER, due, read_ledger
+from litmus.claims.evidence import due, read_ledger
 from litmus.claims.pytest_plugin import _has_claims
-from litmus.python.fingerprint import torch_version
+from litmus.python.fingerprint import LEDGER, torch_version
 from litmus.site.project import Project
 from tests.litmus.conftest import write_files
 
