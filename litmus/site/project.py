@@ -16,7 +16,7 @@ from litmus.problems import Problem
 from litmus.python.fingerprint import IMPORTS, LEDGER
 from litmus.render.code import CODE
 from litmus.tex.katex import FORMULAS
-from litmus.vault import attachments, bibliography
+from litmus.vault import attachments, bibliography, last_reading
 from litmus.vault.bibliography import REFERENCES, Reference, read_bibliography
 from litmus.vault.vault import Vault
 
@@ -69,7 +69,8 @@ class Project:
         cache = previous.cache if previous else Cache()
         if not previous:
             cache.recall(root / BUILD, STORES)
-        vault, problems = Vault.read(docs, previous.vault if previous else None, left_out)
+        before = previous.vault if previous else last_reading.recall(root / BUILD)
+        vault, problems = Vault.read(docs, before, left_out)
         return cls._of(vault, problems, root, docs, read_ledger(root), True, cache)
 
     @classmethod
@@ -129,6 +130,7 @@ class Project:
         """Keep what took long to make for the next process that reads the project."""
         if self.is_ours:
             self.cache.keep(self.cache_folder)
+            last_reading.keep(self.cache_folder, self.vault)
 
     @property
     def made_of(self) -> list[Path]:

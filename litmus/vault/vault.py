@@ -31,6 +31,7 @@ class Vault:
         self, notes: Iterable[Note], files: Iterable[str], strict_line_breaks: bool
     ) -> None:
         self.folder: Path | None = None
+        self.has_read = False  # since its notes were kept for another process
         self.strict_line_breaks = strict_line_breaks
         self.notes = {note.path: note for note in notes}
         self.files = set(files)
@@ -53,8 +54,8 @@ class Vault:
 
         Left out are hidden files, the templates of Obsidian's plugin, and notes with `publish:
         false`. A single newline is a line break unless Obsidian's settings say otherwise. Notes of
-        a previous reading whose files have not been touched since are taken from there; those that
-        the caller leaves out are as good as not there.
+        a previous reading whose files say the same are taken from there; those that the caller
+        leaves out are as good as not there.
         """
         strict = _setting(folder, "app", "strictLineBreaks") is True
         markdown = parser(strict)
@@ -63,15 +64,16 @@ class Vault:
         files = [*_files(folder, left_out, problems)]
 
         def read(path: str) -> Note:
-            file = folder / path
+            file, note = folder / path, known.get(path)
             begun = stamp(file)
-            if path in known and known[path].stamp == begun:
-                return known[path]
+            if note and begun and note.stamp == begun:
+                return note
             try:
                 raw = read_bytes(file)
             except OSError as error:
                 return as_written(b"", path, as_problem(error, path, remedy="Its page is empty."))
-            note = read_note(raw, path, markdown)
+            if not note or note.digest != digest(raw):
+                note = read_note(raw, path, markdown)
             note.stamp = begun
             return note
 
@@ -81,6 +83,8 @@ class Vault:
         problems += collisions.of_notes(note.path for note in notes)
         vault = cls(notes, {*files}.difference(pages), strict)
         vault.folder = folder
+        vault.has_read = any(known.get(note.path) is not note for note in notes)
+        vault.has_read |= bool(previous and previous.has_read)
         problems += vault.read_macros()
         return vault, [*problems, *(problem for note in notes for problem in note.problems)]
 
