@@ -140,7 +140,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     def _read(self, docs: Path, settings: Path) -> Project:
         """Read the project, or what has changed of it since this command has read it before."""
         if self.read_before:
-            return self.read_before.again()
+            return self.read_before
         if self.read_from == (docs, settings):
             return self.project.again()
         project = Project.open(docs, settings)
