@@ -18,9 +18,8 @@ from typing import Any
 
 from litmus.cache import Cache
 from litmus.files.writing import write_whole
-from litmus.python.fingerprint import fingerprint, is_test, torch_version
+from litmus.python.fingerprint import LEDGER, fingerprint, is_test, torch_version
 
-LEDGER = Path("build/evidence.json")  # below the project's root
 WAYS = ["certificate", "exact", "float64", "experiment"]  # the strongest first
 ROLES = ["claim", "control", "counterexample"]
 # A marker, or pytest.mark by another name, perhaps.

@@ -11,8 +11,8 @@ import pytest
 from filelock import FileLock
 
 from litmus.cache import Cache
-from litmus.claims.evidence import LEDGER, ROLES, WAYS, Mark, Outcome, write_ledger
-from litmus.python.fingerprint import fingerprint, torch_version
+from litmus.claims.evidence import ROLES, WAYS, Mark, Outcome, write_ledger
+from litmus.python.fingerprint import LEDGER, fingerprint, torch_version
 
 MARKERS = [
     f"claim(name, by): the test checks a claim; by is one of {', '.join(WAYS)}",

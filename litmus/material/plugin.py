@@ -31,6 +31,7 @@ from mkdocs.structure.pages import Page as ThemedPage
 from mkdocs.structure.toc import get_toc
 from mkdocs.utils.yaml import yaml_load
 
+from litmus.files import pickled
 from litmus.files.writing import remove, stamp, writer
 from litmus.material import compiled_templates
 from litmus.material.blocks import KeptBlocks
@@ -139,7 +140,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
     def _read(self, docs: Path, settings: Path, is_lab: IsLab | None) -> Project:
         """Read the project, or what has changed of it since this command has read it before."""
         if self.read_before:
-            return replace(self.read_before, is_lab=is_lab).again()
+            before = self.read_before
+            return replace(before, is_lab=is_lab).again() if is_lab else before
         if self.read_from == (docs, settings):
             return self.project.again()
         project = Project.open(docs, settings, is_lab)
@@ -251,7 +253,7 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
         with Path(config.config_file_path).open("rb") as settings:
             said = [repr(yaml_load(settings)), str(config.site_url), str(config.theme.name)]
         said += [f"{here} {title}" for here, title in self.menu.items()]
-        self.page_frame = resume.frame(said, config.theme.dirs)
+        self.page_frame = pickled.makers(said, config.theme.dirs)
         if made := resume.recall(self.project.cache_folder, self.site_dir, self.page_frame):
             self.build = self._build_of(self.project, write, made)
 
@@ -267,8 +269,8 @@ class LitmusPlugin(BasePlugin):  # type: ignore[type-arg, no-untyped-call]
                 self.site.finish()
             config.site_dir = str(self.site_dir)  # who publishes it looks there
             if self._is_kept():
-                kept = self.project.cache_folder, self.site_dir, self.page_frame
-                resume.keep(*kept, self.made)
+                of = self.project.cache_folder, self.site_dir, self.page_frame
+                resume.keep(*of, self.made)
             self.frame = self._frame()
 
     def on_serve(

@@ -12,6 +12,7 @@ from pathlib import Path
 from litmus.cache import Cache, Store
 from litmus.files.digest import digest
 
+LEDGER = Path("build/evidence.json")  # below the root: what tests found, which none rests on
 LONGEST = 200  # letters of a path
 # What may say from where modules are imported, such as `pythonpath` or `package-dir`.
 SETTINGS = ["pyproject.toml", "pytest.toml", "pytest.ini", "tox.ini", "setup.cfg", "setup.py"]
@@ -81,9 +82,8 @@ def _needs(path: Path, root: Path, cache: Cache) -> set[Path]:
     places = {place for folder in above for place in (folder, folder / "src")}
     places |= {place for place in named if _is_folder(place)} | _places(root, cache)
     needs = {*conftests, *packages, *named, *_modules(names, path, places, cache)}
-    return {
-        need.resolve() for need in needs if _is_file(need) and need.resolve().is_relative_to(root)
-    }
+    there = {need.resolve() for need in needs if _is_file(need)} - {root / LEDGER}
+    return {need for need in there if need.is_relative_to(root)}
 
 
 def _packages(path: Path) -> Iterator[Path]:

@@ -10,14 +10,14 @@ from platformdirs import user_cache_path
 from litmus.cache import Cache
 from litmus.claims import markers
 from litmus.claims.claims import Claims
-from litmus.claims.evidence import LEDGER, Outcome, read_ledger
+from litmus.claims.evidence import Outcome, read_ledger
 from litmus.files.reading import leads_out, not_utf8
 from litmus.problems import Problem
-from litmus.python.fingerprint import IMPORTS
+from litmus.python.fingerprint import IMPORTS, LEDGER
 from litmus.python.labs import IsLab, Labs
 from litmus.render.code import CODE
 from litmus.tex.katex import FORMULAS
-from litmus.vault import attachments, bibliography
+from litmus.vault import attachments, bibliography, last_reading
 from litmus.vault.bibliography import REFERENCES, Reference, read_bibliography
 from litmus.vault.vault import Vault
 
@@ -73,7 +73,8 @@ class Project:
         if not previous:
             cache.recall(root / BUILD, STORES)
         labs = Labs(is_lab, docs, root, root / BUILD, cache) if is_lab else None
-        vault, problems = Vault.read(docs, previous.vault if previous else None, left_out, labs)
+        before = previous.vault if previous else last_reading.recall(root / BUILD)
+        vault, problems = Vault.read(docs, before, left_out, labs)
         return cls._of(vault, problems, root, docs, read_ledger(root), True, cache, is_lab)
 
     @classmethod
@@ -136,6 +137,7 @@ class Project:
         """Keep what took long to make for the next process that reads the project."""
         if self.is_ours:
             self.cache.keep(self.cache_folder)
+            last_reading.keep(self.cache_folder, self.vault)
 
     @property
     def made_of(self) -> list[Path]:

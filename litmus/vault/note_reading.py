@@ -35,9 +35,13 @@ def read_note(raw: bytes, path: str, markdown: MarkdownIt, lines: Sequence[int] 
         above = properties.lines(text)
         line = line_that_raises(lambda part: _read(part, path, markdown), text, above)
         return as_written(raw, path, as_problem(error, path, line))
-    mark = digest(raw, repr(lines)) if lines else digest(raw)
-    note.digest, note.problems = mark, [*not_utf8(raw, path), *note.problems]
+    note.digest, note.problems = digest_of(raw, lines), [*not_utf8(raw, path), *note.problems]
     return note
+
+
+def digest_of(raw: bytes, lines: Sequence[int] = ()) -> str:
+    """Return what changes when a note does: what it says, or on which lines of a file."""
+    return digest(raw, repr(lines)) if lines else digest(raw)
 
 
 def as_written(raw: bytes, path: str, problem: Problem, kind: str = "as_written") -> Note:

@@ -21,7 +21,7 @@ from litmus.problems import Names, Problem, as_problem, nearest, tried
 from litmus.python.labs import Lab, Labs
 from litmus.tex import macros
 from litmus.vault import collisions, properties
-from litmus.vault.note_reading import as_written, read_note
+from litmus.vault.note_reading import as_written, digest_of, read_note
 from litmus.vault.notes import Note
 
 PREAMBLE = "preamble.sty"
@@ -34,6 +34,7 @@ class Vault:
         self, notes: Iterable[Note], files: Iterable[str], strict_line_breaks: bool
     ) -> None:
         self.folder: Path | None = None
+        self.has_read = False  # since its notes were kept for another process
         self.strict_line_breaks = strict_line_breaks
         self.notes = {note.path: note for note in notes}
         self.files = set(files)
@@ -61,8 +62,8 @@ class Vault:
 
         Left out are hidden files, the templates of Obsidian's plugin, and notes with `publish:
         false`. A single newline is a line break unless Obsidian's settings say otherwise. Notes of
-        a previous reading whose files have not been touched since are taken from there; those that
-        the caller leaves out are as good as not there.
+        a previous reading whose files say the same are taken from there; those that the caller
+        leaves out are as good as not there.
         """
         strict = _setting(folder, "app", "strictLineBreaks") is True
         markdown = parser(strict)
@@ -84,6 +85,8 @@ class Vault:
         with_labs = {path: file for lab in labs_shown for path, file in lab.files.items()}
         vault = cls(notes, [*({*files} - {*pages}), *with_labs], strict)
         vault.folder, vault.made = folder, with_labs
+        vault.has_read = any(known.get(note.path) is not note for note in notes)
+        vault.has_read |= bool(previous and previous.has_read)
         problems += vault.read_macros()
         return vault, [*problems, *(problem for note in notes for problem in note.problems)]
 
@@ -229,13 +232,15 @@ def _files(folder: Path, left_out: Collection[str]) -> tuple[list[str], list[Pro
 def _note(file: Path, path: str, markdown: MarkdownIt, known: Note | None, lab: Lab | None) -> Note:
     """Return a note as it is, the one that is known if it has not changed."""
     begun = lab.stamp if lab else stamp(file)
-    if known and known.stamp == begun:
+    if known and begun and known.stamp == begun:
         return known
     try:
         raw = lab.text.encode() if lab else read_bytes(file)
     except OSError as error:
         return as_written(b"", path, as_problem(error, path, remedy="Its page is empty."))
-    note = read_note(raw, path, markdown, lab.lines if lab else ())
+    lines = lab.lines if lab else ()
+    is_known = known and known.digest == digest_of(raw, lines)
+    note = known if known and is_known else read_note(raw, path, markdown, lines)
     note.stamp = begun
     return note
 

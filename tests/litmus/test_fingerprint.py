@@ -5,7 +5,7 @@ from importlib.metadata import version
 import pytest
 
 from litmus.cache import Cache
-from litmus.python.fingerprint import fingerprint, imports, torch_version
+from litmus.python.fingerprint import LEDGER, fingerprint, imports, torch_version
 
 FILES = {
     "tests/test_a.py": """
@@ -182,6 +182,19 @@ def test_where_modules_are_is_read_again_when_the_settings_or_the_folders_change
     first = imports(root / "tests/test_a.py", root, cache)
     assert root.resolve() / "lib/a.py" in first
     assert fingerprint(root / "tests/test_a.py", root, cache) != before
+
+
+def test_what_the_tests_found_is_no_part_of_a_file_that_names_it_but_its_neighbours_are(
+    project,
+):
+    ledger, beside = LEDGER.as_posix(), "build/other.json"
+    test = f"READ = {ledger!r}, {beside!r}"
+    root = project({"tests/test_a.py": test, ledger: "1", beside: "1"}).root
+    before = taken(root)
+    (root / ledger).write_text("2")
+    assert taken(root) == before
+    (root / beside).write_text("2")
+    assert taken(root) != before
 
 
 def test_the_torch_that_is_installed_counts():

@@ -7,9 +7,10 @@ import os
 import pytest
 from click.testing import CliRunner
 
-from litmus.claims.evidence import LEDGER, Mark, Outcome, write_ledger
+from litmus.claims.evidence import Mark, Outcome, write_ledger
 from litmus.cli import main
 from litmus.python import fingerprint
+from litmus.python.fingerprint import LEDGER
 from litmus.render import library
 from litmus.site.project import ENGINE, Project
 from tests.litmus.conftest import write_files

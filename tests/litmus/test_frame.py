@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from litmus.site import resume
+from litmus.files import pickled as kept_files
+from litmus.files.pickled import makers
 from litmus.site.build import Made
-from litmus.site.resume import FILE, frame, keep, recall
+from litmus.site.resume import FILE, keep, recall
 from tests.litmus.conftest import write_files
 
 
@@ -61,8 +62,8 @@ def nothing_kept(kept, site):
 
 
 def other_things_kept(kept, site):
-    whole = pickle.loads((kept / FILE).read_bytes())
-    (kept / FILE).write_bytes(pickle.dumps({**whole, "made": whole["made"].files}))
+    made_by, (stamps, made) = pickle.loads((kept / FILE).read_bytes())
+    (kept / FILE).write_bytes(pickle.dumps((made_by, (stamps, made.files))))
     return kept, site, "a frame"
 
 
@@ -87,12 +88,12 @@ def package(tmp_path, monkeypatch):
     """The package and a theme that frame pages."""
     files = {"package/a.py": "1", "package/in/b.html": "1", "theme/main.html": "1"}
     write_files(tmp_path, files)
-    monkeypatch.setattr(resume, "PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(kept_files, "PACKAGE", tmp_path / "package")
     return tmp_path
 
 
 def framed(package, *said):
-    return frame(["a setting", *said], [str(package / "theme")])
+    return makers(["a setting", *said], [str(package / "theme")])
 
 
 @pytest.mark.parametrize(
@@ -116,14 +117,14 @@ def test_a_frame_is_another_one_with_each_file_of_the_package_or_a_theme(package
 def test_a_frame_is_another_one_with_each_setting_theme_and_version(package, monkeypatch):
     before = framed(package)
     assert before != framed(package, "another setting")
-    assert before != frame(["a setting"], [])
+    assert before != makers(["a setting"], [])
     monkeypatch.setattr(sys, "version", "4.0")
     assert before != framed(package)
 
 
 def test_what_is_installed_counts_as_a_whole(package, monkeypatch):
     places = {"purelib": str(package)}
-    monkeypatch.setattr(resume.sysconfig, "get_paths", lambda: places)
+    monkeypatch.setattr(kept_files.sysconfig, "get_paths", lambda: places)
     before = framed(package)
     write_files(package, {"package/a.py": "another"})
     assert framed(package) == before  # an installer would have made a folder beside it

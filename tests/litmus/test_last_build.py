@@ -8,8 +8,10 @@ import sys
 import pytest
 from mkdocs.commands.build import build
 
+from litmus.files import pickled
 from litmus.material.plugin import BASE, LitmusPlugin
 from litmus.site import resume
+from litmus.vault import last_reading
 from tests.litmus.conftest import write_files
 from tests.litmus.test_incremental import VAULT, Live, change, configured, contents
 from tests.systems import ROOT
@@ -20,6 +22,7 @@ class Ours(Live):
 
     def __init__(self, folder):
         self.settings, self.kept = folder / "mkdocs.yml", folder / "build" / resume.FILE
+        self.kept_notes = self.kept.with_name(last_reading.FILE)
         self.settings.write_text(
             f"INHERIT: {BASE}\nsite_name: V\ndocs_dir: vault\n"
             f"theme: {{custom_dir: {BASE.with_name('theme')}}}\n"
@@ -45,10 +48,13 @@ class Ours(Live):
         return made
 
     def differences(self):
-        kept = self.kept.read_bytes()
-        self.kept.unlink()
+        files = self.kept, self.kept_notes
+        kept = {file: file.read_bytes() for file in files}
+        for file in files:
+            file.unlink()
         found = super().differences()
-        self.kept.write_bytes(kept)
+        for file, content in kept.items():
+            file.write_bytes(content)
         return found
 
 
@@ -124,7 +130,8 @@ def test_all_is_made_again_where_the_last_site_is_not_this_one(ours):
         assert ours.differences() == [], what.__name__
 
 
-# Two processes make the pages, by forks of one that has no threads; it says how many.
+# Two processes read the notes and two make the pages, by forks of one that has no threads; it says
+# how many forks there were.
 BUILD_SHARED = """
 import os, sys
 from mkdocs.commands.build import build
@@ -147,6 +154,7 @@ def test_what_several_processes_make_again_is_not_taken_from_the_last_site(ours)
     command = [sys.executable, "-c", BUILD_SHARED, ours.settings, ours.site]
     for spoil in (rename_the_site, lose_the_site):
         spoil(ours)
+        ours.kept_notes.unlink()
         assert subprocess.check_output(command, cwd=ROOT).split() == [b"2"]
         assert ours.differences() == []
     assert ours.update() == []
@@ -155,7 +163,7 @@ def test_what_several_processes_make_again_is_not_taken_from_the_last_site(ours)
 def test_all_is_made_again_by_other_code(ours, tmp_path, monkeypatch):
     (tmp_path / "code").mkdir()
     (tmp_path / "code/build.py").write_text("other")
-    monkeypatch.setattr(resume, "PACKAGE", tmp_path / "code")
+    monkeypatch.setattr(pickled, "PACKAGE", tmp_path / "code")
     assert "sub/c/" in ours.update()
     assert ours.update() == []
     (tmp_path / "code/build.py").write_text("another")

@@ -11,9 +11,10 @@ from click.testing import CliRunner
 
 from litmus import cli
 from litmus.claims import pytest_plugin
-from litmus.claims.evidence import LEDGER, due, read_ledger
+from litmus.claims.evidence import due, read_ledger
 from litmus.claims.pytest_plugin import _has_claims
-from litmus.python.fingerprint import torch_version
+from litmus.material import plugin
+from litmus.python.fingerprint import LEDGER, torch_version
 from litmus.site.project import Project
 from tests.litmus.conftest import write_files
 
@@ -199,6 +200,19 @@ def test_check_is_a_command_that_finds_the_plugin_as_it_is_installed(written):
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "2 passed" in ran.stdout
     assert len(read_ledger(root)) == 2
+
+
+def test_a_build_begins_with_what_the_check_before_it_found(written, monkeypatch):
+    root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST})
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.chdir(root)
+    built = []
+    monkeypatch.setattr(plugin, "build_project", built.append)
+    for _ in range(2):  # for the second there is nothing to do
+        assert CliRunner().invoke(cli.main, ["build"]).exit_code == 0
+    assert [project.claims["c"].evidence for project in built] == ["checked with control"] * 2
+    (root / LEDGER).unlink()
+    assert Project.ours(root, root / "docs").claims["c"].evidence == "none"
 
 
 def test_a_check_that_fails_fails_the_command_and_is_due_again(written, check):

@@ -35,7 +35,7 @@ FILES = [  # what a site says depends on these, and a mistake in them is seen la
         "render/links.py",
     ),
     *("render/questions.py", "site/folder.py", "site/swap.py", "site/mark.py", "files/writing.py"),
-    *("cache.py", "site/resume.py", "files/digest.py"),
+    *("cache.py", "site/resume.py", "vault/last_reading.py", "files/pickled.py", "files/digest.py"),
 ]
 
 
