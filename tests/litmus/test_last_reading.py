@@ -39,7 +39,7 @@ def said(found):
     return [
         (
             *(note.path, note.properties, note.tokens, note.title, note.tags, note.problems),
-            *((link.target, link.line, link.sentence) for link in note.links.of(note.tokens)),
+            *((x.target, x.line, x.sentence.unpacked()) for x in note.links_in(note.tokens)),
         )
         for note in found.vault.notes.values()
     ]
