@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from litmus.files import pickled as kept_files
+from litmus.files import pickled
 from litmus.files.pickled import makers
 from litmus.site.build import Made
 from litmus.site.resume import FILE, keep, recall
@@ -88,7 +88,7 @@ def package(tmp_path, monkeypatch):
     """The package and a theme that frame pages."""
     files = {"package/a.py": "1", "package/in/b.html": "1", "theme/main.html": "1"}
     write_files(tmp_path, files)
-    monkeypatch.setattr(kept_files, "PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(pickled, "PACKAGE", tmp_path / "package")
     return tmp_path
 
 
@@ -124,7 +124,7 @@ def test_a_frame_is_another_one_with_each_setting_theme_and_version(package, mon
 
 def test_what_is_installed_counts_as_a_whole(package, monkeypatch):
     places = {"purelib": str(package)}
-    monkeypatch.setattr(kept_files.sysconfig, "get_paths", lambda: places)
+    monkeypatch.setattr(pickled.sysconfig, "get_paths", lambda: places)
     before = framed(package)
     write_files(package, {"package/a.py": "another"})
     assert framed(package) == before  # an installer would have made a folder beside it
