@@ -44,7 +44,7 @@ def build() -> None:
 
     One process does both: each has to read all notes and all that the tests import.
     """
-    from litmus.material.plugin import build_project  # MkDocs takes long to import
+    from litmus.material.commands import build_project  # MkDocs takes long to import
 
     build_project(_checked(Path.cwd()))
 
@@ -55,7 +55,7 @@ def build() -> None:
 @click.option("--strict", is_flag=True, help="fail if anything in the notes does not fit")
 def site(vault: Path, out: Path, strict: bool) -> None:
     """Build VAULT, any folder of notes, into a site; nothing in it is run or changed."""
-    from litmus.material.plugin import build_folder
+    from litmus.material.commands import build_folder
 
     build_folder(vault, out, strict)
 
@@ -64,7 +64,7 @@ def site(vault: Path, out: Path, strict: bool) -> None:
 @click.argument("vault", type=FOLDER)
 def serve(vault: Path) -> None:
     """Build VAULT, serve it on http://127.0.0.1:8000, and show each change at once."""
-    from litmus.material.plugin import serve_folder
+    from litmus.material.commands import serve_folder
 
     serve_folder(vault)
 

@@ -1,6 +1,5 @@
 """What tests of the engine share: small projects on disk, and one process that runs snippets."""
 
-import logging
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 from mkdocs import utils
 
 from litmus.material import compiled_templates
-from litmus.material.plugin import _Warnings
+from litmus.material.reports import Reports
 from litmus.python.runs import Runner
 from litmus.render.library import Library
 from litmus.render.page import NotePages
@@ -109,10 +108,10 @@ def project(project_in, tmp_path):
 @pytest.fixture
 def warned():
     """What is warned of meanwhile, a text each. (For pytest's own, all tests would be slower.)"""
-    handler = _Warnings(logging.WARNING)
-    logging.getLogger("mkdocs").addHandler(handler)  # all that a build says, it says there
-    yield handler.said
-    logging.getLogger("mkdocs").removeHandler(handler)
+    reports = Reports()
+    reports.begin(strict=False)
+    yield reports.said
+    reports.end()
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def test_code_of_a_vault_that_is_not_ours_never_runs(tmp_path, warned):
 
 
 def test_control_our_own_code_does(tmp_path, monkeypatch, runner_of, font):
-    monkeypatch.setattr("litmus.material.plugin.Runner", runner_of)
+    monkeypatch.setattr("litmus.site.session.Runner", runner_of)
     _, mark = with_code(tmp_path)
     write_files(tmp_path, {"mkdocs.yml": OUR_SETTINGS, **font})
     result = CliRunner().invoke(cli, ["build", "-f", str(tmp_path / "mkdocs.yml")])

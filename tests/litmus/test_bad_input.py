@@ -183,7 +183,7 @@ def asked_once(runner_of):
 @pytest.fixture
 def build(project, monkeypatch, asked_once, font):
     """A function that builds a site with MkDocs' own command; returns its exit code and log."""
-    monkeypatch.setattr("litmus.material.plugin.Runner", asked_once)
+    monkeypatch.setattr("litmus.site.session.Runner", asked_once)
 
     def run(files, *options):
         root = project({**GOOD, **font, "site/index.html": "the previous site", **files}).root

@@ -5,7 +5,7 @@ import gc
 import pytest
 from mkdocs.commands.build import build
 
-from litmus.material.plugin import BASE
+from litmus.material.commands import BASE
 from litmus.site import collector
 from litmus.site.build import Build
 from litmus.vault.vault import Vault

@@ -9,7 +9,7 @@ from mkdocs.commands.build import build
 from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
 
-from litmus.material.plugin import BASE
+from litmus.material.commands import BASE
 from litmus.render.page import RULES
 from litmus.site import mark
 from litmus.vault import properties
@@ -69,11 +69,11 @@ class Live:
 
     def update(self):
         """Return the pages that were made again."""
-        made, plugin, dress = [], self.plugin, self.plugin._dress
-        plugin._dress = lambda page: made.append(page.address) or dress(page)
-        if not plugin.update():  # the menu has changed, which stands on every page
+        made, session, dress = [], self.plugin.session, self.plugin.session.dress
+        session.dress = lambda page: made.append(page.address) or dress(page)
+        if not session.update(self.plugin.frame.fits):  # the menu, which stands on every page
             self.plugin = self.build(self.site)
-        plugin._dress = dress
+        session.dress = dress
         return made
 
     def differences(self):
@@ -228,7 +228,7 @@ def test_two_builds_of_the_same_vault_are_the_same(live):
 
 def remembered(plugin):
     """How many things are kept from one edit to the next, by kind."""
-    made = plugin.made
+    made = plugin.session.made
     return {
         "phrases": len(made.phrases),
         "notes": len(made.notes),
@@ -240,17 +240,17 @@ def test_edits_leave_nothing_that_grows_with_their_number(live):
     def edit(number):
         live.write("a.md", VAULT["a.md"].replace("A note", f"Note {number} of [[b]] and [[c]]"))
         live.write("sub/c.md", VAULT["sub/c.md"] + f"\n\nBy [[a]], {number} times.\n")
-        assert live.plugin.update()
+        assert live.plugin.session.update(live.plugin.frame.fits)
 
     for number in range(1000, 1005):
         edit(number)
     (live.vault / "b.md").rename(live.vault / "d.md")
-    live.plugin.update()
+    live.plugin.session.update(live.plugin.frame.fits)
     before = remembered(live.plugin)
     for number in range(1005, 1030):
         edit(number)
     (live.vault / "d.md").rename(live.vault / "e.md")
-    live.plugin.update()
+    live.plugin.session.update(live.plugin.frame.fits)
     assert remembered(live.plugin) == before
 
 

@@ -9,7 +9,8 @@ import pytest
 from mkdocs.commands.build import build
 
 from litmus.files import pickled
-from litmus.material.plugin import BASE, LitmusPlugin
+from litmus.material.commands import BASE
+from litmus.material.frame import Frame
 from litmus.site import resume
 from litmus.vault import last_reading
 from tests.litmus.conftest import write_files
@@ -38,11 +39,9 @@ class Ours(Live):
         """Return the pages that were made again."""
         made = []
         with pytest.MonkeyPatch.context() as patch:
-            dress = LitmusPlugin._dress
+            dress = Frame.around
             patch.setattr(
-                LitmusPlugin,
-                "_dress",
-                lambda plugin, page: made.append(page.address) or dress(plugin, page),
+                Frame, "around", lambda frame, page: made.append(page.address) or dress(frame, page)
             )
             self.build(self.site)
         return made

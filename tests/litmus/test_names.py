@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 from click.testing import CliRunner
 
 from litmus.cli import main
-from litmus.material import plugin
+from litmus.material import reports
 from tests.litmus.conftest import write_files
 
 STRANGE = [
@@ -149,7 +149,7 @@ def test_a_note_does_not_take_the_place_of_the_open_ends(site, note):
 
 def test_the_last_word_of_a_build_says_where_the_open_ends_are(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr(plugin.log, "info", said.append)
+    monkeypatch.setattr(reports.log, "info", said.append)
     write_files(tmp_path / "v", {"open-ends.md": "x", "open-ends-2.md": "[[nowhere]]"})
     CliRunner().invoke(main, ["site", str(tmp_path / "v"), "--out", str(tmp_path / "out")])
     assert said[-1].endswith(f"open ends: 1, see {tmp_path / 'out/open-ends-3'}")

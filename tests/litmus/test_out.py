@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from mkdocs.commands.build import build
 
 from litmus.cli import main
-from litmus.material.plugin import BASE
+from litmus.material.commands import BASE
 from tests.litmus.conftest import write_files
 from tests.litmus.test_incremental import configured
 from tests.litmus.test_swap import content
@@ -147,7 +147,7 @@ def test_a_disk_that_is_full_is_told_in_a_sentence(litmus, tmp_path, monkeypatch
 
     before = content(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("litmus.material.plugin.search.index", fail)
+        patch.setattr("litmus.site.session.search.index", fail)
         code, said = litmus("site")
     assert code == 1
     wanted = f"{where}No space left on device; the site is left as it was"

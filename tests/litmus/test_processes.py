@@ -14,7 +14,7 @@ from tests.systems import WITHOUT_FORKS, environment
 SITE = """
 import json, os, sys
 from pathlib import Path
-from litmus.material import plugin
+from litmus.material import commands
 
 forks = []  # for each, how many threads there were in the process that was forked
 if hasattr(os, "fork"):
@@ -24,7 +24,7 @@ vault, site = map(Path, sys.argv[1:3])
 """
 
 BUILD = """
-plugin.build_folder(vault, site, False)
+commands.build_folder(vault, site, False)
 print(json.dumps(forks))
 """
 
@@ -52,7 +52,7 @@ def serve(server, **_):
     shutil.copytree(server.root, site)
 
 LiveReloadServer.serve = serve
-plugin.serve_folder(vault)
+commands.serve_folder(vault)
 """
 
 # One page cannot be written when another one has been.
@@ -81,7 +81,7 @@ def serve(server, **_):
 
 LiveReloadServer.serve = serve
 logging.basicConfig()
-plugin.serve_folder(vault)
+commands.serve_folder(vault)
 """
 FEW, MANY = 3, 220  # notes: few are not worth a fork
 TAGGED, PLAIN = "# N0\n\n#first and $y$\n", "# N0\n\nNone.\n"  # the menu has a list of tags, or not
@@ -91,7 +91,7 @@ WAIT = """
 import signal, sys, time
 from pathlib import Path
 from mkdocs.livereload import LiveReloadServer
-from litmus.material import plugin
+from litmus.material import commands
 from litmus.site.build import Build
 
 def wait(*_, **__):
@@ -104,7 +104,7 @@ else:
     LiveReloadServer._build_loop = wait
 if "nohup" in sys.argv:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-plugin.serve_folder(Path(sys.argv[1]))
+commands.serve_folder(Path(sys.argv[1]))
 """
 
 

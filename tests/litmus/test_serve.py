@@ -9,7 +9,7 @@ from queue import Queue
 import pytest
 from watchdog.events import FileSystemEventHandler
 
-from litmus.material.serve import ErrorBanner, Observer, free_port, interrupt_when_told_to_end
+from litmus.material.server import ErrorBanner, Observer, free_port, interrupt_when_told_to_end
 
 
 def test_the_wanted_port_is_taken_if_it_is_free_else_the_next_one():
@@ -25,7 +25,7 @@ def test_no_port_at_all_is_an_error(monkeypatch):
     def bind(self, where):
         raise OSError("taken")
 
-    monkeypatch.setattr("litmus.material.serve.socket.socket.bind", bind)
+    monkeypatch.setattr("litmus.material.server.socket.socket.bind", bind)
     with pytest.raises(OSError, match="no port from 65535 on is free"):
         free_port("127.0.0.1", 65535)
 

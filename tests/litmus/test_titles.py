@@ -6,7 +6,7 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
-from litmus.material.plugin import build_folder
+from litmus.material.commands import build_folder
 from tests.litmus.conftest import write_files
 
 TWO = "# One\n\n## Below\n\n# Two\n"

@@ -1,4 +1,4 @@
-"""What a server needs besides files: a free port, a banner while a build is broken, an end."""
+"""MkDocs' server, as it serves ours: on a free port, at once, through a broken note, to an end."""
 
 import html
 import signal
@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from mkdocs.livereload import LiveReloadServer
 from watchdog.events import (
     FileCreatedEvent,
     FileDeletedEvent,
@@ -14,6 +15,11 @@ from watchdog.events import (
     FileMovedEvent,
 )
 from watchdog.observers import Observer as NativeObserver
+
+from litmus.material.reports import Reports, log
+from litmus.site import collector
+from litmus.site.build import Build
+from litmus.site.session import Session
 
 CHANGES = [FileCreatedEvent, FileDeletedEvent, FileModifiedEvent, FileMovedEvent]
 TO_END = ("SIGTERM", "SIGHUP")
@@ -92,3 +98,55 @@ class ErrorBanner:
             '<div class="build-error" role="alert"><strong>This page is the last good one.</strong>'
             f" The build stopped:<pre>{html.escape(self.error)}</pre></div>"
         )
+
+
+class Rebuilds:
+    """What a server does when a file changes: it updates the site, or has all of it built anew."""
+
+    def __init__(
+        self,
+        session: Session,
+        reports: Reports,
+        fits: Callable[[Build], bool],
+        builder: Callable[..., Any],
+    ) -> None:
+        self.session = session
+        self.reports = reports
+        self.fits = fits
+        self.builder = builder
+        self.banner = ErrorBanner()
+
+    def on(self, server: LiveReloadServer, without: str) -> LiveReloadServer:
+        """Return a server that watches what notes are made of, and not one folder."""
+        host, port = server.server_address[:2]
+        free = free_port(str(host), int(port))
+        if free != port:
+            log.info(f"Port {port} is taken, using {free}.")
+            server.url = server.url.replace(f":{port}/", f":{free}/")
+            server.server_address = (str(host), free)
+        project = self.session.project
+        watched = {*server._watched_paths} - {without}
+        watched |= {str(path) for path in (project.docs, *project.made_of)}
+        server._watched_paths.clear()
+        server.observer = Observer()  # MkDocs' own looks at every file twice a second
+        for path in watched:
+            server.watch(path)
+        server.set_app(self.banner.around(server.serve_request))
+        server.builder = self._build_or_explain
+        return server
+
+    def _build_or_explain(self) -> None:
+        try:
+            self.reports.said.clear()
+            if not self.session.update(self.fits):
+                self._build_anew()
+            self.banner.error = ""
+        except (Exception, SystemExit) as error:
+            log.error(self.session.words(error))
+            self.banner.error = "\n".join(self.reports.said)
+
+    def _build_anew(self) -> None:
+        try:
+            self.builder()
+        finally:
+            collector.gather()
