@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 import unicodedata
+from collections.abc import Callable
 from datetime import date
 from importlib.util import find_spec
 from itertools import chain
@@ -12,7 +13,7 @@ from pathlib import Path
 import click
 
 from litmus.author import note_names, support_tree
-from litmus.claims.claims import Claims
+from litmus.claims.claim import Claim
 from litmus.claims.evidence import ROLES, due, read_ledger, settle
 from litmus.claims.kinds import KINDS
 from litmus.markdown.headings import folded
@@ -110,22 +111,14 @@ def new(kind: str, name: str) -> None:
 @click.argument("name")
 def why(name: str) -> None:
     """Print what a claim rests on, as a tree, with how each part stands."""
-    claims = _project(Path.cwd()).claims
-    found = support_tree.lines(
-        claims, _known(claims, name), lambda n: [*claims[n].assumes, *claims[n].uses]
-    )
-    click.echo("\n".join(found))
+    _show_tree(name, lambda claim: [*claim.assumes, *claim.uses])
 
 
 @main.command()
 @click.argument("name")
 def impact(name: str) -> None:
     """Print what would have to be argued again if a claim fell, as a tree."""
-    claims = _project(Path.cwd()).claims
-    found = support_tree.lines(
-        claims, _known(claims, name), lambda n: claims[n].used_by, upwards=True
-    )
-    click.echo("\n".join(found))
+    _show_tree(name, lambda claim: claim.used_by, upwards=True)
 
 
 def _begun(root: Path, kind: str, name: str) -> Path:
@@ -157,14 +150,8 @@ def _checked(root: Path) -> Project:
     if not find_spec("pytest"):
         raise click.ClickException("claims are checked by pytest, which is not installed here.")
     # Whatever the project's own settings load and leave out.
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "litmus.claims.pytest_plugin",
-        f"--rootdir={root}",
-    ]
+    command = [sys.executable, "-m", "pytest", "-p", "litmus.claims.pytest_plugin"]
+    command += [f"--rootdir={root}"]
     if find_spec("xdist"):
         command += ["-p", "xdist", "-n", "logical", "--dist", "loadfile"]
     command += ["-q", "-m", " or ".join(ROLES), *files]
@@ -190,10 +177,11 @@ def _project(root: Path) -> Project:
     return project
 
 
-def _known(claims: Claims, name: str) -> str:
+def _show_tree(name: str, beyond: Callable[[Claim], list[str]], upwards: bool = False) -> None:
+    claims = _project(Path.cwd()).claims
     if name not in claims:
         raise click.ClickException(f"no claim is called '{name}'. {nearest(name, claims)}".strip())
-    return name
+    click.echo("\n".join(support_tree.lines(claims, name, beyond, upwards)))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from litmus.claims.claim import Claim
 from litmus.claims.claims import Claims
 from litmus.claims.grounds import told
 
@@ -9,7 +10,7 @@ DEEPEST = 20  # steps that are shown by indentation; of deeper lines it would be
 
 
 def lines(
-    claims: Claims, name: str, beyond: Callable[[str], list[str]], upwards: bool = False
+    claims: Claims, name: str, beyond: Callable[[Claim], list[str]], upwards: bool = False
 ) -> Iterator[str]:
     """Yield a line for each claim on the ways from one, indented by how many steps it is away.
 
@@ -33,7 +34,7 @@ def lines(
             about = f"{claim.kind}; {claim.argument}; {claim.evidence}"
             shown.add(name)
             way[name] = None
-            waiting += [(depth + 1, other) for other in reversed(dict.fromkeys(beyond(name)))]
+            waiting += [(depth + 1, other) for other in reversed(dict.fromkeys(beyond(claim)))]
         yield f"{_indented(depth)}{name} ({about})"
 
 

@@ -96,10 +96,8 @@ class Claim:
     def controls(self) -> dict[str, bool]:
         """What a control may drop, assumptions first, with whether a passing one does."""
         dropped = {mark.drops for outcome, mark in self.marked("control") if outcome.passed}
-        return {
-            name: name in dropped
-            for name in [*self.assumes, *sorted(self.droppable - {*self.assumes})]
-        }
+        names = [*self.assumes, *sorted(self.droppable - {*self.assumes})]
+        return {name: name in dropped for name in names}
 
     @property
     def source(self) -> str:
@@ -125,10 +123,9 @@ class Claim:
             return "stale"
         checked = any(o.passed for o, _ in self.marked("claim"))
         controlled = any(o.passed for o, _ in self.marked("control"))
-        return {
-            (True, True): "checked with control",
-            (True, False): "checked",
-        }.get((checked, controlled), "none")
+        if not checked:
+            return "none"
+        return "checked with control" if controlled else "checked"
 
     @property
     def evidence_shown(self) -> str:

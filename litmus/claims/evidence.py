@@ -19,6 +19,7 @@ from typing import Any
 from litmus.cache import Cache
 from litmus.files.writing import write_whole
 from litmus.python.fingerprint import LEDGER, fingerprint, is_test, torch_version
+from litmus.python.touches import last_of
 
 WAYS = ["certificate", "exact", "float64", "experiment"]  # the strongest first
 ROLES = ["claim", "control", "counterexample"]
@@ -96,10 +97,7 @@ def write_ledger(root: Path, outcomes: Iterable[Outcome], ran: set[str]) -> None
 
 
 def stale_tests(
-    outcomes: Iterable[Outcome],
-    statements: dict[str, str],
-    root: Path,
-    cache: Cache | None = None,
+    outcomes: Iterable[Outcome], statements: dict[str, str], root: Path, cache: Cache | None = None
 ) -> set[str]:
     """Return the tests that have changed since they ran: themselves, or what they rest on.
 
@@ -156,22 +154,19 @@ def settle(
     return without
 
 
+def circumstances(file: str, root: Path, cache: Cache | None) -> dict[str, str]:
+    """Return under what a test file runs now, as an outcome says it."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "python": platform.python_version(),
+        "torch": torch_version(),
+        "fingerprint": fingerprint(root / file, root, cache),
+    }
+
+
 def _nothing(file: str, root: Path, cache: Cache | None) -> Outcome:
     """Return what the ledger says of a test file of which no test of a claim ran."""
-    return Outcome(
-        test=file,
-        line=1,
-        marks=(),
-        passed=0,
-        failed=0,
-        skipped=0,
-        seconds=0.0,
-        date=datetime.now(UTC).date().isoformat(),
-        python=platform.python_version(),
-        torch=torch_version(),
-        fingerprint=fingerprint(root / file, root, cache),
-        statements=(),
-    )
+    return Outcome(file, 1, (), 0, 0, 0, 0.0, statements=(), **circumstances(file, root, cache))
 
 
 def _tests(root: Path) -> dict[str, Path]:
@@ -197,7 +192,7 @@ def _has_marker(file: Path) -> bool:
     except (SyntaxError, ValueError):
         return True  # pytest says what is wrong with it
     nodes = [*ast.walk(tree)]
-    of = {_last(n.value) for n in nodes if isinstance(n, ast.Attribute) and n.attr in ROLES}
+    of = {last_of(n.value) for n in nodes if isinstance(n, ast.Attribute) and n.attr in ROLES}
     return "mark" in of or not of.isdisjoint(_other_names_of_mark(nodes))
 
 
@@ -206,13 +201,8 @@ def _other_names_of_mark(nodes: Iterable[ast.AST]) -> Iterator[str]:
         match node:
             case ast.ImportFrom(module="pytest"):
                 yield from (a.asname for a in node.names if a.name == "mark" and a.asname)
-            case ast.Assign(value=value) if _last(value) == "mark":
+            case ast.Assign(value=value) if last_of(value) == "mark":
                 yield from (target.id for target in node.targets if isinstance(target, ast.Name))
-
-
-def _last(node: ast.AST) -> str:
-    """Return the last name of pytest.mark."""
-    return str(getattr(node, "attr", getattr(node, "id", "")))
 
 
 def _outcome(entry: dict[str, Any]) -> Outcome:

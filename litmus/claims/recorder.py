@@ -1,9 +1,7 @@
 """Carries what the tests of claims find into the ledger, and refuses markers that mark nothing."""
 
-import platform
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +9,8 @@ import pytest
 from filelock import FileLock
 
 from litmus.cache import Cache
-from litmus.claims.evidence import ROLES, WAYS, Mark, Outcome, write_ledger
-from litmus.python.fingerprint import LEDGER, fingerprint, torch_version
+from litmus.claims.evidence import ROLES, WAYS, Mark, Outcome, circumstances, write_ledger
+from litmus.python.fingerprint import LEDGER
 
 MARKERS = [
     f"claim(name, by): the test checks a claim; by is one of {', '.join(WAYS)}",
@@ -119,13 +117,10 @@ class Recorder:
             failed=per_item.count("failed"),
             skipped=per_item.count("skipped"),
             seconds=round(sum(r.duration for i in items for r in self.reports[i.nodeid]), 3),
-            date=datetime.now(UTC).date().isoformat(),
-            python=platform.python_version(),
-            torch=torch_version(),
-            fingerprint=fingerprint(self.root / _file(test), self.root, self.cache),
             statements=tuple(
                 (name, self.statements[name]) for name in dict.fromkeys(m.claim for m in marks)
             ),
+            **circumstances(_file(test), self.root, self.cache),
         )
 
 

@@ -46,11 +46,7 @@ NO_FURTHER = re.compile(r"[^\s<]*")
 
 def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = RendererHTML) -> MarkdownIt:
     """Return a parser of notes; without strict line breaks a single newline is a <br>."""
-    options: dict[str, Any] = {
-        "html": True,
-        "linkify": True,
-        "breaks": not strict_line_breaks,
-    }
+    options: dict[str, Any] = {"html": True, "linkify": True, "breaks": not strict_line_breaks}
     md = MarkdownIt("zero", renderer_cls=renderer)
     md.inline = _Inline()
     md.configure("commonmark", options)
@@ -59,25 +55,9 @@ def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = Renderer
     md.linkify = _Addresses(options={"fuzzy_link": False, "fuzzy_email": False})
     md.inline.ruler.at("linkify", _address)
     for construct in [
-        depth,
-        paragraphs,
-        tables,
-        footnotes,
-        comments,
-        maths,
-        callouts,
-        wikilinks,
-        destinations,
-        citations,
-        highlights,
-        tags,
-        block_ids,
-        tasks,
-        headings,
-        templates,
-        admonitions,
-        equations,
-        places,
+        *(depth, paragraphs, tables, footnotes, comments, maths, callouts),
+        *(wikilinks, destinations, citations, highlights, tags),
+        *(block_ids, tasks, headings, templates, admonitions, equations, places),
     ]:
         md.use(construct.plugin)
     return md

@@ -5,6 +5,8 @@ from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
+from litmus.markdown.lines import begins_with, text_of
+
 LONGEST = 200  # lines of a command: each of many that do not end would be looked through to the end
 
 
@@ -16,11 +18,10 @@ def plugin(md: MarkdownIt) -> None:
 
 def _across_lines(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     """Take whole lines: from one that begins with <% to the one that ends with the next %>."""
-    begin = state.bMarks[first] + state.tShift[first]
-    if not state.src.startswith("<%", begin) or state.is_code_block(first):
+    if not begins_with(state, first, "<%") or state.is_code_block(first):
         return False
     for line in range(first, min(last, first + LONGEST)):
-        text = state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
+        text = text_of(state, line)
         if "%>" not in text:
             continue
         if not text.rstrip().endswith("%>"):

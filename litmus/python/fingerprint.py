@@ -11,6 +11,7 @@ from pathlib import Path
 
 from litmus.cache import Cache, Store
 from litmus.files.digest import digest
+from litmus.python.touches import last_of
 
 LEDGER = Path("build/evidence.json")  # below the root: what tests found, which none rests on
 LONGEST = 200  # letters of a path
@@ -162,7 +163,7 @@ def _mentioned(source: bytes) -> tuple[list[str], list[str]]:
         elif isinstance(node, ast.ImportFrom):
             dots, within = "." * node.level, [node.module] if node.module else []
             names |= {dots + ".".join([*within, alias.name]) for alias in node.names}
-        elif isinstance(node, ast.Call) and node.args and _called(node) in IMPORTERS:
+        elif isinstance(node, ast.Call) and node.args and last_of(node.func) in IMPORTERS:
             names |= {str(n.value) for n in node.args[:1] if isinstance(n, ast.Constant)}
         elif (
             isinstance(node, ast.Constant)
@@ -171,11 +172,6 @@ def _mentioned(source: bytes) -> tuple[list[str], list[str]]:
         ):
             texts.add(node.value)
     return sorted(names), sorted(texts)
-
-
-def _called(call: ast.Call) -> str:
-    """Return the last name of what is called."""
-    return getattr(call.func, "attr", getattr(call.func, "id", ""))
 
 
 def _is_file(path: Path) -> bool:

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,16 +49,13 @@ class Runner:
         kept = self._kept(file, fingerprint(path, self.root, self.cache))
         try:
             found = json.loads(kept.read_text(encoding="utf-8"))
-            return Run(found["printed"], tuple(found["figures"]))
-        except FileNotFoundError:
-            pass  # it has not run as it is now
-        answer = self._ask([str(path.resolve()), self.seconds])
-        if answer["problem"]:
-            raise RunError(answer["problem"])
-        run = Run(answer["printed"], tuple(answer["figures"]))
-        write_whole(kept, json.dumps(asdict(run)))
-        self._prune(kept)
-        return run
+        except FileNotFoundError:  # it has not run as it is now
+            found = self._ask([str(path.resolve()), self.seconds])
+            if found["problem"]:
+                raise RunError(found["problem"]) from None
+            write_whole(kept, json.dumps(found))
+            self._prune(kept)
+        return Run(found["printed"], tuple(found["figures"]))
 
     def close(self) -> None:
         """End the fork server, if it was started."""

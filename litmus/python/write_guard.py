@@ -8,16 +8,9 @@ from pathlib import Path
 from typing import Any
 
 WRITING = {  # the events that Python reports before it changes the file system, with their paths
-    "os.mkdir": [0],
-    "os.remove": [0],
-    "os.rmdir": [0],
-    "os.rename": [0, 1],
-    "os.link": [1],
-    "os.symlink": [1],
-    "os.truncate": [0],
-    "os.chmod": [0],
-    "os.utime": [0],
-    "shutil.rmtree": [0],
+    **dict.fromkeys(["os.mkdir", "os.remove", "os.rmdir", "shutil.rmtree"], (0,)),
+    **dict.fromkeys(["os.truncate", "os.chmod", "os.utime"], (0,)),
+    **{"os.rename": (0, 1), "os.link": (1,), "os.symlink": (1,)},
 }
 
 
@@ -36,7 +29,7 @@ class Guard:
             )
             if writes:
                 self.check(path)
-        for index in WRITING.get(event, []):
+        for index in WRITING.get(event, ()):
             self.check(arguments[index])
 
     def check(self, path: object) -> None:

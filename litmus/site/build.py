@@ -15,7 +15,7 @@ from litmus.claims.backlinks import Backlink, backlinks
 from litmus.files.digest import digest
 from litmus.files.writing import stamp
 from litmus.parallel import in_parallel
-from litmus.problems import Problem, as_problem, in_order
+from litmus.problems import Problem, as_problem, in_order, tried
 from litmus.python.runs import Runner
 from litmus.render.draft import Rendered
 from litmus.render.library import Asked, Library
@@ -154,14 +154,11 @@ class Build:
 
     def _note(self, path: str, links: list[Backlink]) -> MadePage:
         """Return a note's page; where that raises, a page that shows the note as it is written."""
-        try:
-            return self._page(path, links)
-        except MemoryError:
-            raise
-        except Exception as error:
-            problem = as_problem(error, path)
-            note = as_written(self.vault.raw(path), path, problem)
-            return self._written(note, self.note_pages.as_written(note, problem), [], (), ())
+        made = tried(lambda: self._page(path, links), path)
+        if not isinstance(made, Problem):
+            return made
+        note = as_written(self.vault.raw(path), path, made)
+        return self._written(note, self.note_pages.as_written(note, made), [], (), ())
 
     def _page(self, path: str, links: list[Backlink]) -> MadePage:
         note, known = self.vault.notes[path], self.was.notes.get(path)

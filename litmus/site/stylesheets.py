@@ -38,11 +38,7 @@ def files(kept: Path) -> dict[str, bytes]:
         else:
             style = style.replace(there, f"url(fonts/{font.name})")
             fonts[f"{KATEX}/fonts/{font.name}"] = font.read_bytes()
-    return {
-        KATEX_STYLE: style.encode(),
-        **fonts,
-        FONT: _text_font(kept / "Geist.woff2"),
-    }
+    return {KATEX_STYLE: style.encode(), **fonts, FONT: _text_font(kept / "Geist.woff2")}
 
 
 def mermaid() -> bytes:

@@ -30,19 +30,9 @@ SAFE = re.compile(r"[^\s\"'`=<>]+(?<!/)")  # HTML lets such a value stand withou
 # themselves are in `v` where KaTeX props each of them up by 3em, in `w` where by 2.7em, and in `u`
 # where by something else. `b` is a part of a line that is not broken, `n` the place of a delimiter
 # that is not there, `F` a fraction between two such places, `m` a space and `f` its line.
-STACKS = {
-    "": "tT",
-    "mfrac": "cC",
-    "op-limits": "cC",
-    "accent": "cC",
-    "mover": "cC",
-    "munder": "cC",
-    "x-arrow": "cC",
-    "col-align-c": "cC",
-    "msupsub": "lL",
-    "col-align-l": "lL",
-    "col-align-r": "pP",
-}
+CENTRED = ["mfrac", "op-limits", "accent", "mover", "munder", "x-arrow", "col-align-c"]
+STACKS = {"": "tT", **dict.fromkeys(CENTRED, "cC")}
+STACKS |= {"msupsub": "lL", "col-align-l": "lL", "col-align-r": "pP"}
 AROUND = {".2778em": "x", ".2222em": "y"}  # a sign that has this space on both sides
 AFTER = {".1667em": "z", ".2778em": "X", ".2222em": "Y"}  # a sign that has it on the right
 PROPS = {"height:3em": "v", "height:2.7em": "w"}
@@ -110,31 +100,7 @@ height:1.45em top:-3.61em top:-2.41em height:1.69em top:-3.69em top:-2.25em --D:
 height:1.4911em --p:3.05em --p:3.008em --p:3.2em --p:3.15em --p:3.4534em --h:.675em --D:1.2671em
 --d:-1.2671em height:1.8283em --D:.2501em --D:.3831em --D:.1944em --D:.2em --D:.13em
 """.split()
-TAKEN = {
-    "s",
-    "F",
-    "b",
-    "t",
-    "T",
-    "c",
-    "C",
-    "l",
-    "L",
-    "p",
-    "P",
-    "x",
-    "y",
-    "z",
-    "X",
-    "Y",
-    "r",
-    "v",
-    "w",
-    "u",
-    "n",
-    "m",
-    "f",
-}
+TAKEN = set("sFbtTcClLpPxyzXYrvwunmf")
 NAMES = (
     name
     for length in (1, 2)
@@ -145,9 +111,8 @@ CLASS_OF = dict(zip(dict.fromkeys(FREQUENT), NAMES, strict=False))
 
 # What MathML says of its looks alone, and what holds of these signs without being said.
 LOOKS = {"stretchy", "lspace", "rspace", "rowspacing", "columnspacing", "minsize", "maxsize"}
-SLANTED = re.compile(
-    r"[^\W\d_]|[∇∂]"
-)  # what a browser would slant, and give a reader as another sign
+# What a browser would slant, and give a reader as another sign.
+SLANTED = re.compile(r"[^\W\d_]|[∇∂]")
 FENCES, SEPARATORS = set("()[]{}⟨⟩⌈⌉⌊⌋"), set(",;")
 
 

@@ -88,9 +88,8 @@ WORDS = re.compile(r"\\text(?:tt|bf|it|rm|sf|normal)?\s*\{[^{}$]*\}")
 IN_WORDS = re.compile(r"\\.|[_#&^]")  # signs that are themselves in words, as is the second of \\
 ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([a-z]+)(\*?)\}")
 NO_BREAK = re.compile(r"(?<!\\)((?:\\\\)+)\*")  # of pages, after this row: there are no pages
-PLACED = re.compile(
-    r"(\\begin\s*\{(?:aligned|alignedat|gathered))\}\s*\[([^\]]*)\]"
-)  # [t] on a line
+# [t] on a line
+PLACED = re.compile(r"(\\begin\s*\{(?:aligned|alignedat|gathered))\}\s*\[([^\]]*)\]")
 TAG = re.compile(r"\\tag\*?\s*\{[^{}]*\}")
 
 # An environment -> the one that KaTeX has, "" for none. It numbers those without a star.
