@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from litmus.files.writing import write_whole
-from litmus.tex import compact_tex
+from litmus.tex import compact_style
 from litmus.tex.katex import THEME
 
 KATEX = "assets/katex"
@@ -28,7 +28,7 @@ def files(kept: Path) -> dict[str, bytes]:
     The text font is cut down to the letters that notes are made of, half its weight, and is kept in
     a folder, since that takes half a second.
     """
-    style = compact_tex.stylesheet(THEME.joinpath("css/katex.min.css").read_text("utf-8"))
+    style = compact_style.stylesheet(THEME.joinpath("css/katex.min.css").read_text("utf-8"))
     fonts = {}
     for font in THEME.joinpath("fonts/katex").iterdir():
         there = f"url(../fonts/katex/{font.name})"

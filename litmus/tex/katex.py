@@ -28,10 +28,7 @@ PLACEHOLDER = re.compile(
 AT_ONCE = 100  # formulas in one call of V8: a call costs as much as a short formula
 LONGEST = 20_000  # letters of a formula; the longest that people write have about 2,000
 SET_BY = [THEME.joinpath(name) for name in ("js/katex.min.js", "css/katex.min.css")]
-SET_BY += [
-    files("litmus.tex").joinpath(name)
-    for name in ("fonts.js", "tex.js", "katex.py", "compact_tex.py", "mathjax.py")
-]
+SET_BY += [file for file in sorted(files("litmus.tex").iterdir(), key=str) if file.is_file()]
 SECONDS, MEMORY = 10.0, 500_000_000  # of a call; a formula of a thousand letters takes 0.01 seconds
 
 

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image, ImageChops, ImageFilter
 from py_mini_racer import MiniRacer
 
-from litmus.tex.compact_tex import OURS, compact, stylesheet
+from litmus.tex.compact_style import OURS, stylesheet
+from litmus.tex.compact_tex import compact
 from litmus.tex.katex import THEME
 from tests.site.browser import served
 
