@@ -13,7 +13,7 @@ from litmus import cli
 from litmus.claims import pytest_plugin
 from litmus.claims.evidence import due, read_ledger
 from litmus.claims.pytest_plugin import _has_claims
-from litmus.material import plugin
+from litmus.material import commands
 from litmus.python.fingerprint import LEDGER, torch_version
 from litmus.site.project import Project
 from tests.litmus.conftest import write_files
@@ -207,7 +207,7 @@ def test_a_build_begins_with_what_the_check_before_it_found(written, monkeypatch
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     monkeypatch.chdir(root)
     built = []
-    monkeypatch.setattr(plugin, "build_project", built.append)
+    monkeypatch.setattr(commands, "build_project", built.append)
     for _ in range(2):  # for the second there is nothing to do
         assert CliRunner().invoke(cli.main, ["build"]).exit_code == 0
     assert [project.claims["c"].evidence for project in built] == ["checked with control"] * 2
