@@ -80,7 +80,11 @@ def _defined(at: At) -> Sequence[macros.Definition]:
     for name in PROPERTIES:
         if name in note.properties:
             defined = [*defined, *macros.from_property(note.properties[name])]
-    return [*defined, *note.macros[: at.token.meta.get("defined")]] if note.macros else defined
+    return (
+        [*defined, *note.text.macros[: at.token.meta.get("defined")]]
+        if note.text.macros
+        else defined
+    )
 
 
 def _anchors(at: At) -> str:
@@ -110,7 +114,7 @@ def _in_formula(at: At, found: re.Match[str]) -> str:
 
 def _shown(at: At, found: re.Match[str]) -> str | None:
     """Return the number that a reference shows; report a label that the note does not have."""
-    labels = at.scope.note.labels
+    labels = at.scope.note.text.labels
     number = labels.get(found[2].strip())
     if number is None:
         there = nearest(found[2], labels) or r"Write \label{…} into that formula."

@@ -25,6 +25,7 @@ from litmus.render.library import Library
 from litmus.render.phrases import Phrases
 from litmus.vault.addresses import address, relative_url
 from litmus.vault.notes import Note
+from litmus.vault.packed import Text
 
 BREAKS = {"softbreak", "hardbreak"}
 
@@ -102,7 +103,7 @@ class Renderer:
         """Return Markdown that stands in no note, such as a card of a canvas, as HTML."""
         environment: dict[str, Any] = {}
         tokens = self._markdown.parse(source, environment)
-        note = Note.parsed(name, {}, 1, tokens, environment)
+        note = Note(name, {}, 1, Text(tokens, environment))
         return self.tokens(tokens, replace(scope, note=note, within=(*scope.within, (name, ""))))
 
     def property(self, value: str, scope: Scope) -> str:

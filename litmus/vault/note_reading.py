@@ -12,6 +12,7 @@ from litmus.problems import Problem, as_problem
 from litmus.vault import properties
 from litmus.vault.first_to_raise import line_that_raises
 from litmus.vault.notes import Note
+from litmus.vault.packed import Text
 
 SHOWN = 20_000  # bytes of a longer one that its page shows
 
@@ -48,9 +49,8 @@ def as_written(raw: bytes, path: str, problem: Problem, kind: str = "as_written"
     """Return a note that is the text of its file; no property counts but the one that hides it."""
     text = as_text(raw)
     whole = Token(kind, "", 0, content=text, block=True, map=[0, 0])
-    note = Note.parsed(path, properties.private(text), 1, [whole], {}, [problem])
-    note.digest = digest(kind, raw, str(problem))
-    return note
+    mark = digest(kind, raw, str(problem))
+    return Note(path, properties.private(text), 1, Text([whole], {}), [problem], mark)
 
 
 def _read(text: str, path: str, markdown: MarkdownIt, lines: Sequence[int] = ()) -> Note:
@@ -61,6 +61,6 @@ def _read(text: str, path: str, markdown: MarkdownIt, lines: Sequence[int] = ())
         has_title = bool(tokens) and tokens[0].tag == "h1"
         place = 3 if has_title else 0
         tokens.insert(place, Token("unread_properties", "", 0, content=unread, block=True))
-    note = Note.parsed(path, read, first_line, tokens, environment, wrong, lines)
+    note = Note(path, read, first_line, Text(tokens, environment), wrong, lines=lines)
     note.derive()
     return note

@@ -11,7 +11,6 @@ from typing import Any
 from litmus.markdown import Token
 from litmus.markdown.headings import comparable, folded
 from litmus.problems import Problem
-from litmus.tex.macros import Definition
 from litmus.vault import properties
 from litmus.vault.links import Link, Links
 from litmus.vault.packed import Packed, Text
@@ -37,28 +36,10 @@ class Note:
     properties: dict[str, Any]
     first_line: int  # where the text begins in the file, below the properties
     text: Text = field(repr=False)
-    macros: list[Definition] = field(repr=False)  # which its formulas define, in order
-    labels: dict[str, str] = field(repr=False)  # of its formulas, with the numbers that they have
     problems: list[Problem] = field(default_factory=list, repr=False)  # with reading the file
     digest: str = ""  # of the file's bytes: the note has changed when it has
     stamp: tuple[int, ...] = ()  # of the file when it was read, which spares reading it again
     lines: Sequence[int] = field(default=(), repr=False)  # of the file, if its text is made of it
-
-    @classmethod
-    def parsed(
-        cls,
-        path: str,
-        properties: dict[str, Any],
-        first_line: int,
-        tokens: list[Token],
-        environment: dict[str, Any],
-        problems: Iterable[Problem] = (),
-        lines: Sequence[int] = (),
-    ) -> "Note":
-        """Return a note as a parser has read it, with what it left in its environment."""
-        macros, labels = environment.get("macros", []), environment.get("labels", {})
-        text = Text(tokens)
-        return cls(path, properties, first_line, text, macros, labels, [*problems], lines=lines)
 
     @property
     def tokens(self) -> list[Token]:
@@ -232,11 +213,9 @@ class Note:
         """Where among the tokens each block with a name begins, and its HTML id."""
         found: dict[str, tuple[int, str]] = {}
         for index, token in enumerate(self.tokens):
-            names = [
-                str(name) for name in (token.attrs.get("id"), token.meta.get("block_id")) if name
-            ]
-            for name in names:
-                found.setdefault(name.casefold(), (index, names[-1]))
+            names = token.attrs.get("id"), token.meta.get("block_id")
+            for name in filter(None, names):
+                found.setdefault(str(name).casefold(), (index, str(names[1] or names[0])))
         return found
 
 

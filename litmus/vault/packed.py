@@ -9,8 +9,10 @@ import pickle
 from collections import deque
 from collections.abc import Iterable
 from operator import attrgetter
+from typing import Any
 
 from litmus.markdown import Token
+from litmus.tex.macros import Definition
 
 MOST = 50  # texts that are at hand: a note is read several times, and then not for long
 FIELDS = attrgetter(*Token.__dataclass_fields__)
@@ -34,17 +36,20 @@ class Packed:
 
 
 class Text(Packed):
-    """The tokens of a note, the same ones for a while."""
+    """A note as a parser has read it, with what it left in its environment."""
 
-    __slots__ = ("_tokens",)
+    __slots__ = ("_tokens", "labels", "macros")
 
-    def __init__(self, tokens: list[Token]) -> None:
+    def __init__(self, tokens: list[Token], environment: dict[str, Any]) -> None:
         super().__init__(tokens)
+        self.macros: list[Definition] = environment.get("macros", [])  # of its formulas, in order
+        self.labels: dict[str, str] = environment.get("labels", {})  # with the numbers they have
         self._tokens: list[Token] | None = self._at_hand(tokens)
 
     def __getstate__(self) -> object:
         """Leave out what is at hand here alone."""
-        return None, {"_bytes": self._bytes, "_tokens": None}
+        kept = {name: getattr(self, name) for name in ("_bytes", "labels", "macros")}
+        return None, {**kept, "_tokens": None}
 
     @property
     def tokens(self) -> list[Token]:

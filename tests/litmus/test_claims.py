@@ -12,6 +12,7 @@ from litmus.claims.evidence import Mark, Outcome
 from litmus.claims.grounds import loops, told
 from litmus.claims.standing import standing
 from litmus.vault.notes import Note
+from litmus.vault.packed import Text
 
 DEFINITION = "---\nkind: definition\n---\n# D\n\nAn $x$.\n"
 
@@ -177,7 +178,7 @@ def made_of(below, **arguments):
     return Claims(
         {
             name: Claim(
-                Note.parsed(f"claims/{name}.md", {"source": arguments.get(name, "")}, 1, [], {}),
+                Note(f"claims/{name}.md", {"source": arguments.get(name, "")}, 1, Text([], {})),
                 "lemma",
                 uses=list(uses),
             )
