@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from litmus.files.digest import digest
 from litmus.files.writing import write_whole
 
-MOST = 10_000  # results of about 2 KB each
+MOST = 50_000  # results of about 1.5 KB each: the formulas of a very large vault
 T = TypeVar("T")
 
 
