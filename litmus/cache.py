@@ -41,7 +41,7 @@ class Cache:
 
     def __getitem__(self, store: Store[T]) -> "Results[T]":
         if store not in self._stores:
-            self._stores[store] = Results(store.name, store.made_by)
+            self._stores[store] = Results(store)
         return self._stores[store]
 
     def recall(self, folder: Path, stores: Iterable[Store[Any]]) -> None:
@@ -58,9 +58,8 @@ class Cache:
 class Results(Generic[T]):
     """Results of one function by the texts that it was given, those that were asked for last."""
 
-    def __init__(self, name: str, made_by: Iterable[Traversable | str]) -> None:
-        self.name = name
-        self.made_by = [*made_by]
+    def __init__(self, store: Store[T]) -> None:
+        self._store = store
         self._made: dict[str, T] = {}  # the last that was asked for stands last
         self._has_more = False  # than what was kept
 
@@ -100,7 +99,8 @@ class Results(Generic[T]):
             self._has_more = False
 
     def _file(self, folder: Path) -> Path:
-        return folder / f"{self.name}.json"
+        return folder / f"{self._store.name}.json"
 
     def _maker(self) -> str:
-        return digest(*(p if isinstance(p, str) else p.read_bytes() for p in self.made_by))
+        made_by = self._store.made_by
+        return digest(*(p if isinstance(p, str) else p.read_bytes() for p in made_by))

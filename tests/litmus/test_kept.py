@@ -2,7 +2,7 @@
 
 import pytest
 
-from litmus.cache import MOST, Cache, Results
+from litmus.cache import MOST, Cache, Results, Store
 from litmus.files.digest import digest
 from litmus.python.fingerprint import fingerprint
 from litmus.render.code import code_block
@@ -18,7 +18,7 @@ def process(tmp_path):
     part.write_text("first")
 
     def begin():
-        known = Results("lengths", [part, "1.0"])
+        known = Results(Store("lengths", (part, "1.0")))
         known.recall(tmp_path)
         return known
 
@@ -110,10 +110,10 @@ def test_what_is_kept_of_each_comes_back_as_it_was(store, written, tmp_path):
 
 @pytest.mark.parametrize("store", STORES, ids=lambda store: store.name)
 def test_what_each_is_made_by_is_there_and_counts(store):
-    whole = Results(store.name, store.made_by)._maker()
+    whole = Results(store)._maker()
     for part in store.made_by:
-        rest = [other for other in store.made_by if other is not part]
-        assert Results(store.name, rest)._maker() != whole
+        rest = tuple(other for other in store.made_by if other is not part)
+        assert Results(Store(store.name, rest))._maker() != whole
 
 
 def test_who_is_given_no_work_makes_everything_anew(written):
