@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from litmus.files.digest import digest
 from litmus.files.writing import write_whole
@@ -33,16 +33,21 @@ class Cache:
 
     def __init__(self) -> None:
         self._stores: dict[Store[Any], Results[Any]] = {}
-        # Which files of the project a file needs, with its time stamp: while this process lives.
-        self.needs: dict[Path, tuple[int, set[Path]]] = {}
-        # And from which folders modules may be imported, by who says so, with what lies in each.
-        self.places: dict[Path, tuple[int, set[Path]]] = {}
-        self.lying: dict[Path, tuple[int, set[str]]] = {}
+        # What was made of files and folders, with their time stamps: while this process lives.
+        self._seen: dict[tuple[str, Path], tuple[int, Any]] = {}
 
     def __getitem__(self, store: Store[T]) -> "Results[T]":
         if store not in self._stores:
             self._stores[store] = Results(store)
         return self._stores[store]
+
+    def seen(self, what: str, path: Path, look: Callable[[Path], T]) -> T:
+        """Return what one sees in a file or folder: looked up anew when it has changed."""
+        now = path.stat().st_mtime_ns
+        stamp, found = self._seen.get((what, path), (None, None))
+        if stamp != now:
+            self._seen[what, path] = now, (found := look(path))
+        return cast(T, found)
 
     def recall(self, folder: Path, stores: Iterable[Store[Any]]) -> None:
         """Take what other processes have kept of the project in a folder."""
