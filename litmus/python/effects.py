@@ -26,7 +26,7 @@ from litmus.python.same_objects import (
     shared_names,
     whole_of,
 )
-from litmus.python.touches import Touched, arguments, given, is_decorated, root_of, running, touched
+from litmus.python.touches import Touched, arguments, given, root_of, running, touched
 
 ARGUMENTS = "(arguments)"  # among what a function changes: some that it is given
 
@@ -64,7 +64,8 @@ class Effects:
         nodes = [*running(statement)]
         lambdas = [*_run_at_once(nodes)]
         touches = [*touched(nodes)]
-        if any(isinstance(node, ast.Call | ast.ClassDef) or is_decorated(node) for node in nodes):
+        runs = ast.Call | ast.ClassDef
+        if any(isinstance(n, runs) or getattr(n, "decorator_list", []) for n in nodes):
             inner = [n for function in lambdas for n in ast.walk(function)]
             called = {name for run in self._runs([*nodes, *inner]) for name in self._calls[run]}
             called |= {name for function in lambdas for name in self._within(function)}

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from typing_extensions import TypeIs
-
 from litmus.problems import nearest
 from litmus.python.bindings import READ_AS_CODE, Definition, bound, mentioned
 from litmus.python.effects import Effects
@@ -41,11 +39,11 @@ def quote(source: str, names: Iterable[str]) -> str:
     for part in needed:
         statement = part.statement
         if isinstance(statement, ast.Import | ast.ImportFrom):
-            blocks += [""] * (previous is not None and _is_definition(previous))
+            blocks += [""] * isinstance(previous, Definition)
             blocks.append(_only(statement, used))
         else:
-            apart = _is_definition(statement) or previous is None or _is_definition(previous)
-            blocks += [""] * (2 if apart and _is_definition(statement) else 1 if apart else 0)
+            begins = previous is None or isinstance(previous, Definition)
+            blocks += [""] * (2 if isinstance(statement, Definition) else 1 if begins else 0)
             blocks.append(_text(part, lines))
             previous = statement
     return "\n".join(blocks).strip() + "\n"
@@ -56,7 +54,7 @@ def definitions(source: str) -> list[str]:
     return [
         statement.name
         for statement in _parsed(source).body
-        if _is_definition(statement) and not statement.name.startswith("_")
+        if isinstance(statement, Definition) and not statement.name.startswith("_")
     ]
 
 
@@ -136,15 +134,12 @@ def _needed(parts: list[_Part], names: Iterable[str]) -> tuple[set[str], list[_P
         after: set[str] = set()  # what is bound further below
         for part in reversed(parts):
             is_asked = not used.isdisjoint(part.binds | part.changes)
-            if part not in needed and (is_asked or (part.is_open and _names(used) - after)):
+            may_bind = part.is_open and any(name.isidentifier() for name in used - after)
+            if part not in needed and (is_asked or may_bind):
                 needed.add(part)
                 used |= part.needs
             after |= part.binds
     return used, [part for part in parts if part in needed]
-
-
-def _names(used: set[str]) -> set[str]:
-    return {name for name in used if name.isidentifier()}
 
 
 def _text(part: _Part, lines: list[str]) -> str:
@@ -167,10 +162,6 @@ def _only(statement: ast.Import | ast.ImportFrom, used: set[str]) -> str:
     if isinstance(statement, ast.Import):
         return ast.unparse(ast.Import(kept))
     return ast.unparse(ast.ImportFrom(statement.module, kept, statement.level))
-
-
-def _is_definition(statement: ast.stmt) -> TypeIs[Definition]:
-    return isinstance(statement, Definition)
 
 
 def _is_open(statement: ast.stmt) -> bool:
