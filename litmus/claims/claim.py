@@ -109,9 +109,7 @@ class Claim:
         found = [
             (o, m) for o in self.outcomes for m in o.marks if (m.role, m.claim) == (role, self.name)
         ]
-        return sorted(
-            found, key=lambda pair: (WAYS.index(pair[1].by) if pair[1].by else 0, pair[0].test)
-        )
+        return sorted(found, key=lambda pair: (["", *WAYS].index(pair[1].by), pair[0].test))
 
     @property
     def evidence(self) -> str:
