@@ -150,13 +150,12 @@ def _checked(root: Path) -> Project:
     if not find_spec("pytest"):
         raise click.ClickException("claims are checked by pytest, which is not installed here.")
     # Whatever the project's own settings load and leave out.
-    command = [sys.executable, "-m", "pytest", "-p", "litmus.claims.pytest_plugin"]
-    command += [f"--rootdir={root}"]
+    command = [sys.executable, "-m", "pytest", f"--rootdir={root}"]
+    command += ["-p", "litmus.claims.pytest_plugin", "-q", "-m", " or ".join(ROLES)]
     if find_spec("xdist"):
         command += ["-p", "xdist", "-n", "logical", "--dist", "loadfile"]
-    command += ["-q", "-m", " or ".join(ROLES), *files]
     before, statements = read_ledger(root), project.claims.statements
-    code = subprocess.run(command, cwd=root).returncode
+    code = subprocess.run([*command, *files], cwd=root).returncode
     if code not in {0, NO_TESTS}:
         sys.exit(code)
     if without := settle(root, files, before, statements, project.cache):
