@@ -109,8 +109,7 @@ def stale_tests(
     return {
         outcome.test
         for outcome in outcomes
-        if not (root / outcome.file).exists()
-        or outcome.fingerprint != now(outcome.file)
+        if outcome.fingerprint != now(outcome.file)
         or any(statements.get(name) != then for name, then in outcome.statements)
     }
 
@@ -123,8 +122,8 @@ def due(root: Path, statements: dict[str, str], cache: Cache | None = None) -> l
     wrong = {outcome.file for outcome in ledger if outcome.failed or outcome.test in stale}
     return [
         file
-        for file, path in _tests(root).items()
-        if file in wrong or (file not in known and _has_marker(path))
+        for file in sorted(_tests(root))
+        if file in wrong or (file not in known and _has_marker(root / file))
     ]
 
 
@@ -165,17 +164,15 @@ def circumstances(file: str, root: Path, cache: Cache | None) -> dict[str, str]:
     }
 
 
-def _tests(root: Path) -> dict[str, Path]:
-    """Return the files of tests by their paths from the root, in order."""
-    found = {}
+def _tests(root: Path) -> Iterator[str]:
+    """Yield the files of tests by their paths from the root."""
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name not in ELSEWHERE and name[0] != "."]
         if {"pyvenv.cfg", "conda-meta"}.isdisjoint([*files, *folders]):
-            for path in (Path(folder, name) for name in files if is_test(name)):
-                found[path.relative_to(root).as_posix()] = path
+            tests = (Path(folder, name) for name in files if is_test(name))
+            yield from (path.relative_to(root).as_posix() for path in tests)
         else:
             folders.clear()  # packages that are installed, with tests of their own
-    return dict(sorted(found.items()))
 
 
 def _has_marker(file: Path) -> bool:
