@@ -37,9 +37,7 @@ class Cache:
         self._seen: dict[tuple[str, Path], tuple[int, Any]] = {}
 
     def __getitem__(self, store: Store[T]) -> "Results[T]":
-        if store not in self._stores:
-            self._stores[store] = Results(store)
-        return self._stores[store]
+        return self._stores.setdefault(store, Results(store))
 
     def seen(self, what: str, path: Path, look: Callable[[Path], T]) -> T:
         """Return what one sees in a file or folder: looked up anew when it has changed."""

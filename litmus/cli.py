@@ -89,11 +89,8 @@ def new(kind: str, name: str) -> None:
 
     if wrong := note_names.wrong_with(name):
         good = note_names.nearest_good(name)
-        others = (f"{good}-{n}" for n in range(2, 1_000)) if good else ()
-        free = next(
-            (n for n in chain([good], others) if not note_names.wrong_with(n) and not is_taken(n)),
-            "",
-        )
+        others = chain([good], (f"{good}-{n}" for n in range(2, 1_000)))
+        free = next((n for n in others if not (note_names.wrong_with(n) or is_taken(n))), "")
         instead = f"How about '{free}'?" if free else "Write some words of what it claims."
         raise click.ClickException(f"the name {name!r} {wrong}. {instead}")
     if is_taken(name):
