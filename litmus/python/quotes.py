@@ -180,7 +180,8 @@ def _without_main(statement: ast.stmt) -> ast.stmt | None:
     """Return a statement without what runs only where the file is the script that was started."""
     if not isinstance(statement, ast.If) or not _asks_for_main(statement.test):
         return statement
-    if _is_negated(statement.test):
+    negations = ast.NotEq | ast.NotIn | ast.Not
+    if any(isinstance(node, negations) for node in ast.walk(statement.test)):
         test, rest = statement.test, statement.body
     else:
         test, rest = ast.UnaryOp(ast.Not(), statement.test), statement.orelse
@@ -190,8 +191,3 @@ def _without_main(statement: ast.stmt) -> ast.stmt | None:
 def _asks_for_main(test: ast.expr) -> bool:
     words = {getattr(node, "id", getattr(node, "value", "")) for node in ast.walk(test)}
     return {"__name__", "__main__"} <= words
-
-
-def _is_negated(test: ast.expr) -> bool:
-    negations = ast.NotEq | ast.NotIn | ast.Not
-    return any(isinstance(node, negations) for node in ast.walk(test))
