@@ -14,7 +14,7 @@ from litmus.claims.kinds import FOUNDATIONS, KINDS
 from litmus.files.digest import digest
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
-from litmus.problems import Problem, tried
+from litmus.problems import tried
 from litmus.vault.notes import Note
 from litmus.vault.vault import Vault
 
@@ -160,11 +160,7 @@ def stated(note: Note, vault: Vault) -> Claim | None:
             note.links_in(tokens)
         return claim
 
-    claim = tried(derived, note.path)
-    if not isinstance(claim, Problem):
-        return claim
-    vault.show_as_written(claim)
-    return None
+    return tried(derived, note.path, vault.show_as_written)
 
 
 def _kind(note: Note) -> str | None:
