@@ -16,7 +16,7 @@ class QuoteError(ValueError):
     """A quote asks for something that the file does not define."""
 
 
-def quote(source: str, names: Iterable[str]) -> str:
+def quote(source: str, names: list[str]) -> str:
     """Return the definitions of `names` from a file's source, and all that they need, in its order.
 
     Needed is whatever gives a name that is mentioned, directly or through others, the value that
@@ -28,12 +28,11 @@ def quote(source: str, names: Iterable[str]) -> str:
         parts = _parts(source)
     except SyntaxError as error:
         raise QuoteError(f"line {error.lineno}: {error.msg}.") from None
-    wanted = list(names)
     defines = dict.fromkeys(name for part in parts for name in part.defines)
-    for name in wanted:
+    for name in names:
         if name not in defines:
             raise QuoteError(f"it does not define '{name}'. {nearest(name, defines)}".strip())
-    used, needed = _needed(parts, wanted)
+    used, needed = _needed(parts, names)
     lines, blocks = source.split("\n"), []
     previous: ast.stmt | None = None
     for part in needed:
