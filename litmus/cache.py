@@ -1,14 +1,13 @@
 """What it takes long to make of a text, kept in a file from one process to the next."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
+from litmus.files import pickled
 from litmus.files.digest import digest
-from litmus.files.writing import write_whole
 
 MOST = 10_000  # results of about 2 KB each
 T = TypeVar("T")
@@ -87,22 +86,18 @@ class Results(Generic[T]):
 
     def recall(self, folder: Path) -> None:
         """Take what another process has kept in a folder, if the same code has made it."""
-        try:
-            kept = json.loads(self._file(folder).read_text(encoding="utf-8"))
-            if kept["made by"] == self._maker():
-                self._made = kept["made"] | self._made
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # there is none, or another version's: it is made anew
+        kept: dict[str, T] = pickled.recall(self._file(folder), self._maker()) or {}
+        self._made = kept | self._made
 
     def keep(self, folder: Path) -> None:
         """Keep what is known in a folder, but for errors: those are found again, with reasons."""
         if self._has_more:
             made = {text: one for text, one in self._made.items() if not isinstance(one, Exception)}
-            write_whole(self._file(folder), json.dumps({"made by": self._maker(), "made": made}))
+            pickled.keep(self._file(folder), self._maker(), made)
             self._has_more = False
 
     def _file(self, folder: Path) -> Path:
-        return folder / f"{self._store.name}.json"
+        return folder / f"{self._store.name}.pickle"
 
     def _maker(self) -> str:
         made_by = self._store.made_by

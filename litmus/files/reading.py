@@ -58,7 +58,7 @@ def is_to_be_read(file: Path, path: str, folder: Path) -> bool:
     if "\udc80" <= max(path) <= "\udcff":
         shown = path.encode(errors="replace").decode()
         raise Problem(shown, None, "the name is not UTF-8; the file is left out.", "Rename it.")
-    if is_link and file.is_dir():
+    if file.is_dir():
         what = "the folder is a link, and is left out."
         raise Problem(path, None, what, "Put the folder itself into the vault.")
     if is_link and leads_out(file, folder):

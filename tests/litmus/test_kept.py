@@ -1,5 +1,7 @@
 """Does the next process take what one has made, and only as long as the same code would make it?"""
 
+import pickle
+
 import pytest
 
 from litmus.cache import MOST, Cache, Results, Store
@@ -53,9 +55,9 @@ def test_an_error_is_remembered_and_not_kept(process, tmp_path):
     assert process().get("abc") is None
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '"made by"'])
-def test_a_file_that_cannot_be_read_is_as_good_as_none(process, tmp_path, text):
-    (tmp_path / "lengths.json").write_text(text)
+@pytest.mark.parametrize("raw", [b"{", *map(pickle.dumps, ([], {}, "made by", ("other", {})))])
+def test_a_file_that_cannot_be_read_is_as_good_as_none(process, tmp_path, raw):
+    (tmp_path / "lengths.pickle").write_bytes(raw)
     assert process().of("abc", lambda: 3) == 3
 
 
@@ -73,9 +75,9 @@ def test_what_is_known_already_is_not_written_again(process, tmp_path):
     first = process()
     first["abc"] = 3
     first.keep(tmp_path)
-    (tmp_path / "lengths.json").unlink()
+    (tmp_path / "lengths.pickle").unlink()
     first.keep(tmp_path)
-    assert not (tmp_path / "lengths.json").exists()
+    assert not (tmp_path / "lengths.pickle").exists()
     first["abcd"] = 4
     first.keep(tmp_path)
     assert process().get("abc") == 3
