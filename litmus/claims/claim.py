@@ -14,7 +14,7 @@ from litmus.claims.kinds import FOUNDATIONS, KINDS
 from litmus.files.digest import digest
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
-from litmus.problems import Problem, tried
+from litmus.problems import tried
 from litmus.vault.notes import Note
 from litmus.vault.vault import Vault
 
@@ -109,9 +109,7 @@ class Claim:
         found = [
             (o, m) for o in self.outcomes for m in o.marks if (m.role, m.claim) == (role, self.name)
         ]
-        return sorted(
-            found, key=lambda pair: (WAYS.index(pair[1].by) if pair[1].by else 0, pair[0].test)
-        )
+        return sorted(found, key=lambda pair: (["", *WAYS].index(pair[1].by), pair[0].test))
 
     @property
     def evidence(self) -> str:
@@ -162,11 +160,7 @@ def stated(note: Note, vault: Vault) -> Claim | None:
             note.links_in(tokens)
         return claim
 
-    claim = tried(derived, note.path)
-    if not isinstance(claim, Problem):
-        return claim
-    vault.show_as_written(claim)
-    return None
+    return tried(derived, note.path, vault.show_as_written)
 
 
 def _kind(note: Note) -> str | None:

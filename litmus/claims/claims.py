@@ -47,17 +47,15 @@ class Claims(dict[str, Claim]):
         """Find the claims of a vault and what they rest on; `problems` says what is wrong."""
         claims, problems = cls(), []
         by_name: dict[str, Claim] = {}  # without case, as on some file systems
-        for note in [*vault.notes.values()]:
-            claim = stated(note, vault)
-            if not claim:
-                continue
-            other = by_name.get(note.name.casefold())
-            if other:
-                what = f"two claims have the name '{note.name}', the other is {other.note.path}."
+        every = (stated(note, vault) for note in [*vault.notes.values()])
+        for claim in filter(None, every):
+            other = by_name.setdefault(claim.name.casefold(), claim)
+            if other is claim:
+                claims[claim.name] = claim
+            else:
+                what = f"two claims have the name '{claim.name}', the other is {other.note.path}."
                 remedy = "Rename one; an alias keeps its old name."
-                problems.append(Problem(note.path, 1, what, remedy))
-                continue
-            claims[note.name] = by_name[note.name.casefold()] = claim
+                problems.append(Problem(claim.note.path, 1, what, remedy))
         lines = claims._link(vault)
         for name in circular({name: claim.uses for name, claim in claims.items()}):
             claims[name].has_gap = True

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from litmus.claims.claim import Claim
 from litmus.claims.kinds import KINDS
-from litmus.claims.standing import Tested
+from litmus.claims.standing import Shown
 from litmus.render.draft import Scope
 from litmus.render.renderer import At, Renderer, named
 
@@ -100,14 +100,14 @@ def _claim(renderer: Renderer, claim: Claim, scope: Scope, embedded: bool, url: 
     def link(path: str) -> Markup:
         return renderer.link(renderer.library.note_titled(path), scope.here)
 
-    def about(test: Tested) -> list[str]:
-        fails = Markup("fails: {}").format(link(test.fails)) if test.fails else ""
+    def about(test: Shown) -> list[str]:
+        fails = Markup("fails: {}").format(link(test["fails"])) if test["fails"] else ""
         return [
-            test.by,
-            fails or (test.without and f"without “{test.without}”"),
-            test.came_out,
-            "changed since it ran" if test.is_stale else "",
-            Markup("<code>{}</code>").format(test.file),
+            test["by"],
+            fails or (test["without"] and f"without “{test['without']}”"),
+            test["came_out"],
+            "changed since it ran" if test["is_stale"] else "",
+            Markup("<code>{}</code>").format(test["file"]),
         ]
 
     standing = renderer.library.standing(claim.note.path)
@@ -120,7 +120,7 @@ def _claim(renderer: Renderer, claim: Claim, scope: Scope, embedded: bool, url: 
         title=Markup(renderer.title(claim.note)),
         statement=Markup(renderer.tokens(claim.statement, scope)),
         folded=[(name, Markup(renderer.tokens(tokens, scope))) for name, tokens in folded],
-        source=Markup(renderer.property(standing.source, scope)),
+        source=Markup(renderer.property(standing["source"], scope)),
         link=link,
         about=about,
     )

@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from litmus.cache import Cache
 from litmus.claims.claims import Claims
-from litmus.claims.standing import Standing, standing
+from litmus.claims.standing import Shown, standing
 from litmus.files.digest import digest
 from litmus.python.fingerprint import fingerprint
 from litmus.python.runs import Runner
@@ -179,7 +179,7 @@ class Library:
         self._ask(_title, path)
         return self.vault.notes[path]
 
-    def standing(self, path: str) -> Standing:
+    def standing(self, path: str) -> Shown:
         """Return how the claim of a note stands."""
         self._ask(_standing, path)
         return self.standing_at(path)

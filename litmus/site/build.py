@@ -154,11 +154,12 @@ class Build:
 
     def _note(self, path: str, links: list[Backlink]) -> MadePage:
         """Return a note's page; where that raises, a page that shows the note as it is written."""
-        made = tried(lambda: self._page(path, links), path)
-        if not isinstance(made, Problem):
-            return made
-        note = as_written(self.vault.raw(path), path, made)
-        return self._written(note, self.note_pages.as_written(note, made), [], (), ())
+
+        def instead(problem: Problem) -> MadePage:
+            note = as_written(self.vault.raw(path), path, problem)
+            return self._written(note, self.note_pages.as_written(note, problem), [], (), ())
+
+        return tried(lambda: self._page(path, links), path, instead)
 
     def _page(self, path: str, links: list[Backlink]) -> MadePage:
         note, known = self.vault.notes[path], self.was.notes.get(path)

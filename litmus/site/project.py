@@ -84,7 +84,7 @@ class Project:
         """Read the vault in `docs`, and nothing else."""
         cache = previous.cache if previous else Cache()  # in memory alone
         vault, problems = Vault.read(docs, previous.vault if previous else None, left_out)
-        run = list(attachments.withheld(docs, vault.files))
+        run = attachments.withheld(docs, vault.files)
         vault.withheld = {problem.file for problem in run}
         return cls._of(vault, [*problems, *run], docs, docs, [], False, cache)
 

@@ -114,20 +114,18 @@ class Vault:
         """Is there such a note or file?"""
         return path in self.notes or path in self.files
 
-    def show_as_written(self, problem: Problem) -> Note:
+    def show_as_written(self, problem: Problem) -> None:
         """Let the note that a problem is of stand for itself, and be nothing but its text."""
         note = as_written(self.raw(problem.file), problem.file, problem)
         self.notes[note.path] = note
-        return note
 
     def read_macros(self) -> list[Problem]:
         """Read what all formulas may use: the definitions in a file that a plugin reads, too."""
-        text = self.text(PREAMBLE)
-        found = tried(lambda: macros.definitions(text), PREAMBLE, "None of it is used.")
-        if isinstance(found, Problem):
-            return [found]
-        self.macros = found
-        return []
+        problems: list[Problem] = []
+        read = partial(macros.definitions, self.text(PREAMBLE))
+        found = tried(read, PREAMBLE, problems.append, "None of it is used.")
+        self.macros = found or []
+        return problems
 
     def resolve(self, target: str, from_path: str) -> str | None:
         """Return the path that a link's target means in a note, None if there is no such file.
@@ -221,10 +219,8 @@ def _files(folder: Path, left_out: Collection[str]) -> tuple[list[str], list[Pro
         in_templates = isinstance(templates, str) and path.startswith(f"{templates}/")
         if in_templates or path in left_out:
             continue
-        there = tried(partial(is_to_be_read, file, path, folder), path, LEFT_OUT)
-        if isinstance(there, Problem):
-            problems.append(there)
-        elif there:
+        looked_at = partial(is_to_be_read, file, path, folder)
+        if tried(looked_at, path, problems.append, LEFT_OUT):
             files.append(path)
     return files, problems
 
