@@ -32,7 +32,7 @@ def backlinks(vault: Vault, claims: Claims) -> dict[str, list[Backlink]]:
         used, proofs = set(), set()
         if claim and claim.note is note:
             used = {claims[name].note.path for name in claim.uses}
-            proofs = {id(link) for proof in claim.proofs for link in note.links_in(proof)}
+            proofs = {*map(id, claim.said.in_proofs)}
         links = tried(partial(_led, note, vault), note.path, vault.show_as_written)
         for place, (link, target) in enumerate(links or []):
             if not target or target == note.path:

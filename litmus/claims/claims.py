@@ -78,11 +78,10 @@ class Claims(dict[str, Claim]):
         for claim in self.values():
             assumes: dict[str, None] = {}
             uses: dict[str, None] = {}
-            for _, other in _to_claims(claim.note.links_in(claim.statement), claim, by_path, vault):
+            for _, other in _to_claims(claim.said.in_statement, claim, by_path, vault):
                 if other is not claim and other.kind in FOUNDATIONS:
                     assumes[other.name] = None
-            in_proofs = [link for proof in claim.proofs for link in claim.note.links_in(proof)]
-            steps = [link for link in in_proofs if not link.compared]
+            steps = [link for link in claim.said.in_proofs if not link.compared]
             for link, other in _to_claims(steps, claim, by_path, vault):
                 uses[other.name] = None
                 lines.setdefault((claim.name, other.name), link.line)
@@ -97,7 +96,7 @@ class Claims(dict[str, Claim]):
     @property
     def statements(self) -> dict[str, str]:
         """A hash of each claim's statement, by name."""
-        return {name: claim.statement_hash for name, claim in self.items()}
+        return {name: claim.said.statement_hash for name, claim in self.items()}
 
     @cached_property
     def _grounds(self) -> Grounds:
