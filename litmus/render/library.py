@@ -190,6 +190,11 @@ class Library:
         self._ask(_macros)
         return self.vault.macros
 
+    @cached_property
+    def macros_mark(self) -> str:
+        """Changes when what all formulas may use does."""
+        return digest(*(part for macro in self.vault.macros for part in macro))
+
     def _ask(self, tell: Callable[..., Hashable], *about: str) -> None:
         self.asked[Question(tell, about)] = tell(self, *about)
 
@@ -237,4 +242,4 @@ def _standing(library: Library, path: str) -> str | None:
 
 
 def _macros(library: Library) -> str:
-    return digest(*(part for macro in library.vault.macros for part in macro))
+    return library.macros_mark

@@ -85,6 +85,8 @@ class Vault:
         with_labs = {path: file for lab in labs_shown for path, file in lab.files.items()}
         vault = cls(notes, [*({*files} - {*pages}), *with_labs], strict)
         vault.folder, vault.made = folder, with_labs
+        if previous and previous.names_digest == vault.names_digest:
+            vault._meant = previous._meant
         vault.has_read = any(known.get(note.path) is not note for note in notes)
         vault.has_read |= bool(previous and previous.has_read)
         problems += vault.read_macros()
@@ -191,7 +193,8 @@ class Vault:
     def names_digest(self) -> str:
         """Changes when a link could mean another file than before, or no file, and rarely else."""
         aliases = sorted((note.path, *note.aliases) for note in self.notes.values())
-        return digest(*("\0".join(names) for names in aliases), "", *sorted(self.files))
+        files = *sorted(self.files), "", *sorted(self.made)
+        return digest(*("\0".join(names) for names in aliases), "", *files)
 
     @cached_property
     def names(self) -> Names:
