@@ -4,7 +4,7 @@ import html
 from dataclasses import replace
 
 from litmus.files.reading import as_text
-from litmus.problems import Problem, as_problem
+from litmus.problems import Problem, tried
 from litmus.render import (
     boxes,
     citations,
@@ -24,8 +24,8 @@ from litmus.render.renderer import Renderer
 from litmus.vault.addresses import address
 from litmus.vault.notes import Note
 
-PARTS = [text, formulas, links, citations, embeds, footnotes, boxes, code, obsidian_plugins]
-RULES = {name: rule for part in [*PARTS, raw_html] for name, rule in part.RULES.items()}
+PARTS = text, formulas, links, citations, embeds, footnotes, boxes, code, obsidian_plugins, raw_html
+RULES = {name: rule for part in PARTS for name, rule in part.RULES.items()}
 
 
 class NotePages:
@@ -51,12 +51,9 @@ class NotePages:
         broken: dict[str, Problem] = {}
         while True:
             known = len(broken)
-            try:
-                rendered = self._rendered(note, Draft(broken=broken))
-            except MemoryError:
-                raise
-            except Exception as error:
-                rendered = self.as_written(note, as_problem(error, note.path))
+            rendered = tried(lambda: self._rendered(note, Draft(broken=broken)), note.path)
+            if isinstance(rendered, Problem):
+                rendered = self.as_written(note, rendered)
                 break
             if len(broken) == known:
                 break  # else once more, since what raised has left footnotes and formulas behind

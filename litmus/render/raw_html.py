@@ -61,11 +61,10 @@ def _clean(at: At) -> str:
     """Return what may stay of a token's HTML, written anew."""
     if at.renderer.raw_html:
         return at.token.content
-    rendered = at.scope.draft
-    rendered.raw_html += at.token.content.count("<")
-    if rendered.raw_html > MANY:
-        if not rendered.too_many:
-            rendered.too_many = True
+    draft, before = at.scope.draft, at.scope.draft.raw_html
+    draft.raw_html += at.token.content.count("<")
+    if draft.raw_html > MANY:
+        if before <= MANY:
             at.report(f"the page has more than {MANY} HTML tags.", "The others are shown as text.")
         return html.escape(at.token.content)
     return "".join(_pieces(at, at.token.content))
