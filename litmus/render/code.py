@@ -138,7 +138,7 @@ def _quote(at: At) -> str:
     at.scope.draft.quoted.append(file)
     caption = f"{_link(at, file)}, with its tests"
     shown = code_block(quoted, "python", at.library.cache)
-    return f'<figure class="quote">{shown}{_caption(caption)}</figure>\n'
+    return f'<figure class="quote">{shown}<figcaption>{caption}</figcaption></figure>\n'
 
 
 def _run(at: At) -> str:
@@ -154,10 +154,10 @@ def _run(at: At) -> str:
         at.report(f"{file} does not run: {error}.", remedy, line=1)
         return as_written(at)
     at.scope.draft.quoted.append(file)
-    return show_run(run, _link(at, file), quotes.summary(source), at)
+    return _shown(run, _link(at, file), quotes.summary(source), at)
 
 
-def show_run(run: Run, link: str, about: str, at: At) -> str:
+def _shown(run: Run, link: str, about: str, at: At) -> str:
     """Return a run's figures, which are `about` something, and what it printed."""
     figures = {f"assets/figures/{digest(svg)}.svg": svg for svg in run.figures}
     at.scope.draft.figures |= figures
@@ -166,9 +166,9 @@ def show_run(run: Run, link: str, about: str, at: At) -> str:
         for path in figures
     )
     printed = code_block(run.printed, "text", at.library.cache) if run.printed.strip() else ""
-    verbs = " and ".join(["draws"] * bool(images) + ["prints"] * bool(printed)) or "says nothing"
-    caption = f"What {link} {verbs}" if verbs != "says nothing" else f"{link} {verbs}"
-    return f'<figure class="run">{images}{printed}{_caption(caption)}</figure>\n'
+    verbs = " and ".join(["draws"] * bool(images) + ["prints"] * bool(printed))
+    caption = f"What {link} {verbs}" if verbs else f"{link} says nothing"
+    return f'<figure class="run">{images}{printed}<figcaption>{caption}</figcaption></figure>\n'
 
 
 def _snippet(at: At, file: str) -> str | None:
@@ -188,7 +188,3 @@ def _snippet(at: At, file: str) -> str | None:
 def _link(at: At, file: str) -> str:
     url = relative_url(address(file), at.scope.here)
     return f'<a href="{html.escape(url)}">{html.escape(file)}</a>'
-
-
-def _caption(text: str) -> str:
-    return f"<figcaption>{text}</figcaption>"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader
@@ -10,6 +11,7 @@ from markupsafe import Markup
 from litmus.claims.backlinks import RELATIONS, Backlink
 from litmus.render.draft import TocEntry
 from litmus.render.renderer import Renderer
+from litmus.vault.addresses import address, relative_url
 
 TEMPLATES = Environment(
     loader=PackageLoader("litmus.site"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -29,8 +31,12 @@ class Page:
     linked_from: Sequence[Mapping[str, Any]] = ()
 
 
-def filled(template: str, here: str, title: str, words: str = "", **values: object) -> Page:
-    """Return the page that a template makes of its title and values."""
+def filled(
+    template: str, here: str, title: str, renderer: Renderer, words: str = "", **values: object
+) -> Page:
+    """Return the page that a template makes of its title and values, with links to others."""
+    values["link"] = partial(renderer.link, page=here)  # of a note
+    values["url"] = lambda path: relative_url(address(path), here)
     body = TEMPLATES.get_template(template).render(title=title, **values)
     return Page(here, title, body, words)
 
