@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jinja2 import Environment
+from markdown.extensions.toc import nest_toc_tokens
 from mkdocs.commands.build import get_context
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -18,7 +19,7 @@ from litmus.material import compiled_templates
 from litmus.material.blocks import KeptBlocks
 from litmus.site import generated, stylesheets
 from litmus.site.build import Build
-from litmus.site.page import Page, nested
+from litmus.site.page import Page
 from litmus.site.project import Project
 from litmus.tex import katex
 from litmus.vault.addresses import TAGS, address, tag_anchor
@@ -94,11 +95,8 @@ class Frame:
     def mark(self) -> str:
         """Return what changes when the frame does: settings, menu, theme and code."""
         with Path(self.config.config_file_path).open("rb") as settings:
-            said = [
-                repr(yaml_load(settings)),
-                str(self.config.site_url),
-                str(self.config.theme.name),
-            ]
+            said = [repr(yaml_load(settings))]
+        said += [str(self.config.site_url), str(self.config.theme.name)]
         said += [f"{here} {title}" for here, title in self.menu.items()]
         return pickled.makers(said, self.config.theme.dirs)
 
@@ -114,7 +112,8 @@ class Frame:
             file = File.generated(self.config, f"{page.address}index.md", content="")
             file.dest_uri = f"{page.address}index.html"
             themed = ThemedPage(html.escape(page.title), file, self.config)
-        themed.content, themed.toc = page.html, get_toc(nested(page.toc))  # type: ignore[arg-type]
+        toc = [{"level": entry.level, "id": entry.id, "name": entry.html} for entry in page.toc]
+        themed.content, themed.toc = page.html, get_toc(nest_toc_tokens(toc))
         context = get_context(self.nav, [], self.config, themed)
         tags = [{"name": tag, "url": f"{TAGS}#{tag_anchor(tag)}"} for tag in page.tags]
         themed.active = True

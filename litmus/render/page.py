@@ -29,7 +29,7 @@ RULES = {name: rule for part in PARTS for name, rule in part.RULES.items()}
 
 
 class NotePages:
-    """Makes the pages of notes; what each has asked is then in `library.asked`."""
+    """Makes the pages of notes; what each asks is added to `library.asked`."""
 
     def __init__(
         self,
@@ -42,12 +42,11 @@ class NotePages:
         self.renderer = Renderer(RULES, library, self.phrases, raw_html)
 
     def render(self, note: Note) -> Rendered:
-        """Return a note as the body of its page; `library.asked` then has what it depends on.
+        """Return a note as the body of its page.
 
         What is embedded and raises is linked instead. A note that raises itself is shown as it is
         written.
         """
-        self.library.asked.clear()
         broken: dict[str, Problem] = {}
         while True:
             known = len(broken)
