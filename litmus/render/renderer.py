@@ -50,8 +50,7 @@ class At:
 
     def children(self) -> str:
         """Return the token's children as HTML."""
-        inline = Token("inline", "", 0, children=self.token.children)
-        return self.renderer.tokens([inline], self.scope)
+        return self.renderer.tokens(self.token.children or [], self.scope)
 
     def block_id(self) -> str:
         """Return a block's id as an attribute, "" in embedded text: its own page has the id."""
@@ -157,7 +156,7 @@ class Renderer:
                 words.append(token)
         within = (note.path, ""), (note.path, "")
         scope = Scope(note, "", Draft(), within, is_aside=True)
-        return self.tokens([Token("inline", "", 0, children=words)], scope)
+        return self.tokens(words, scope)
 
     def _rendered(self, tokens: Sequence[Token], scope: Scope) -> str:
         """Return tokens as HTML; raise Problem, with the line, for whatever a rule raises."""
