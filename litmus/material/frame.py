@@ -60,9 +60,8 @@ class Frame:
             config.nav = generated.menu(build.project)
         in_menu = set(_leaves(config.nav))
         for file in list(files):
-            is_page = file.src_uri.lower().endswith(".md") or file.src_uri in vault.notes
             is_file = file.src_dir == config.docs_dir and file.src_uri in vault.files
-            elsewhere = is_page and file.src_uri not in in_menu
+            elsewhere = _is_page(file, build) and file.src_uri not in in_menu
             if elsewhere or is_file or file.src_uri == "sitemap.xml":
                 files.remove(file)
         for source in sorted(in_menu):
@@ -74,11 +73,8 @@ class Frame:
     def take_menu(self, nav: Navigation, files: Files, build: Build) -> None:
         """Take from MkDocs the pages of the menu that come from the vault, but for their places."""
         self.nav = nav
-        self.in_menu = {
-            address(page.file.src_uri): page
-            for page in nav.pages
-            if page.file.src_uri.lower().endswith(".md") or page.file.src_uri in build.vault.notes
-        }
+        pages = [page for page in nav.pages if _is_page(page.file, build)]
+        self.in_menu = {address(page.file.src_uri): page for page in pages}
         self.named = {p.file.src_uri: vars(p)["title"] for p in nav.pages if vars(p).get("title")}
         self.menu = self._titles_in_menu(build)
         for here, page in self.in_menu.items():
@@ -132,6 +128,10 @@ class Frame:
             here: self.named.get(page.file.src_uri) or html.escape(own.get(here, here))
             for here, page in self.in_menu.items()
         }
+
+
+def _is_page(file: File, build: Build) -> bool:
+    return file.src_uri.lower().endswith(".md") or file.src_uri in build.vault.notes
 
 
 def _leaves(nav: object) -> Iterator[str]:

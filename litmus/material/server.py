@@ -56,11 +56,9 @@ def _interrupt(*_: object) -> None:
 class Observer(NativeObserver):  # type: ignore[misc, valid-type]  # the class depends on the system
     """Hears of changed files from the system at once; that a file was read is no change."""
 
-    def schedule(self, handler: Any, path: str, *, recursive: bool = False, **more: Any) -> Any:
+    def schedule(self, *arguments: Any, **options: Any) -> Any:
         """Watch a file or a folder."""
-        return super().schedule(
-            handler, path, recursive=recursive, **{"event_filter": CHANGES, **more}
-        )
+        return super().schedule(*arguments, event_filter=CHANGES, **options)
 
 
 class ErrorBanner:

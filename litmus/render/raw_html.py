@@ -41,6 +41,7 @@ ATTRIBUTE = re.compile(
     re.IGNORECASE,
 )
 TAG = re.compile(r"<(?P<end>/?)(?P<name>[a-zA-Z][a-zA-Z0-9-]*)")
+PICTURE = re.compile(r"data:image/(?:png|gif|jpe?g|webp|avif)[;,]", re.IGNORECASE)
 UNSPOKEN = {"<!--": "-->", "<?": "?>", "<![CDATA[": "]]>", "<!": ">"}  # nobody is to read these
 
 
@@ -164,15 +165,11 @@ def _value(at: At, attribute: str, value: str, line: int) -> str | None:
         return ";".join(kept) or None
     if attribute in ADDRESSES:
         url = value.strip()
-        if runs_code(url) and not (attribute != "href" and _is_picture(url)):
+        if runs_code(url) and not (attribute != "href" and PICTURE.match(url)):
             _report(at, f"{PASSED_OVER.sub('', url)[:20]}… as an address", line)
             return None
         return rewritten(at, url)
     return value
-
-
-def _is_picture(url: str) -> bool:
-    return bool(re.match(r"data:image/(?:png|gif|jpe?g|webp|avif)[;,]", url, re.IGNORECASE))
 
 
 def _words(text: str) -> str:
