@@ -11,6 +11,7 @@ from litmus.files.digest import digest
 
 MOST = 50_000  # results of about 1.5 KB each: the formulas of a very large vault
 T = TypeVar("T")
+Fresh = dict[str, dict[str, Any]]  # by the names of stores, and by texts
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,15 @@ class Cache:
             self._seen[what, path] = now, (found := look(path))
         return cast(T, found)
 
+    def take_fresh(self) -> Fresh:
+        """Return what was made since this was asked last, for a process that is to know it, too."""
+        return {store.name: results.take_fresh() for store, results in self._stores.items()}
+
+    def learn(self, fresh: Fresh) -> None:
+        """Take what another process has made."""
+        for store, results in self._stores.items():
+            results.learn(fresh.get(store.name, {}))
+
     def recall(self, folder: Path, stores: Iterable[Store[Any]]) -> None:
         """Take what other processes have kept of the project in a folder."""
         for store in stores:
@@ -64,6 +74,7 @@ class Results(Generic[T]):
         self._store = store
         self._made: dict[str, T] = {}  # the last that was asked for stands last
         self._has_more = False  # than what was kept
+        self._fresh: dict[str, T] = {}  # what nobody has taken
 
     def get(self, text: str) -> T | None:
         """Return what was made of a text, None if that is not known."""
@@ -78,10 +89,20 @@ class Results(Generic[T]):
             made = self[text] = make()
         return made
 
+    def take_fresh(self) -> dict[str, T]:
+        """Return what was made since this was asked last, but for errors."""
+        fresh, self._fresh = _whole(self._fresh), {}
+        return fresh
+
     def __setitem__(self, text: str, made: T) -> None:
-        self._made[text] = made
-        self._has_more = True
-        if len(self._made) > MOST:
+        self._fresh[text] = made
+        self.learn({text: made})
+
+    def learn(self, made: dict[str, T]) -> None:
+        """Take what was made elsewhere."""
+        self._made |= made
+        self._has_more |= bool(made)
+        while len(self._made) > MOST:
             del self._made[next(iter(self._made))]
 
     def recall(self, folder: Path) -> None:
@@ -92,8 +113,7 @@ class Results(Generic[T]):
     def keep(self, folder: Path) -> None:
         """Keep what is known in a folder, but for errors: those are found again, with reasons."""
         if self._has_more:
-            made = {text: one for text, one in self._made.items() if not isinstance(one, Exception)}
-            pickled.keep(self._file(folder), self._maker(), made)
+            pickled.keep(self._file(folder), self._maker(), _whole(self._made))
             self._has_more = False
 
     def _file(self, folder: Path) -> Path:
@@ -102,3 +122,7 @@ class Results(Generic[T]):
     def _maker(self) -> str:
         made_by = self._store.made_by
         return digest(*(p if isinstance(p, str) else p.read_bytes() for p in made_by))
+
+
+def _whole(made: dict[str, T]) -> dict[str, T]:
+    return {text: one for text, one in made.items() if not isinstance(one, Exception)}

@@ -27,6 +27,7 @@ from litmus.vault.notes import Note
 from litmus.vault.vault import Vault
 
 T = TypeVar("T")
+OF_FILES = {"notes", "files"}  # mappings by paths
 
 
 class Question(NamedTuple):
@@ -42,8 +43,8 @@ class Question(NamedTuple):
     @property
     def is_about_names(self) -> bool:
         """Is the answer the same as long as no file of the vault comes, goes or is renamed?"""
-        of_files = self.about[:1] in {("notes",), ("files",)}
-        return self.tell in {_means, _missing} or (self.tell is _has and of_files)
+        is_one = self.tell is _has and self.about[0] in OF_FILES
+        return is_one or self.tell is _means or self.tell is _missing
 
 
 Asked = dict[Question, Hashable]
@@ -121,6 +122,7 @@ class Library:
         watched = self.notes, self.files, self.references, self.claim_at, self.literature
         self.watched: dict[str, Watched[Any]] = {each.name: each for each in watched}
         # Of this library, once for all pages:
+        self._mark = once_for_each(lambda question: question.mark(self))
         self.fingerprint = once_for_each(lambda file: fingerprint(root / file, root, self.cache))
         self.standing_at = once_for_each(lambda path: standing(claims, claim_at[path]))
         self.standing_mark = once_for_each(lambda path: digest(repr(self.standing_at(path))))
@@ -128,7 +130,7 @@ class Library:
     def would_tell(self, asked: Asked, names_are_the_same: bool = False) -> bool:
         """Say whether all that was asked would be answered as before."""
         return all(
-            question.mark(self) == mark
+            self._mark(question) == mark
             for question, mark in asked.items()
             if not (names_are_the_same and question.is_about_names)
         )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from litmus.cache import Fresh
 from litmus.claims.backlinks import Backlink, backlinks
 from litmus.files.digest import digest
 from litmus.files.writing import stamp
@@ -41,11 +42,11 @@ class MadePage:
 
     digest: str  # of the note
     sources: Sources  # who links to it, with digests
-    linked: list[LinkedFrom]  # the same as the page says it
+    linked: str  # a digest of the same as the page says it
     asked: Asked
     rendered: Rendered
     search: str
-    fresh: dict[Key, Phrase]  # what the process that made it has learnt
+    fresh: tuple[dict[Key, Phrase], Fresh]  # what the process that made it has learnt
 
 
 @dataclass
@@ -118,8 +119,11 @@ class Build:
         )
         made.notes = dict(zip(self.vault.notes, pages, strict=True))
         for new in pages:
-            made.phrases.update(new.fresh)
-            new.fresh.clear()
+            phrases, results = new.fresh
+            made.phrases.update(phrases)
+            self.project.cache.learn(results)
+            phrases.clear()
+            results.clear()
         rendered = {path: page.rendered for path, page in made.notes.items()}
         found = [problem for page in rendered.values() for problem in page.problems]
         found += [problem for note in self.vault.as_written for problem in note.problems]
@@ -175,8 +179,8 @@ class Build:
         self.library.asked.clear()
         self.note_pages.phrases.unshown.clear()
         linked = linked_from(links, self.note_pages.renderer, address(path))
-        if known and is_known and known.linked == linked:  # other words of a source have changed
-            return replace(known, sources=sources, fresh=self.note_pages.phrases.fresh)
+        if known and is_known and known.linked == _digest(linked):  # a source has other words
+            return replace(known, sources=sources, fresh=self._fresh())
         return self._written(note, self.note_pages.render(note), sources, linked)
 
     def _written(
@@ -196,12 +200,17 @@ class Build:
         return MadePage(
             note.digest,
             sources,
-            linked,
+            _digest(linked),
             dict(self.library.asked),
             replace(rendered, html="", toc=()),
             search.entries(note),
-            self.note_pages.phrases.fresh,
+            self._fresh(),
         )
+
+    def _fresh(self) -> tuple[dict[Key, Phrase], Fresh]:
+        """Return what was learnt from this page that the next process should know, too."""
+        results = self.project.cache.take_fresh()
+        return self.note_pages.phrases.fresh, results if self.project.is_ours else {}
 
     def _dressed(self, page: Page) -> bytes:
         return self.dress(page).encode("utf-8", errors="replace")
@@ -219,3 +228,7 @@ class Build:
         for path, redirect in redirects(self.project).items():
             yield path, redirect.encode()
         yield "claims.json", claims_json(self.project.claims).encode()
+
+
+def _digest(linked: list[LinkedFrom]) -> str:
+    return digest(*(part for link in linked for part in link))

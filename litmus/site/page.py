@@ -28,7 +28,7 @@ class LinkedFrom(NamedTuple):
 
 @dataclass(frozen=True)
 class Page:
-    """A page of the renderer, ready for the theme to be put around it."""
+    """A page of the site, ready for the theme to be put around it."""
 
     address: str
     title: str  # as plain text

@@ -1,5 +1,6 @@
 """Does a build that begins from another process's leave the very files of one from nothing?"""
 
+import pickle
 import random
 import shutil
 import subprocess
@@ -157,6 +158,20 @@ def test_what_several_processes_make_again_is_not_taken_from_the_last_site(ours)
         assert subprocess.check_output(command, cwd=ROOT).split() == [b"2"]
         assert ours.differences() == []
     assert ours.update() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="nothing is shared there")
+def test_what_each_process_has_made_is_known_to_the_next_one(ours):
+    """Whichever page it was on, but for what is no formula."""
+    for number in range(8):
+        ours.write(f"f{number}.md", f"# F\n\n$y_{{{number}}}$ and $\\no{number}$\n")
+    rename_the_site(ours)
+    ours.kept_notes.unlink()
+    command = [sys.executable, "-c", BUILD_SHARED, ours.settings, ours.site]
+    assert subprocess.check_output(command, cwd=ROOT).split() == [b"2"]
+    _, known = pickle.loads(ours.kept.with_name("formulas.pickle").read_bytes())
+    assert [sum(f"y_{{{n}}}" in text for text in known) for n in range(8)] == [1] * 8
+    assert not any("no" in text for text in known)
 
 
 def test_all_is_made_again_by_other_code(ours, tmp_path, monkeypatch):
