@@ -8,7 +8,6 @@ quote or a callout names all of it. Of two equal ids the first counts.
 import re
 
 from markdown_it import MarkdownIt
-from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
@@ -26,8 +25,7 @@ SHOW_THEIR_ID = {"maths_block"}  # of the blocks that consist of one token
 
 def plugin(md: MarkdownIt) -> None:
     # Not for paragraphs: there the line below is a part of the block. It does end a table.
-    alt: RuleOptionsType = {"alt": ["blockquote"]}
-    md.block.ruler.before("reference", "block_id", _alone, alt)
+    md.block.ruler.before("reference", "block_id", _alone, {"alt": ["blockquote"]})
     # Before inline parsing: the id is no text, and must not become part of a link or emphasis.
     md.core.ruler.after("block", "block_ids", _name_blocks)
 

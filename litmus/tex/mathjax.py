@@ -90,7 +90,7 @@ ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([a-z]+)(\*?)\}")
 NO_BREAK = re.compile(r"(?<!\\)((?:\\\\)+)\*")  # of pages, after this row: there are no pages
 # [t] on a line
 PLACED = re.compile(r"(\\begin\s*\{(?:aligned|alignedat|gathered))\}\s*\[([^\]]*)\]")
-TAG = re.compile(r"\\tag\*?\s*\{[^{}]*\}")
+TAG = re.compile(r"\\tag\*?\s*\{([^{}]*)\}")
 
 # An environment -> the one that KaTeX has, "" for none. It numbers those without a star.
 DISPLAYED = {
