@@ -116,22 +116,15 @@ def links(properties: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def as_list(value: object, between: str = r"[,\n]\s*") -> list[str]:
     """Return a property as list of words, however it was written: list, one string, or nothing."""
-    if value is None or isinstance(value, dict):
-        return []
     if isinstance(value, str):
         return [word for word in re.split(between, value) if word.strip()]
-    if isinstance(value, list):
-        return list(_words(value))
-    return [str(value)]
+    return [] if isinstance(value, dict) else list(_words(value))
 
 
 def _words(value: object) -> Iterator[str]:
     """Yield the single values in a property, also from lists in lists."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _words(item)
-    elif isinstance(value, dict):
-        for item in value.values():
+    if isinstance(value, (list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
             yield from _words(item)
     elif value is not None:
         yield str(value)
@@ -156,8 +149,7 @@ def _read(written: str, path: str) -> dict[str, Any]:
 
 
 def _load(written: str) -> object:
-    openings = len(OPENING.findall(written))
-    if "&" in written or len(written) > LONG or openings > DEEPEST:
+    if "&" in written or len(written) > LONG or len(OPENING.findall(written)) > DEEPEST:
         _refuse_bombs(written)
     try:
         return yaml.load(written, _Loader)
