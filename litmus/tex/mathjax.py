@@ -19,9 +19,7 @@ COMMANDS: Forms = {
     # of all packages
     r"\require": ("-", ""),  # what it brings is below
     r"\bbox": ("{}", r"\@whole{#1}"),
-    r"\class": ("- {}", r"\@whole{#1}"),
-    r"\cssId": ("- {}", r"\@whole{#1}"),
-    r"\data": ("- {}", r"\@whole{#1}"),
+    **dict.fromkeys([r"\class", r"\cssId", r"\data"], ("- {}", r"\@whole{#1}")),
     r"\href": ("never", ""),
     r"\Bbb": (".", r"\mathbb{#1}"),
     r"\mathds": ("letters", r"\mathbb{#1}"),
@@ -44,12 +42,8 @@ COMMANDS: Forms = {
     r"\Tiny": ("", r"\sixptsize"),
     r"\llap": (".", r"\mathllap{#1}"),
     r"\rlap": (".", r"\mathrlap{#1}"),
-    r"\mathllap": (".", None),
-    r"\mathrlap": (".", None),
-    r"\mathclap": (".", None),
-    r"\cancel": (".", None),
-    r"\bcancel": (".", None),
-    r"\xcancel": (".", None),
+    **dict.fromkeys([r"\mathllap", r"\mathrlap", r"\mathclap"], (".", None)),
+    **dict.fromkeys([r"\cancel", r"\bcancel", r"\xcancel"], (".", None)),
     r"\cfrac": (". .", None),
     # of plain TeX
     r"\eqalign": ("{}", r"\begin{aligned}#1\end{aligned}"),
@@ -94,14 +88,9 @@ TAG = re.compile(r"\\tag\*?\s*\{([^{}]*)\}")
 
 # An environment -> the one that KaTeX has, "" for none. It numbers those without a star.
 DISPLAYED = {
-    "align": "align*",
-    "alignat": "alignat*",
-    "displaymath": "",
+    **{name: f"{name}*" for name in ["align", "alignat", "equation", "gather"]},
+    **dict.fromkeys(["displaymath", "math", "subequations"], ""),
     "eqnarray": "darray",
-    "equation": "equation*",
-    "gather": "gather*",
-    "math": "",
-    "subequations": "",
 }
 IN_A_LINE = DISPLAYED | {
     "align": "aligned",
