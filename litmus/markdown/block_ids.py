@@ -20,7 +20,6 @@ ALONE = re.compile(ID)
 AT_END = re.compile(rf"(?:^|(?<=[ \t\n])){ID}$")
 CARRIERS = {"paragraph_open", "heading_open", "callout_title_open"}
 QUOTES = {"blockquote_open", "callout_open"}
-SHOW_THEIR_ID = {"maths_block"}  # of the blocks that consist of one token
 
 
 def plugin(md: MarkdownIt) -> None:
@@ -74,9 +73,9 @@ def _name_blocks(state: StateCore) -> None:
             kept[begin:] = named(kept[begin:], id)
         elif carrier is None or carrier.attrGet("id"):  # nothing to name: a place to lead to
             kept += named([], id)
-        elif carrier.nesting or carrier.type in SHOW_THEIR_ID:
+        elif carrier.nesting or carrier.type == "maths_block":
             carrier.attrSet("id", id)
-        else:
+        else:  # another block that consists of one token: it shows no id
             kept.pop()
             kept += named([carrier], id)
     state.tokens = kept

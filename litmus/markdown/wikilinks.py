@@ -87,15 +87,11 @@ def _lift_embeds(state: StateCore) -> None:
     lifted: list[Token] = []
     tokens = iter(state.tokens)
     for token in tokens:
-        if lifted and lifted[-1].type in {"td_open", "th_open"}:
+        before = lifted[-1].type if lifted else ""
+        if before in {"td_open", "th_open"}:
             for child in filter(_is_block, token.children or []):
                 child.block = True  # a cell of a table may contain blocks
-        in_paragraph = lifted and lifted[-1].type == "paragraph_open"
-        if (
-            token.type != "inline"
-            or not in_paragraph
-            or not any(map(_is_block, token.children or []))
-        ):
+        if before != "paragraph_open" or not any(map(_is_block, token.children or [])):
             lifted.append(token)
             continue
         opening, closing = lifted.pop(), next(tokens)

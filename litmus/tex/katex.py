@@ -58,15 +58,6 @@ def set_all(placeholders: Iterable[str], cache: Cache | None = None) -> dict[str
     return {held: shown for held, shown in found.items() if shown is not None}
 
 
-def to_html(tex: str, display: bool) -> str:
-    """Return a formula as HTML; raise TexError with KaTeX's reason if it is not TeX."""
-    held = placeholder(tex, display)
-    shown = set_all([held])[held]
-    if isinstance(shown, TexError):
-        raise shown
-    return shown
-
-
 def placeholder(tex: str, display: bool, set_as: str = "", macros: str = "") -> str:
     """Return what stands for a formula until `typeset`: its TeX as plain text.
 

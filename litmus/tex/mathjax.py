@@ -113,18 +113,12 @@ def rewritten(tex: str, display: bool) -> str:
     """Return a formula as KaTeX reads it. Lines stay where they are, for the place of an error."""
     if "\\" not in tex:
         return tex
-    if "\\text" in tex:
-        tex = WORDS.sub(lambda found: IN_WORDS.sub(_literal, found[0]), tex)
-    if "\\unicode" in tex:
-        tex = UNICODE.sub(_character, tex)
-    if "\\enclose" in tex:
-        tex = ENCLOSED.sub(lambda found: ENCLOSING.get(found[1].strip(), found[0]), tex)
-    if "\\\\*" in tex:
-        tex = NO_BREAK.sub(r"\1", tex)
-    if not display and "\\tag" in tex:
+    tex = WORDS.sub(lambda found: IN_WORDS.sub(_literal, found[0]), tex)
+    tex = UNICODE.sub(_character, tex)
+    tex = ENCLOSED.sub(lambda found: ENCLOSING.get(found[1].strip(), found[0]), tex)
+    tex = NO_BREAK.sub(r"\1", tex)
+    if not display:
         tex = TAG.sub("", tex)  # nothing in a line has a number
-    if "\\begin" not in tex:
-        return tex
     tex = PLACED.sub(lambda found: found[1] + ("}" if found[2] == "c" else f"[{found[2]}]}}"), tex)
     known = DISPLAYED if display else IN_A_LINE
     return ENVIRONMENT.sub(lambda found: _environment(found, known), tex)

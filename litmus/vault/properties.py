@@ -32,16 +32,8 @@ def _date(loader: Any, node: Any) -> Any:
         return loader.construct_scalar(node)
 
 
-def _unknown(loader: Any, suffix: str, node: Any) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_mapping(node, deep=True)
-
-
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _date)
-_Loader.add_multi_constructor("", _unknown)
+del _Loader.yaml_constructors[None]  # which refuses a value that has an unknown ! before it
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":int"))]
     for first, resolvers in _Loader.yaml_implicit_resolvers.items()

@@ -189,13 +189,10 @@ class Vault:
     @cached_property
     def names(self) -> Names:
         """Return every name that a link may use, for suggestions."""
-        return Names(
-            [
-                *(note.name for note in self.notes.values()),
-                *(alias for note in self.notes.values() for alias in note.aliases),
-                *(posixpath.basename(file) for file in sorted(self.files - self.made.keys())),
-            ]
-        )
+        notes = self.notes.values()
+        aliases = (alias for note in notes for alias in note.aliases)
+        files = map(posixpath.basename, sorted(self.files - self.made.keys()))
+        return Names([*(note.name for note in notes), *aliases, *files])
 
     def missing(self, target: str) -> str:
         """Return the remedy for a link to something that is not there."""
