@@ -21,7 +21,7 @@ def plugin(md: MarkdownIt) -> None:
 
 def _end_last_line(state: StateCore) -> None:
     """End it: the library fails at the end of some texts whose last line has no end."""
-    if not state.src.endswith("\n"):
+    if not state.inlineMode and not state.src.endswith("\n"):
         state.src += "\n"
 
 
