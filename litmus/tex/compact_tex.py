@@ -100,16 +100,14 @@ def _kept(classes: list[str]) -> list[str]:
 def _base(node: Element, classes: list[str]) -> str:
     if "base" not in classes or not len(node) or node[0].get("class") != "strut":
         return ""
-    said = {
+    strut = {
         one.replace("height:", "--h:").replace("vertical-align:", "--d:")
         for one in _declarations(node[0])
     }
-    strut = node[0]
-    node.remove(strut)
+    node.remove(node[0])
+    said = [*sorted(strut, reverse=True), *_declarations(node)]
     others = [name for name in _kept(classes) if name != "base"]
-    return _span(
-        "b", ["b", *others], [*sorted(said, reverse=True), *_declarations(node)], _row(node)
-    )
+    return _span("b", ["b", *others], said, _row(node))
 
 
 def _stack(node: Element, classes: list[str]) -> str:
@@ -139,9 +137,8 @@ def _bare_stack(node: Element, kind: str, others: list[str] | None = None) -> st
     if not _is_familiar(node):
         raise UnfamiliarError
     rows = list(node)
-    cell = rows[0][0]
     above, below = tuple(STACKS[kind])
-    inner = _cell(cell)
+    inner = _cell(rows[0][0])
     if len(rows) == 1:
         return _span("b", [above], [], inner)
     depth = [one.replace("height:", "--D:") for one in _declarations(rows[1][0])]

@@ -121,10 +121,8 @@ def _results(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Set formulas in one call; where that takes too long, each in one of its own."""
     call = f"JSON.stringify({json.dumps(given)}.map(set))"
     try:
-        results: list[dict[str, Any]] = json.loads(
-            str(_engine().eval(call, timeout_sec=SECONDS, max_memory=MEMORY))
-        )
-        return results
+        results = _engine().eval(call, timeout_sec=SECONDS, max_memory=MEMORY)
+        return list(json.loads(str(results)))
     except (JSTimeoutException, JSOOMException):
         _close()  # what is left of the engine may be of no use
     if len(given) > 1:
