@@ -1,16 +1,15 @@
 """What it takes long to make of a text, kept in a file from one process to the next."""
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
+from litmus.files import pickled
 from litmus.files.digest import digest
-from litmus.files.writing import write_whole
 
-MOST = 10_000  # results of about 2 KB each
+MOST = 50_000  # results of about 1.5 KB each: the formulas of a very large vault
 T = TypeVar("T")
 
 
@@ -33,16 +32,19 @@ class Cache:
 
     def __init__(self) -> None:
         self._stores: dict[Store[Any], Results[Any]] = {}
-        # Which files of the project a file needs, with its time stamp: while this process lives.
-        self.needs: dict[Path, tuple[int, set[Path]]] = {}
-        # And from which folders modules may be imported, by who says so, with what lies in each.
-        self.places: dict[Path, tuple[int, set[Path]]] = {}
-        self.lying: dict[Path, tuple[int, set[str]]] = {}
+        # What was made of files and folders, with their time stamps: while this process lives.
+        self._seen: dict[tuple[str, Path], tuple[int, Any]] = {}
 
     def __getitem__(self, store: Store[T]) -> "Results[T]":
-        if store not in self._stores:
-            self._stores[store] = Results(store.name, store.made_by)
-        return self._stores[store]
+        return self._stores.setdefault(store, Results(store))
+
+    def seen(self, what: str, path: Path, look: Callable[[Path], T]) -> T:
+        """Return what one sees in a file or folder: looked up anew when it has changed."""
+        now = path.stat().st_mtime_ns
+        stamp, found = self._seen.get((what, path), (None, None))
+        if stamp != now:
+            self._seen[what, path] = now, (found := look(path))
+        return cast(T, found)
 
     def recall(self, folder: Path, stores: Iterable[Store[Any]]) -> None:
         """Take what other processes have kept of the project in a folder."""
@@ -58,9 +60,8 @@ class Cache:
 class Results(Generic[T]):
     """Results of one function by the texts that it was given, those that were asked for last."""
 
-    def __init__(self, name: str, made_by: Iterable[Traversable | str]) -> None:
-        self.name = name
-        self.made_by = [*made_by]
+    def __init__(self, store: Store[T]) -> None:
+        self._store = store
         self._made: dict[str, T] = {}  # the last that was asked for stands last
         self._has_more = False  # than what was kept
 
@@ -85,22 +86,19 @@ class Results(Generic[T]):
 
     def recall(self, folder: Path) -> None:
         """Take what another process has kept in a folder, if the same code has made it."""
-        try:
-            kept = json.loads(self._file(folder).read_text(encoding="utf-8"))
-            if kept["made by"] == self._maker():
-                self._made = kept["made"] | self._made
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # there is none, or another version's: it is made anew
+        kept: dict[str, T] = pickled.recall(self._file(folder), self._maker()) or {}
+        self._made = kept | self._made
 
     def keep(self, folder: Path) -> None:
         """Keep what is known in a folder, but for errors: those are found again, with reasons."""
         if self._has_more:
             made = {text: one for text, one in self._made.items() if not isinstance(one, Exception)}
-            write_whole(self._file(folder), json.dumps({"made by": self._maker(), "made": made}))
+            pickled.keep(self._file(folder), self._maker(), made)
             self._has_more = False
 
     def _file(self, folder: Path) -> Path:
-        return folder / f"{self.name}.json"
+        return folder / f"{self._store.name}.pickle"
 
     def _maker(self) -> str:
-        return digest(*(p if isinstance(p, str) else p.read_bytes() for p in self.made_by))
+        made_by = self._store.made_by
+        return digest(*(p if isinstance(p, str) else p.read_bytes() for p in made_by))

@@ -89,11 +89,8 @@ def new(kind: str, name: str) -> None:
 
     if wrong := note_names.wrong_with(name):
         good = note_names.nearest_good(name)
-        others = (f"{good}-{n}" for n in range(2, 1_000)) if good else ()
-        free = next(
-            (n for n in chain([good], others) if not note_names.wrong_with(n) and not is_taken(n)),
-            "",
-        )
+        others = chain([good], (f"{good}-{n}" for n in range(2, 1_000)))
+        free = next((n for n in others if not (note_names.wrong_with(n) or is_taken(n))), "")
         instead = f"How about '{free}'?" if free else "Write some words of what it claims."
         raise click.ClickException(f"the name {name!r} {wrong}. {instead}")
     if is_taken(name):
@@ -150,13 +147,12 @@ def _checked(root: Path) -> Project:
     if not find_spec("pytest"):
         raise click.ClickException("claims are checked by pytest, which is not installed here.")
     # Whatever the project's own settings load and leave out.
-    command = [sys.executable, "-m", "pytest", "-p", "litmus.claims.pytest_plugin"]
-    command += [f"--rootdir={root}"]
+    command = [sys.executable, "-m", "pytest", f"--rootdir={root}"]
+    command += ["-p", "litmus.claims.pytest_plugin", "-q", "-m", " or ".join(ROLES)]
     if find_spec("xdist"):
         command += ["-p", "xdist", "-n", "logical", "--dist", "loadfile"]
-    command += ["-q", "-m", " or ".join(ROLES), *files]
     before, statements = read_ledger(root), project.claims.statements
-    code = subprocess.run(command, cwd=root).returncode
+    code = subprocess.run([*command, *files], cwd=root).returncode
     if code not in {0, NO_TESTS}:
         sys.exit(code)
     if without := settle(root, files, before, statements, project.cache):

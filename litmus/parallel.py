@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
 WORTH_IT = 200  # items; fewer are done before another process has begun
@@ -22,13 +22,13 @@ PIECES = 16  # for each core: so many that all end at about the same time
 PR_SET_PDEATHSIG = 1  # of Linux: the signal for when the thread that has forked us ends
 PATIENCE = 2.0  # seconds that need no word of how far it is
 IN_PLACE, IN_A_LOG = 0.1, 10.0  # seconds between two words, on a terminal and in a log
-TO_STOP = ("SIGINT", "SIGTERM", "SIGHUP")  # as far as the system has them
+# As far as the system has them.
+TO_STOP = [s for s in signal.Signals if s.name in {"SIGINT", "SIGTERM", "SIGHUP"}]
 T = TypeVar("T")
 R = TypeVar("R")
 log = logging.getLogger("mkdocs.litmus")
 
 _work: Callable[[Any], Any]  # what the forked processes do, known to them from before the fork
-_parent: int  # of this process, where it is a fork
 
 
 def in_parallel(
@@ -48,8 +48,7 @@ def in_parallel(
     size = -(-len(every) // (PIECES * cores))
     pieces = [every[begin : begin + size] for begin in range(0, len(every), size)]
     made: list[list[R]] = []
-    begin, me = get_context("fork"), os.getpid()
-    with ProcessPoolExecutor(cores - 1, begin, initializer=_end_with, initargs=(me,)) as pool:
+    with ProcessPoolExecutor(cores - 1, get_context("fork"), _end_with_parent) as pool:
         try:
             others = [pool.submit(_do, piece) for piece in reversed(pieces)][::-1]
             for piece, other in counted(what, list(zip(pieces, others, strict=True))):
@@ -80,27 +79,20 @@ def counted(what: str, items: Collection[T]) -> Iterator[T]:
 
 def _cores() -> int:
     """Return how many processes may share the work, this one included."""
-    can_fork = hasattr(os, "fork") and hasattr(os, "sched_getaffinity") and _has_one_thread()
+    try:
+        threads = len(os.listdir("/proc/self/task"))  # most are unknown to Python, not to Linux
+    except OSError:
+        return 1  # another system: nobody knows
+    can_fork = threads == 1 and hasattr(os, "fork") and hasattr(os, "sched_getaffinity")
     return len(os.sched_getaffinity(0)) if can_fork else 1
 
 
-def _has_one_thread() -> bool:
-    """Has this process begun no thread? Most are unknown to Python, but not to Linux."""
-    try:
-        return len(os.listdir("/proc/self/task")) == 1
-    except OSError:  # another system: nobody knows
-        return False
-
-
-def _end_with(parent: int) -> None:
+def _end_with_parent() -> None:
     """Let this process, a fork, end as soon as its parent does, and for no other reason."""
-    global _parent
     import ctypes  # a fork alone needs it
 
-    _parent = parent
-    for name in TO_STOP:  # a terminal sends them to forks, too: the parent decides what follows
-        if number := getattr(signal, name, None):
-            signal.signal(number, signal.SIG_IGN)
+    for number in TO_STOP:  # a terminal sends them to forks, too: the parent decides what follows
+        signal.signal(number, signal.SIG_IGN)
     with suppress(OSError, AttributeError):  # else it ends with its piece
         # The parent forks in its only thread, which lasts as long as the parent does.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -108,7 +100,8 @@ def _end_with(parent: int) -> None:
 
 
 def _end_if_alone() -> None:
-    if os.getppid() != _parent:
+    parent = parent_process()
+    if parent and os.getppid() != parent.pid:
         os._exit(1)
 
 

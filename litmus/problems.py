@@ -23,6 +23,7 @@ KINDS = {  # with the words of the page of open ends
     "": "To be mended",
 }
 T = TypeVar("T")
+R = TypeVar("R")
 log = logging.getLogger("mkdocs.litmus")
 
 
@@ -73,14 +74,16 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
     return [p for p in found if p.kind != RAISED or p is raised[p.file]]
 
 
-def tried(make: Callable[[], T], path: str, remedy: str = AS_WRITTEN) -> T | Problem:
-    """Return what is made of a file, or what it raises as a problem of the file."""
+def tried(
+    make: Callable[[], T], path: str, instead: Callable[[Problem], R], remedy: str = AS_WRITTEN
+) -> T | R:
+    """Return what is made of a file, or what is made instead of what it raises, as its problem."""
     try:
         return make()
     except MemoryError:
         raise
     except Exception as error:
-        return as_problem(error, path, remedy=remedy)
+        return instead(as_problem(error, path, remedy=remedy))
 
 
 def as_problem(

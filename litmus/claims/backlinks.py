@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from litmus.claims.claims import Claims
-from litmus.problems import Problem, tried
+from litmus.problems import tried
 from litmus.vault.links import Link
 from litmus.vault.notes import Note
 from litmus.vault.packed import Packed
@@ -32,12 +32,9 @@ def backlinks(vault: Vault, claims: Claims) -> dict[str, list[Backlink]]:
         used, proofs = set(), set()
         if claim and claim.note is note:
             used = {claims[name].note.path for name in claim.uses}
-            proofs = {id(link) for proof in claim.proofs for link in note.links_in(proof)}
-        links = tried(partial(_led, note, vault), note.path)
-        if isinstance(links, Problem):
-            vault.show_as_written(links)
-            continue
-        for place, (link, target) in enumerate(links):
+            proofs = {*map(id, claim.said.in_proofs)}
+        links = tried(partial(_led, note, vault), note.path, vault.show_as_written)
+        for place, (link, target) in enumerate(links or []):
             if not target or target == note.path:
                 continue
             in_proof = target in used and id(link) in proofs

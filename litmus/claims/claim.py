@@ -14,11 +14,24 @@ from litmus.claims.kinds import FOUNDATIONS, KINDS
 from litmus.files.digest import digest
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
-from litmus.problems import Problem, tried
+from litmus.problems import tried
+from litmus.vault.links import Link
 from litmus.vault.notes import Note
 from litmus.vault.vault import Vault
 
 PROOF = re.compile(r"\bproof\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a claim's note says by itself. It is found once of a note, whose text stays packed."""
+
+    statement_hash: str  # changes when the statement does, and with nothing else
+    statement_tex: str  # the statement as text, formulas in dollar signs
+    blocks: frozenset[str]  # of the statement that have a name, as ^id
+    has_proof: bool
+    in_statement: list[Link]
+    in_proofs: list[Link]
 
 
 @dataclass
@@ -61,20 +74,12 @@ class Claim:
         return next(sections, self.note.footnotes_begin)
 
     @cached_property
-    def statement_hash(self) -> str:
-        """Changes when the statement does, and with nothing else."""
-        return digest(*(token.content for token in self.statement if token.content))
-
-    @cached_property
-    def statement_tex(self) -> str:
-        """The statement as text, formulas in dollar signs."""
-        blocks: list[str] = []
-        for token in self.statement:
-            if token.type == "maths_block":
-                blocks.append(f"$$ {token.content} $$")
-            elif token.type == "inline":
-                blocks.append(plain_text(map(_in_dollars, token.children or [])))
-        return "\n\n".join(filter(None, blocks))
+    def said(self) -> Said:
+        """What the note says by itself."""
+        if "claim" not in self.note.worked_out:
+            self.note.worked_out["claim"] = _said(self)
+        said: Said = self.note.worked_out["claim"]
+        return said
 
     def sections(self, title: re.Pattern[str]) -> list[list[Token]]:
         """Return the contents of the second-level sections whose heading matches."""
@@ -89,8 +94,7 @@ class Claim:
     @property
     def droppable(self) -> set[str]:
         """What a control may drop: assumptions by name, blocks of the statement by ^id."""
-        blocks = {str(t.attrGet("id")) for t in self.statement if t.attrGet("id")}
-        return {*self.assumes, *(block for block in blocks if block.startswith("^"))}
+        return {*self.assumes, *self.said.blocks}
 
     @property
     def controls(self) -> dict[str, bool]:
@@ -109,9 +113,7 @@ class Claim:
         found = [
             (o, m) for o in self.outcomes for m in o.marks if (m.role, m.claim) == (role, self.name)
         ]
-        return sorted(
-            found, key=lambda pair: (WAYS.index(pair[1].by) if pair[1].by else 0, pair[0].test)
-        )
+        return sorted(found, key=lambda pair: (["", *WAYS].index(pair[1].by), pair[0].test))
 
     @property
     def evidence(self) -> str:
@@ -144,7 +146,7 @@ class Claim:
             return "refuted"
         if self.kind in FOUNDATIONS:
             return "by definition"
-        if self.proofs and not self.has_gap:
+        if self.said.has_proof and not self.has_gap:
             return "argued"
         return "cited" if self.source else "open"
 
@@ -157,16 +159,32 @@ def stated(note: Note, vault: Vault) -> Claim | None:
         if not kind or note.is_as_written:
             return None
         claim = Claim(note, kind)
-        claim.statement_hash, claim.statement_tex, claim.droppable  # noqa: B018
-        for tokens in [claim.statement, *claim.proofs]:
-            note.links_in(tokens)
+        claim.said  # noqa: B018  # what raises in it does so here
         return claim
 
-    claim = tried(derived, note.path)
-    if not isinstance(claim, Problem):
-        return claim
-    vault.show_as_written(claim)
-    return None
+    return tried(derived, note.path, vault.show_as_written)
+
+
+def _said(claim: Claim) -> Said:
+    ids = (token.attrGet("id") for token in claim.statement)
+    return Said(
+        digest(*(token.content for token in claim.statement if token.content)),
+        _as_tex(claim.statement),
+        frozenset(id for id in map(str, ids) if id.startswith("^")),
+        bool(claim.proofs),
+        claim.note.links_in(claim.statement),
+        [link for proof in claim.proofs for link in claim.note.links_in(proof)],
+    )
+
+
+def _as_tex(statement: list[Token]) -> str:
+    blocks: list[str] = []
+    for token in statement:
+        if token.type == "maths_block":
+            blocks.append(f"$$ {token.content} $$")
+        elif token.type == "inline":
+            blocks.append(plain_text(map(_in_dollars, token.children or [])))
+    return "\n\n".join(filter(None, blocks))
 
 
 def _kind(note: Note) -> str | None:

@@ -47,17 +47,15 @@ class Claims(dict[str, Claim]):
         """Find the claims of a vault and what they rest on; `problems` says what is wrong."""
         claims, problems = cls(), []
         by_name: dict[str, Claim] = {}  # without case, as on some file systems
-        for note in [*vault.notes.values()]:
-            claim = stated(note, vault)
-            if not claim:
-                continue
-            other = by_name.get(note.name.casefold())
-            if other:
-                what = f"two claims have the name '{note.name}', the other is {other.note.path}."
+        every = (stated(note, vault) for note in [*vault.notes.values()])
+        for claim in filter(None, every):
+            other = by_name.setdefault(claim.name.casefold(), claim)
+            if other is claim:
+                claims[claim.name] = claim
+            else:
+                what = f"two claims have the name '{claim.name}', the other is {other.note.path}."
                 remedy = "Rename one; an alias keeps its old name."
-                problems.append(Problem(note.path, 1, what, remedy))
-                continue
-            claims[note.name] = by_name[note.name.casefold()] = claim
+                problems.append(Problem(claim.note.path, 1, what, remedy))
         lines = claims._link(vault)
         for name in circular({name: claim.uses for name, claim in claims.items()}):
             claims[name].has_gap = True
@@ -80,11 +78,10 @@ class Claims(dict[str, Claim]):
         for claim in self.values():
             assumes: dict[str, None] = {}
             uses: dict[str, None] = {}
-            for _, other in _to_claims(claim.note.links_in(claim.statement), claim, by_path, vault):
+            for _, other in _to_claims(claim.said.in_statement, claim, by_path, vault):
                 if other is not claim and other.kind in FOUNDATIONS:
                     assumes[other.name] = None
-            in_proofs = [link for proof in claim.proofs for link in claim.note.links_in(proof)]
-            steps = [link for link in in_proofs if not link.compared]
+            steps = [link for link in claim.said.in_proofs if not link.compared]
             for link, other in _to_claims(steps, claim, by_path, vault):
                 uses[other.name] = None
                 lines.setdefault((claim.name, other.name), link.line)
@@ -99,7 +96,7 @@ class Claims(dict[str, Claim]):
     @property
     def statements(self) -> dict[str, str]:
         """A hash of each claim's statement, by name."""
-        return {name: claim.statement_hash for name, claim in self.items()}
+        return {name: claim.said.statement_hash for name, claim in self.items()}
 
     @cached_property
     def _grounds(self) -> Grounds:

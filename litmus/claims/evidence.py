@@ -76,11 +76,11 @@ class Outcome:
 
 def read_ledger(root: Path) -> list[Outcome]:
     """Return what the tests of a project found when they last ran, nothing if they never did."""
-    file = root / LEDGER
-    if not file.exists():
-        return []
     try:
-        return [_outcome(entry) for entry in json.loads(file.read_text(encoding="utf-8"))]
+        ledger = json.loads((root / LEDGER).read_text(encoding="utf-8"))
+        return [_outcome(entry) for entry in ledger]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
     except (ValueError, TypeError, KeyError, AttributeError):
         return []  # written by another version: as good as none, the tests write it anew
 
@@ -109,31 +109,28 @@ def stale_tests(
     return {
         outcome.test
         for outcome in outcomes
-        if not (root / outcome.file).exists()
-        or outcome.fingerprint != now(outcome.file)
+        if outcome.fingerprint != now(outcome.file)
         or any(statements.get(name) != then for name, then in outcome.statements)
     }
 
 
 def due(root: Path, statements: dict[str, str], cache: Cache | None = None) -> list[str]:
     """Return the test files with markers whose outcomes are missing, failing or stale."""
-    known: dict[str, list[Outcome]] = {}
     ledger = read_ledger(root)
     stale = stale_tests(ledger, statements, root, cache)
-    for outcome in ledger:
-        known.setdefault(outcome.file, []).append(outcome)
+    known = {outcome.file for outcome in ledger}
+    wrong = {outcome.file for outcome in ledger if outcome.failed or outcome.test in stale}
     return [
         file
-        for file, path in _tests(root).items()
-        if any(outcome.failed or outcome.test in stale for outcome in known.get(file, []))
-        or (file not in known and _has_marker(path))
+        for file in sorted(_tests(root))
+        if file in wrong or (file not in known and _has_marker(root / file))
     ]
 
 
 def settle(
     root: Path,
-    files: Iterable[str],
-    before: Iterable[Outcome],
+    files: list[str],
+    before: list[Outcome],
     statements: dict[str, str],
     cache: Cache | None = None,
 ) -> list[str]:
@@ -143,14 +140,17 @@ def settle(
     it was taken out of the file, or is left out by the project's settings. A file of which nothing
     ran, as where it skips itself, is noted without marks, so that it is due when it changes.
     """
-    files, before = dict.fromkeys(files), [*before]
     stale = stale_tests(before, statements, root, cache)
     old = [o for o in before if o.file in files and (o.failed or o.test in stale)]
     after = [o for o in read_ledger(root) if o.file in files]
     kept = [o for o in after if o not in old]
     without = [file for file in files if file not in {o.file for o in kept}]
     if without or kept != after:
-        write_ledger(root, kept + [_nothing(file, root, cache) for file in without], {*files})
+        nothing = [
+            Outcome(file, 1, (), 0, 0, 0, 0.0, statements=(), **circumstances(file, root, cache))
+            for file in without
+        ]
+        write_ledger(root, kept + nothing, {*files})
     return without
 
 
@@ -164,22 +164,15 @@ def circumstances(file: str, root: Path, cache: Cache | None) -> dict[str, str]:
     }
 
 
-def _nothing(file: str, root: Path, cache: Cache | None) -> Outcome:
-    """Return what the ledger says of a test file of which no test of a claim ran."""
-    return Outcome(file, 1, (), 0, 0, 0, 0.0, statements=(), **circumstances(file, root, cache))
-
-
-def _tests(root: Path) -> dict[str, Path]:
-    """Return the files of tests by their paths from the root, in order."""
-    found = {}
+def _tests(root: Path) -> Iterator[str]:
+    """Yield the files of tests by their paths from the root."""
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name not in ELSEWHERE and name[0] != "."]
         if {"pyvenv.cfg", "conda-meta"}.isdisjoint([*files, *folders]):
-            for path in (Path(folder, name) for name in files if is_test(name)):
-                found[path.relative_to(root).as_posix()] = path
+            tests = (Path(folder, name) for name in files if is_test(name))
+            yield from (path.relative_to(root).as_posix() for path in tests)
         else:
             folders.clear()  # packages that are installed, with tests of their own
-    return dict(sorted(found.items()))
 
 
 def _has_marker(file: Path) -> bool:

@@ -75,16 +75,14 @@ def _groups(below: Below) -> list[list[str]]:
         for other in others:
             above[other].append(name)
     groups: list[list[str]] = []
-    taken: set[str] = set()
-    for start in reversed([step for step in _walk(below) if isinstance(step, str)]):
-        if start in taken:
-            continue
-        group = [start]
-        taken.add(start)
+    left = dict.fromkeys(step for step in _walk(below) if isinstance(step, str))
+    while left:
+        group = [left.popitem()[0]]  # the last
         for name in group:
-            new = {other: None for other in above[name] if other not in taken}
-            taken.update(new)
-            group += new
+            for other in above[name]:
+                if other in left:
+                    del left[other]
+                    group.append(other)
         groups.append(group)
     return groups[::-1]
 

@@ -1,7 +1,6 @@
 """Carries what the tests of claims find into the ledger, and refuses markers that mark nothing."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,23 +77,20 @@ class Recorder:
         asked = session.config.args
         if session.config.option.collectonly or any("[" in argument for argument in asked):
             return  # some parameters of a test are not the test
-        complete = {
-            test: items
+        partial = self.deselected | {
+            test
             for test, items in self.items.items()
-            if test not in self.deselected and all(item.nodeid in self.reports for item in items)
+            if any(item.nodeid not in self.reports for item in items)
         }
-        partial = {
-            _file(test) for test in [*self.deselected, *(self.items.keys() - complete.keys())]
-        }
+        complete = self.items.keys() - partial
+        outcomes = [self._outcome(test, self.items[test]) for test in complete]
+        whole = {_file(test) for test in complete} - {_file(test) for test in partial}
         if any("::" in argument for argument in asked):
-            partial |= {_file(test) for test in complete}
-        outcomes = [self._outcome(test, items) for test, items in complete.items()]
+            whole.clear()
         if outcomes:
             # Where tests run side by side, each process knows of its own.
-            lock = self.root / LEDGER.with_suffix(".lock")
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(lock):
-                write_ledger(self.root, outcomes, ran={_file(test) for test in complete} - partial)
+            with FileLock(self.root / LEDGER.with_suffix(".lock")):
+                write_ledger(self.root, outcomes, ran=whole)
 
     def _is_ours(self, item: pytest.Item) -> bool:
         """Say whether a test says something about claims of this project."""
@@ -108,10 +104,9 @@ class Recorder:
     def _outcome(self, test: str, items: list[pytest.Item]) -> Outcome:
         per_item = [_worst(self.reports[item.nodeid]) for item in items]
         marks = tuple(dict.fromkeys(mark for item in items for mark in marks_of(item)))
-        line = items[0].location[1]
         return Outcome(
             test=test,
-            line=(line or 0) + 1,
+            line=(items[0].location[1] or 0) + 1,
             marks=marks,
             passed=per_item.count("passed"),
             failed=per_item.count("failed"),
@@ -126,17 +121,15 @@ class Recorder:
 
 def marks_of(item: pytest.Item) -> list[Mark]:
     """Return what a test says about claims."""
-    return list(_read_marks(item))
-
-
-def _read_marks(item: pytest.Item) -> Iterator[Mark]:
+    marks = []
     for role in ROLES:
         for mark in item.iter_markers(role):
             try:
-                yield Mark(role, *mark.args, **mark.kwargs)
+                marks.append(Mark(role, *mark.args, **mark.kwargs))
             except TypeError:
                 usage = next(line for line in MARKERS if line.startswith(role))
                 raise pytest.UsageError(f"{_place(item)}: the marker is {usage}") from None
+    return marks
 
 
 def _place(item: pytest.Item) -> str:

@@ -1,100 +1,68 @@
 """How a claim stands: all that a box about it says besides its own text."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Any
 
 from litmus.claims.claim import Claim
 from litmus.claims.claims import Claims, Support
 from litmus.claims.evidence import Mark, Outcome
 
-
-@dataclass(frozen=True)
-class Tested:
-    """One test, as the box of a claim tells of it."""
-
-    test: str
-    file: str
-    sentence: str
-    passed: bool
-    by: str  # the way of a check
-    without: str  # what a control drops, in words
-    fails: str  # the note of the claim that fails without this one, where it is another's control
-    came_out: str  # if not as one passing test: "skipped", "2 of 3"
-    is_stale: bool
+Shown = dict[str, Any]  # what a template shows, by the names that it has for it
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How a claim stands. Other claims are named by the paths of their notes."""
+def standing(claims: Claims, claim: Claim) -> Shown:
+    """Return how a claim stands among the others, which are named by the paths of their notes."""
 
-    kind: str
-    argument: str
-    evidence: str
-    evidence_shown: str
-    shows_evidence: bool
-    source: str
-    assumes: tuple[str, ...]
-    uses: tuple[str, ...]
-    used_by: tuple[str, ...]
-    rests_on: str  # "4 claims: 2 argued, 2 by definition", or "" for none
-    weakest: str
-    weakest_argument: str
-    ran: str  # when the tests ran and with what
-    checks: tuple[Tested, ...]
-    controls: tuple[Tested, ...]
-    counterexamples: tuple[Tested, ...]
-    dropped: tuple[Tested, ...]
+    def paths(names: Iterable[str]) -> list[str]:
+        return [claims[name].note.path for name in names]
 
-
-def standing(claims: Claims, claim: Claim) -> Standing:
-    """Return how a claim stands among the others."""
-
-    def paths(names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(claims[name].note.path for name in names)
-
-    def tests(role: str) -> tuple[Tested, ...]:
-        return tuple(_tested(claims, claim, *pair) for pair in claim.marked(role))
+    def tests(role: str) -> list[Shown]:
+        return [_tested(claims, claim, *pair) for pair in claim.marked(role)]
 
     support = claims.support(claim.name)
     weakest = claims[support.weakest] if support.weakest else None
-    return Standing(
-        kind=claim.kind,
-        argument=claim.argument,
-        evidence=claim.evidence,
-        evidence_shown=claim.evidence_shown,
-        shows_evidence=claim.shows_evidence,
-        source=claim.source,
-        assumes=paths(claim.assumes),
-        uses=paths(claim.uses),
-        used_by=paths(claim.used_by),
-        rests_on=_count(support),
-        weakest=weakest.note.path if weakest else "",
-        weakest_argument=weakest.argument if weakest else "",
-        ran=_when(claim.outcomes),
-        checks=tests("claim"),
-        controls=tests("control"),
-        counterexamples=tests("counterexample"),
-        dropped=tuple(
+    return {
+        "kind": claim.kind,
+        "argument": claim.argument,
+        "evidence": claim.evidence,
+        "evidence_shown": claim.evidence_shown,
+        "shows_evidence": claim.shows_evidence,
+        "source": claim.source,
+        "assumes": paths(claim.assumes),
+        "uses": paths(claim.uses),
+        "used_by": paths(claim.used_by),
+        "rests_on": _count(support),
+        "weakest": weakest.note.path if weakest else "",
+        "weakest_argument": weakest.argument if weakest else "",
+        "ran": _when(claim.outcomes),
+        "checks": tests("claim"),
+        "controls": tests("control"),
+        "counterexamples": tests("counterexample"),
+        "dropped": [
             _tested(claims, other, outcome, mark, fails=other.note.path)
             for other, outcome, mark in claims.dropping[claim.name]
-        ),
-    )
+        ],
+    }
 
 
-def _tested(claims: Claims, claim: Claim, outcome: Outcome, mark: Mark, fails: str = "") -> Tested:
+def _tested(claims: Claims, claim: Claim, outcome: Outcome, mark: Mark, fails: str = "") -> Shown:
+    """Return one test as the box of a claim tells of it.
+
+    `fails` is the note of the claim that fails without this one, where it is another's control.
+    """
     ran = outcome.passed + outcome.failed
     dropped = claims.get(mark.drops)
-    return Tested(
-        test=outcome.test,
-        file=outcome.file,
-        sentence=outcome.sentence,
-        passed=bool(ran and not outcome.failed),
-        by=mark.by,
-        without=dropped.note.title if dropped else mark.drops.lstrip("^").replace("-", " "),
-        fails=fails,
-        came_out="skipped" if not ran else f"{outcome.passed} of {ran}" if ran > 1 else "",
-        is_stale=outcome.test in claim.stale,
-    )
+    return {
+        "test": outcome.test,
+        "file": outcome.file,
+        "sentence": outcome.sentence,
+        "passed": bool(ran and not outcome.failed),
+        "by": mark.by,
+        "without": dropped.note.title if dropped else mark.drops.lstrip("^").replace("-", " "),
+        "fails": fails,
+        "came_out": "skipped" if not ran else f"{outcome.passed} of {ran}" if ran > 1 else "",
+        "is_stale": outcome.test in claim.stale,
+    }
 
 
 def _when(outcomes: list[Outcome]) -> str:

@@ -5,8 +5,5 @@ import hashlib
 
 def digest(*parts: str | bytes) -> str:
     """Return a hash of some texts or bytes."""
-    return hashlib.sha256(b"\0".join(map(_bytes, parts))).hexdigest()[:16]
-
-
-def _bytes(part: str | bytes) -> bytes:
-    return part.encode(errors="surrogatepass") if isinstance(part, str) else part
+    raw = (p.encode(errors="surrogatepass") if isinstance(p, str) else p for p in parts)
+    return hashlib.sha256(b"\0".join(raw)).hexdigest()[:16]

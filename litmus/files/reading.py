@@ -52,21 +52,19 @@ def everything(folder: Path, problems: list[Problem]) -> Iterator[Path]:
 
 def is_to_be_read(file: Path, path: str, folder: Path) -> bool:
     """Is this a file of the vault? Raises Problem where a file or a folder is left out."""
-    is_file = file.is_file()
-    if not file.is_symlink() and not is_file:
+    is_file, is_link = file.is_file(), file.is_symlink()
+    if not is_file and not is_link:
         return False
     if "\udc80" <= max(path) <= "\udcff":
         shown = path.encode(errors="replace").decode()
         raise Problem(shown, None, "the name is not UTF-8; the file is left out.", "Rename it.")
-    if not file.is_symlink():
-        return is_file
     if file.is_dir():
         what = "the folder is a link, and is left out."
         raise Problem(path, None, what, "Put the folder itself into the vault.")
-    if not leads_out(file, folder):
-        return is_file
-    what = "the file is a link to outside the vault, or to nothing, and is left out."
-    raise Problem(path, None, what, "Put the file itself into the vault.")
+    if is_link and leads_out(file, folder):
+        what = "the file is a link to outside the vault, or to nothing, and is left out."
+        raise Problem(path, None, what, "Put the file itself into the vault.")
+    return is_file
 
 
 def leads_out(file: Path, folder: Path) -> bool:

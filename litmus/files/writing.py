@@ -31,13 +31,12 @@ def writer(folder: Path, is_read: bool = False) -> Callable[[str, bytes | Path],
     Who reads the folder meanwhile finds each file as it was or as it is, if it `is_read`.
     """
 
+    put = _put if is_read else _fill
+
     def write(path: str, content: bytes | Path) -> None:
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        if is_read:
-            _put(file, content)
-        else:
-            _fill(file, content)
+        put(file, content)
 
     return write
 

@@ -11,7 +11,6 @@ from linkify_it import LinkifyIt
 from markdown_it import MarkdownIt
 from markdown_it.common.normalize_url import validateLink
 from markdown_it.parser_inline import ParserInline
-from markdown_it.renderer import RendererHTML, RendererProtocol
 from markdown_it.rules_inline import StateInline, linkify
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
@@ -44,10 +43,10 @@ LONGEST = 5_000  # letters of words without a mark among them
 NO_FURTHER = re.compile(r"[^\s<]*")
 
 
-def parser(strict_line_breaks: bool, renderer: type[RendererProtocol] = RendererHTML) -> MarkdownIt:
+def parser(strict_line_breaks: bool) -> MarkdownIt:
     """Return a parser of notes; without strict line breaks a single newline is a <br>."""
     options: dict[str, Any] = {"html": True, "linkify": True, "breaks": not strict_line_breaks}
-    md = MarkdownIt("zero", renderer_cls=renderer)
+    md = MarkdownIt("zero")
     md.inline = _Inline()
     md.configure("commonmark", options)
     md.enable(["table", "strikethrough", "linkify"])

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jinja2 import Environment
+from markdown.extensions.toc import nest_toc_tokens
 from mkdocs.commands.build import get_context
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -18,7 +19,7 @@ from litmus.material import compiled_templates
 from litmus.material.blocks import KeptBlocks
 from litmus.site import generated, stylesheets
 from litmus.site.build import Build
-from litmus.site.page import Page, nested
+from litmus.site.page import Page
 from litmus.site.project import Project
 from litmus.tex import katex
 from litmus.vault.addresses import TAGS, address, tag_anchor
@@ -59,9 +60,8 @@ class Frame:
             config.nav = generated.menu(build.project)
         in_menu = set(_leaves(config.nav))
         for file in list(files):
-            is_page = file.src_uri.lower().endswith(".md") or file.src_uri in vault.notes
             is_file = file.src_dir == config.docs_dir and file.src_uri in vault.files
-            elsewhere = is_page and file.src_uri not in in_menu
+            elsewhere = _is_page(file, build) and file.src_uri not in in_menu
             if elsewhere or is_file or file.src_uri == "sitemap.xml":
                 files.remove(file)
         for source in sorted(in_menu):
@@ -73,11 +73,8 @@ class Frame:
     def take_menu(self, nav: Navigation, files: Files, build: Build) -> None:
         """Take from MkDocs the pages of the menu that come from the vault, but for their places."""
         self.nav = nav
-        self.in_menu = {
-            address(page.file.src_uri): page
-            for page in nav.pages
-            if page.file.src_uri.lower().endswith(".md") or page.file.src_uri in build.vault.notes
-        }
+        pages = [page for page in nav.pages if _is_page(page.file, build)]
+        self.in_menu = {address(page.file.src_uri): page for page in pages}
         self.named = {p.file.src_uri: vars(p)["title"] for p in nav.pages if vars(p).get("title")}
         self.menu = self._titles_in_menu(build)
         for here, page in self.in_menu.items():
@@ -94,11 +91,8 @@ class Frame:
     def mark(self) -> str:
         """Return what changes when the frame does: settings, menu, theme and code."""
         with Path(self.config.config_file_path).open("rb") as settings:
-            said = [
-                repr(yaml_load(settings)),
-                str(self.config.site_url),
-                str(self.config.theme.name),
-            ]
+            said = [repr(yaml_load(settings))]
+        said += [str(self.config.site_url), str(self.config.theme.name)]
         said += [f"{here} {title}" for here, title in self.menu.items()]
         return pickled.makers(said, self.config.theme.dirs)
 
@@ -114,7 +108,8 @@ class Frame:
             file = File.generated(self.config, f"{page.address}index.md", content="")
             file.dest_uri = f"{page.address}index.html"
             themed = ThemedPage(html.escape(page.title), file, self.config)
-        themed.content, themed.toc = page.html, get_toc(nested(page.toc))  # type: ignore[arg-type]
+        toc = [{"level": entry.level, "id": entry.id, "name": entry.html} for entry in page.toc]
+        themed.content, themed.toc = page.html, get_toc(nest_toc_tokens(toc))
         context = get_context(self.nav, [], self.config, themed)
         tags = [{"name": tag, "url": f"{TAGS}#{tag_anchor(tag)}"} for tag in page.tags]
         themed.active = True
@@ -133,6 +128,10 @@ class Frame:
             here: self.named.get(page.file.src_uri) or html.escape(own.get(here, here))
             for here, page in self.in_menu.items()
         }
+
+
+def _is_page(file: File, build: Build) -> bool:
+    return file.src_uri.lower().endswith(".md") or file.src_uri in build.vault.notes
 
 
 def _leaves(nav: object) -> Iterator[str]:

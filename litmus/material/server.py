@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from mkdocs.livereload import LiveReloadServer
@@ -23,13 +24,11 @@ WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 def free_port(host: str, wanted: int) -> int:
     """Return the wanted port or the next one that nobody listens on."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for port in range(wanted, 65536):
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        with socket.socket(family) as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
+            probe.bind((host, port))
             return port
     raise OSError(f"no port from {wanted} on is free on {host}")
 
@@ -57,11 +56,9 @@ def _interrupt(*_: object) -> None:
 class Observer(NativeObserver):  # type: ignore[misc, valid-type]  # the class depends on the system
     """Hears of changed files from the system at once; that a file was read is no change."""
 
-    def schedule(self, handler: Any, path: str, *, recursive: bool = False, **more: Any) -> Any:
+    def schedule(self, *arguments: Any, **options: Any) -> Any:
         """Watch a file or a folder."""
-        return super().schedule(
-            handler, path, recursive=recursive, **{"event_filter": CHANGES, **more}
-        )
+        return super().schedule(*arguments, event_filter=CHANGES, **options)
 
 
 class ErrorBanner:

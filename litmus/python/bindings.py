@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 READ_AS_CODE = {"eval", "exec", "globals", "locals", "vars"}  # where they stand, strings are names
 TAKE_TYPES = {"cast", "NewType", "TypeVar"}  # as strings, too
 TAKE_TEXTS = {"Annotated", "Literal"}  # within their brackets strings are no types
@@ -85,8 +84,7 @@ class _Mentions:
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
                 first = node.generators[0].iter
                 own = {n for part in node.generators for n in bound(part.target)}
-                rest = (n for n in ast.iter_child_nodes(node))
-                return self.of(first) | (self.all(rest) - own)
+                return self.of(first) | (self.all(ast.iter_child_nodes(node)) - own)
             case ast.For() | ast.AsyncFor():
                 own = set(bound(node.target))
                 parts = [node.target, *node.body, *node.orelse]

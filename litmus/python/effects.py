@@ -26,7 +26,7 @@ from litmus.python.same_objects import (
     shared_names,
     whole_of,
 )
-from litmus.python.touches import Touched, arguments, given, is_decorated, root_of, running, touched
+from litmus.python.touches import Touched, arguments, given, root_of, running, touched
 
 ARGUMENTS = "(arguments)"  # among what a function changes: some that it is given
 
@@ -62,24 +62,26 @@ class Effects:
         A list of what is public concerns nobody who takes a part of the file.
         """
         nodes = [*running(statement)]
-        lambdas = [*_run_at_once(nodes)]
-        touches = [*touched(nodes)]
-        if any(isinstance(node, ast.Call | ast.ClassDef) or is_decorated(node) for node in nodes):
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        # What is called where it stands, or given to what may call it.
+        called_or_given = (p for c in calls for p in (*ast.walk(c.func), *arguments(c)))
+        lambdas = [part for part in called_or_given if isinstance(part, ast.Lambda)]
+        touches, called = [*touched(nodes)], set[str]()
+        is_class = any(isinstance(node, ast.ClassDef) for node in nodes)
+        if calls or is_class or any(getattr(node, "decorator_list", []) for node in nodes):
             inner = [n for function in lambdas for n in ast.walk(function)]
             called = {name for run in self._runs([*nodes, *inner]) for name in self._calls[run]}
             called |= {name for function in lambdas for name in self._within(function)}
             if ARGUMENTS in called:
-                touches += [t for n in nodes if isinstance(n, ast.Call) for t in given(n)]
+                touches += [touch for call in calls for touch in given(call)]
             if not any(touch.bare for touch in touches):
                 called = {name for name in called if not name.startswith("import ")}
-        else:
-            called = set()
         changed = {name for touch in touches for name in self._counted(touch)}
-        return (changed | called | self._drawn(nodes)) - {"__all__", ARGUMENTS}
+        return (changed | called | self._drawn(calls)) - {"__all__", ARGUMENTS}
 
-    def _drawn(self, nodes: list[ast.AST]) -> set[str]:
-        """Return the packages from whose seeded random numbers a statement may draw."""
-        roots = {root_of(node.func) for node in nodes if isinstance(node, ast.Call)}
+    def _drawn(self, calls: list[ast.Call]) -> set[str]:
+        """Return the packages from whose seeded random numbers calls may draw."""
+        roots = {root_of(call.func) for call in calls}
         if roots & self._calls.keys():
             return self._seeded
         return self._seeded & {f"import {self.packages.get(root)}" for root in roots}
@@ -151,14 +153,6 @@ class Effects:
                     yield from self._counted(touch._replace(name=name))
                 elif touch.bare and whole in parameters:
                     yield "cls" if whole == "cls" else ARGUMENTS
-
-
-def _run_at_once(nodes: Iterable[ast.AST]) -> Iterator[ast.Lambda]:
-    """Yield the lambdas that are called where they stand, or given to what may call them."""
-    for node in nodes:
-        if isinstance(node, ast.Call):
-            parts = [*ast.walk(node.func), *arguments(node)]
-            yield from (part for part in parts if isinstance(part, ast.Lambda))
 
 
 def _imports(statement: ast.stmt) -> Iterator[tuple[str, str]]:

@@ -4,9 +4,10 @@ import ast
 import os
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
+from itertools import takewhile
+from os.path import isdir, isfile  # False also for a string that cannot be a path
 from pathlib import Path
 
 from litmus.cache import Cache, Store
@@ -20,9 +21,7 @@ SETTINGS = ["pyproject.toml", "pytest.toml", "pytest.ini", "tox.ini", "setup.cfg
 FIRST = re.compile(r"[/\\]")  # after the first name in a path
 IMPORTERS = {"__import__", "import_module", "importorskip", "run_module"}  # take a module's name
 WORD = re.compile(r"""[^\s"'=,:;()\[\]{}]+""")
-IMPORTS: Store[tuple[list[str], list[str]]] = Store(
-    "imports", (files("litmus.python").joinpath("fingerprint.py"),)
-)
+IMPORTS: Store[tuple[list[str], list[str]]] = Store("imports", (Path(__file__),))
 
 
 def fingerprint(file: Path, root: Path, cache: Cache | None = None) -> str:
@@ -46,10 +45,7 @@ def imports(file: Path, root: Path, cache: Cache | None = None) -> set[Path]:
     while waiting:
         path = waiting.pop()
         found.add(path)
-        stamp, (seen, needs) = path.stat().st_mtime_ns, cache.needs.get(path, (0, set()))
-        if seen != stamp:
-            cache.needs[path] = stamp, (needs := _needs(path, root, cache))
-        waiting |= needs - found
+        waiting |= cache.seen("needs", path, partial(_needs, root=root, cache=cache)) - found
     return found
 
 
@@ -73,41 +69,31 @@ def _needs(path: Path, root: Path, cache: Cache) -> set[Path]:
         return set()
     above = [folder for folder in path.parents if folder.is_relative_to(root)]
     conftests = [folder / "conftest.py" for folder in above if is_test(path.name)]
-    packages = [folder / "__init__.py" for folder in _packages(path)]
+    # Each package is imported before what is in it.
+    packages = takewhile(isfile, (folder / "__init__.py" for folder in path.parents))
     names, texts = _mentions(path, cache)
-    for conftest in filter(_is_file, conftests):
+    for conftest in filter(isfile, conftests):
         texts = [*texts, *_mentions(conftest, cache)[1]]  # it may say where modules are
     known = _lying(root, cache)  # most texts are no paths, which is quickly seen
     named = {root / t for t in texts if t[:1] in {".", "/"} or FIRST.split(t, 1)[0] in known}
     # A script finds its neighbours, too.
     places = {place for folder in above for place in (folder, folder / "src")}
-    places |= {place for place in named if _is_folder(place)} | _places(root, cache)
+    places |= {place for place in named if isdir(place)} | _places(root, cache)
     needs = {*conftests, *packages, *named, *_modules(names, path, places, cache)}
-    there = {need.resolve() for need in needs if _is_file(need)} - {root / LEDGER}
+    there = {need.resolve() for need in needs if isfile(need)} - {root / LEDGER}
     return {need for need in there if need.is_relative_to(root)}
-
-
-def _packages(path: Path) -> Iterator[Path]:
-    """Yield the folders that are the packages of a file: each is imported before it."""
-    for folder in path.parents:
-        if not _is_file(folder / "__init__.py"):
-            return
-        yield folder
 
 
 def _places(root: Path, cache: Cache) -> set[Path]:
     """Return the folders that the settings of a project name, and those that hold them."""
-    places: set[Path] = set()
-    for file in (root / name for name in SETTINGS):
-        if _is_file(file):
-            stamp, (seen, found) = file.stat().st_mtime_ns, cache.places.get(file, (0, set()))
-            if seen != stamp:
-                words = {*WORD.findall(file.read_text("utf-8", "replace"))}
-                named = {(root / word).resolve() for word in words if _is_folder(root / word)}
-                found = {p for place in named for p in (place, place.parent)}
-                cache.places[file] = stamp, found
-            places |= found
-    return places
+
+    def said(file: Path) -> set[Path]:
+        words = {*WORD.findall(file.read_text("utf-8", "replace"))}
+        named = {(root / word).resolve() for word in words if isdir(root / word)}
+        return {p for place in named for p in (place, place.parent)}
+
+    settings = filter(isfile, (root / name for name in SETTINGS))
+    return {place for file in settings for place in cache.seen("places", file, said)}
 
 
 def _modules(
@@ -132,14 +118,12 @@ def _modules(
 
 def _lying(place: Path, cache: Cache) -> set[str]:
     """Return the names of what lies in a folder, those of modules without .py, too."""
+
+    def names(place: Path) -> set[str]:
+        return {n for name in os.listdir(place) for n in (name, name.removesuffix(".py"))}
+
     try:
-        stamp, (seen, found) = place.stat().st_mtime_ns, cache.lying.get(place, (0, set()))
-        if seen != stamp:
-            found = {
-                short for name in os.listdir(place) for short in (name, name.removesuffix(".py"))
-            }
-            cache.lying[place] = stamp, found
-        return found
+        return cache.seen("names", place, names)
     except OSError:
         return set()
 
@@ -158,25 +142,14 @@ def _mentioned(source: bytes) -> tuple[list[str], list[str]]:
     except (SyntaxError, ValueError):
         return [], []  # whoever runs the file reports it
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            dots, within = "." * node.level, [node.module] if node.module else []
-            names |= {dots + ".".join([*within, alias.name]) for alias in node.names}
-        elif isinstance(node, ast.Call) and node.args and last_of(node.func) in IMPORTERS:
-            names |= {str(n.value) for n in node.args[:1] if isinstance(n, ast.Constant)}
-        elif (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and len(node.value) < LONGEST
-        ):
-            texts.add(node.value)
+        match node:
+            case ast.Import():
+                names |= {alias.name for alias in node.names}
+            case ast.ImportFrom():
+                dots, within = "." * node.level, [node.module] if node.module else []
+                names |= {dots + ".".join([*within, alias.name]) for alias in node.names}
+            case ast.Call(args=[ast.Constant(value=name), *_]) if last_of(node.func) in IMPORTERS:
+                names.add(str(name))
+            case ast.Constant(value=str(text)) if len(text) < LONGEST:
+                texts.add(text)
     return sorted(names), sorted(texts)
-
-
-def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)  # False also for a string that cannot be a path
-
-
-def _is_folder(path: Path) -> bool:
-    return os.path.isdir(path)

@@ -1,8 +1,8 @@
 """Runs Python files, each in a fork of one process that has imported torch already.
 
-Started as a process of its own (`python -m litmus.fork_server`). Each line on its input is a JSON
-list [file, seconds]; for each it writes one JSON line: what the file printed, the figures that it
-left open as SVG, and, if it did not end well, why. Where there are no forks, as on Windows, each
+Started as a process of its own (`python -m litmus.python.fork_server`). Each line on its input is a
+JSON list [file, seconds]; for each it writes one JSON line: what the file printed, the figures that
+it left open as SVG, and, if it did not end well, why. Where there are no forks, as on Windows, each
 file has a new process, which imports torch again: slower, and the same in all else.
 
 Every run has an empty temporary folder of its own as working directory and as HOME (torch and
@@ -26,6 +26,8 @@ from typing import Any, NoReturn
 from litmus.python.write_guard import Guard
 
 ENDS = [s for s in signal.Signals if s.name in {"SIGTERM", "SIGINT", "SIGHUP"}]
+# Runs a file in a home, lets it leave things in another folder, and stops it after some seconds.
+Way = Callable[[str, Path, Path, float], int | None]
 
 
 def main() -> None:
@@ -56,80 +58,64 @@ def _import_torch() -> None:
     matplotlib.rcParams["svg.hashsalt"] = "litmus"  # the same figure is the same file
 
 
-def _answer_all(run: Callable[[str, float], dict[str, Any]]) -> None:
+def _answer_all(run: Way) -> None:
     has_made_an_optimizer = run is not _run_in_fork
     for request in sys.stdin:
         file, seconds = json.loads(request)
         # The first one imports a thousand modules, for two seconds: once here, not in each fork.
-        if not has_made_an_optimizer and _makes_an_optimizer(Path(file)):
+        if not has_made_an_optimizer and "optim" in _text(Path(file)):
             import torch
 
             torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])
             has_made_an_optimizer = True
-        print(json.dumps(run(file, seconds)), flush=True)
+        print(json.dumps(_answer(run, file, seconds)), flush=True)
 
 
-def _makes_an_optimizer(file: Path) -> bool:
-    return file.is_file() and b"optim" in file.read_bytes()
+def _run_in_fork(file: str, home: Path, kept: Path, seconds: float) -> int | None:
+    child = os.fork()
+    if not child:
+        for end in ENDS:
+            signal.signal(end, signal.SIG_DFL)
+        os.setsid()  # so that what it starts ends with it
+        signal.alarm(int(seconds) + 2)  # and it ends by itself if nobody is left to end it
+        _run(file, home, kept)
+    return _wait(child, seconds)
 
 
-def _run_in_fork(file: str, seconds: float) -> dict[str, Any]:
-    def ended(home: Path, kept: Path) -> int | None:
-        child = os.fork()
-        if not child:
-            for end in ENDS:
-                signal.signal(end, signal.SIG_DFL)
-            os.setsid()  # so that what it starts ends with it
-            signal.alarm(int(seconds) + 2)  # and it ends by itself if nobody is left to end it
-            _run(file, home, kept)
-        return _wait(child, seconds)
-
-    return _answer(ended, seconds)
-
-
-def _run_in_process(file: str, seconds: float) -> dict[str, Any]:
-    def ended(home: Path, kept: Path) -> int | None:
-        command = [sys.executable, "-m", "litmus.python.fork_server", file, str(home), str(kept)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-        assert process.stdout
-        try:
-            with process.stdout:
-                process.stdout.readline()  # it has imported torch, which may take longer
-            return process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            process.terminate()
-            process.wait()
-
-    return _answer(ended, seconds)
+def _run_in_process(file: str, home: Path, kept: Path, seconds: float) -> int | None:
+    command = [sys.executable, "-m", "litmus.python.fork_server", file, str(home), str(kept)]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert process.stdout
+    try:
+        with process.stdout:
+            process.stdout.readline()  # it has imported torch, which may take longer
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        process.terminate()
+        process.wait()
 
 
-def _answer(
-    run: Callable[[Path, Path], int | None],  # in a home, leaving things in another folder
-    seconds: float,
-) -> dict[str, Any]:
+def _answer(run: Way, file: str, seconds: float) -> dict[str, Any]:
     # Where a file that is open cannot be removed, what the run has started may still have one.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary).resolve()
         home, kept = folder / "home", folder / "kept"
         home.mkdir()
         kept.mkdir()
-        ended = run(home, kept)
-        printed, problem = kept / "printed", kept / "problem"
-        return {
-            "printed": printed.read_text("utf-8", "replace")
-            if ended is not None and printed.exists()
-            else "",
-            "figures": [f.read_text("utf-8") for f in sorted(kept.glob("*.svg"))],
-            "problem": f"it did not end within {seconds:g} seconds"
-            if ended is None
-            else problem.read_text("utf-8")
-            if problem.exists()
-            else f"the process ended with status {ended}"
-            if ended
-            else "",
-        }
+        ended = run(file, home, kept, seconds)
+        printed, problem = _text(kept / "printed"), _text(kept / "problem")
+        if ended is None:
+            printed, problem = "", f"it did not end within {seconds:g} seconds"
+        elif ended and not problem:
+            problem = f"the process ended with status {ended}"
+        figures = [f.read_text("utf-8") for f in sorted(kept.glob("*.svg"))]
+        return {"printed": printed, "figures": figures, "problem": problem}
+
+
+def _text(file: Path) -> str:
+    return file.read_text("utf-8", "replace") if file.is_file() else ""
 
 
 def _wait(child: int, seconds: float) -> int | None:

@@ -36,7 +36,6 @@ def executed(lab: Path, root: Path, kept: Path, cache: Cache | None = None) -> d
     Who comes second reads what the first has made. Those of the lab as it was before are removed.
     """
     folder = kept / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f"{lab.stem}.lock"):  # until it is read, or another might remove it
         notebook = folder / f"{lab.stem}-{key(lab, root, cache)}.ipynb"
         if not notebook.exists():

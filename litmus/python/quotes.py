@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from typing_extensions import TypeIs
-
 from litmus.problems import nearest
 from litmus.python.bindings import READ_AS_CODE, Definition, bound, mentioned
 from litmus.python.effects import Effects
@@ -18,7 +16,7 @@ class QuoteError(ValueError):
     """A quote asks for something that the file does not define."""
 
 
-def quote(source: str, names: Iterable[str]) -> str:
+def quote(source: str, names: list[str]) -> str:
     """Return the definitions of `names` from a file's source, and all that they need, in its order.
 
     Needed is whatever gives a name that is mentioned, directly or through others, the value that
@@ -30,22 +28,21 @@ def quote(source: str, names: Iterable[str]) -> str:
         parts = _parts(source)
     except SyntaxError as error:
         raise QuoteError(f"line {error.lineno}: {error.msg}.") from None
-    wanted = list(names)
     defines = dict.fromkeys(name for part in parts for name in part.defines)
-    for name in wanted:
+    for name in names:
         if name not in defines:
             raise QuoteError(f"it does not define '{name}'. {nearest(name, defines)}".strip())
-    used, needed = _needed(parts, wanted)
+    used, needed = _needed(parts, names)
     lines, blocks = source.split("\n"), []
     previous: ast.stmt | None = None
     for part in needed:
         statement = part.statement
         if isinstance(statement, ast.Import | ast.ImportFrom):
-            blocks += [""] * (previous is not None and _is_definition(previous))
+            blocks += [""] * isinstance(previous, Definition)
             blocks.append(_only(statement, used))
         else:
-            apart = _is_definition(statement) or previous is None or _is_definition(previous)
-            blocks += [""] * (2 if apart and _is_definition(statement) else 1 if apart else 0)
+            begins = previous is None or isinstance(previous, Definition)
+            blocks += [""] * (2 if isinstance(statement, Definition) else 1 if begins else 0)
             blocks.append(_text(part, lines))
             previous = statement
     return "\n".join(blocks).strip() + "\n"
@@ -56,7 +53,7 @@ def definitions(source: str) -> list[str]:
     return [
         statement.name
         for statement in _parsed(source).body
-        if _is_definition(statement) and not statement.name.startswith("_")
+        if isinstance(statement, Definition) and not statement.name.startswith("_")
     ]
 
 
@@ -136,15 +133,12 @@ def _needed(parts: list[_Part], names: Iterable[str]) -> tuple[set[str], list[_P
         after: set[str] = set()  # what is bound further below
         for part in reversed(parts):
             is_asked = not used.isdisjoint(part.binds | part.changes)
-            if part not in needed and (is_asked or (part.is_open and _names(used) - after)):
+            may_bind = part.is_open and any(name.isidentifier() for name in used - after)
+            if part not in needed and (is_asked or may_bind):
                 needed.add(part)
                 used |= part.needs
             after |= part.binds
     return used, [part for part in parts if part in needed]
-
-
-def _names(used: set[str]) -> set[str]:
-    return {name for name in used if name.isidentifier()}
 
 
 def _text(part: _Part, lines: list[str]) -> str:
@@ -169,10 +163,6 @@ def _only(statement: ast.Import | ast.ImportFrom, used: set[str]) -> str:
     return ast.unparse(ast.ImportFrom(statement.module, kept, statement.level))
 
 
-def _is_definition(statement: ast.stmt) -> TypeIs[Definition]:
-    return isinstance(statement, Definition)
-
-
 def _is_open(statement: ast.stmt) -> bool:
     return any(
         (isinstance(node, ast.alias) and node.name == "*")
@@ -189,7 +179,8 @@ def _without_main(statement: ast.stmt) -> ast.stmt | None:
     """Return a statement without what runs only where the file is the script that was started."""
     if not isinstance(statement, ast.If) or not _asks_for_main(statement.test):
         return statement
-    if _is_negated(statement.test):
+    negations = ast.NotEq | ast.NotIn | ast.Not
+    if any(isinstance(node, negations) for node in ast.walk(statement.test)):
         test, rest = statement.test, statement.body
     else:
         test, rest = ast.UnaryOp(ast.Not(), statement.test), statement.orelse
@@ -199,8 +190,3 @@ def _without_main(statement: ast.stmt) -> ast.stmt | None:
 def _asks_for_main(test: ast.expr) -> bool:
     words = {getattr(node, "id", getattr(node, "value", "")) for node in ast.walk(test)}
     return {"__name__", "__main__"} <= words
-
-
-def _is_negated(test: ast.expr) -> bool:
-    negations = ast.NotEq | ast.NotIn | ast.Not
-    return any(isinstance(node, negations) for node in ast.walk(test))

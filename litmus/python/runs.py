@@ -46,7 +46,8 @@ class Runner:
         if not self.may_run:
             raise RunError("code of a vault that is not ours is never run")
         path = self.root / file
-        kept = self._kept(file, fingerprint(path, self.root, self.cache))
+        state = fingerprint(path, self.root, self.cache)  # of it and all that it needs
+        kept = self.root / CACHE / f"{digest(file)}-{state}.json"
         try:
             found = json.loads(kept.read_text(encoding="utf-8"))
         except FileNotFoundError:  # it has not run as it is now
@@ -62,10 +63,6 @@ class Runner:
         if self._server:
             self._server.communicate()
             self._server = None
-
-    def _kept(self, file: str, state: str) -> Path:
-        """Return where the run of a file is kept, as the file and all that it needs are."""
-        return self.root / CACHE / f"{digest(file)}-{state}.json"
 
     def _prune(self, newest: Path) -> None:
         """Remove older runs of the file that has just run, and those of files that are no more.

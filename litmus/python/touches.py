@@ -47,9 +47,7 @@ def touched(nodes: Iterable[ast.AST]) -> Iterator[Touched]:
     bare = {id(n) for node in every if _is_for_effect(node) for n in ast.walk(node)}
     for node in every:
         match node:
-            case ast.Attribute(ctx=ast.Store() | ast.Del()):
-                yield from _named(node, True)
-            case ast.Subscript(ctx=ast.Store() | ast.Del()):
+            case ast.Attribute(ctx=ctx) | ast.Subscript(ctx=ctx) if not isinstance(ctx, ast.Load):
                 yield from _named(node, True)
             case ast.AugAssign(target=ast.Name(id=name)):
                 yield Touched(name, True)
@@ -57,8 +55,8 @@ def touched(nodes: Iterable[ast.AST]) -> Iterator[Touched]:
                 yield Touched(f"{root_of(target)}[]", True)
             case ast.Call():
                 yield from _touched_by_call(node, id(node) in bare)
-            case _ if is_decorated(node):
-                for decorator in getattr(node, "decorator_list", []):
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                for decorator in node.decorator_list:
                     called = decorator.func if isinstance(decorator, ast.Call) else decorator
                     is_method = isinstance(called, ast.Attribute)
                     yield Touched(root_of(called), is_method, "given" if is_method else "called")
@@ -67,9 +65,9 @@ def touched(nodes: Iterable[ast.AST]) -> Iterator[Touched]:
 def _is_for_effect(node: ast.AST) -> bool:
     """Say whether a statement does something and leaves nothing that anybody takes."""
     match node:
-        case ast.Assign(targets=[ast.Name(id="_")]):
+        case ast.Expr() | ast.Assign(targets=[ast.Name(id="_")]):
             return True
-    return isinstance(node, ast.Expr)
+    return False
 
 
 def _touched_by_call(call: ast.Call, bare: bool) -> Iterator[Touched]:
@@ -176,9 +174,9 @@ def held_by(node: ast.AST | None) -> Iterator[str]:
         case ast.Call(func=function) if last_of(function) in COPY:
             for argument in arguments(node):
                 for part in parts_of(argument):
-                    yield from (
-                        (part, within(part)) if last_of(function) != "copy" else (within(part),)
-                    )
+                    if last_of(function) != "copy":
+                        yield part
+                    yield within(part)
                 yield from held_by(argument)
         case ast.BinOp():
             yield from map(within, [*parts_of(node.left), *parts_of(node.right)])
@@ -186,7 +184,3 @@ def held_by(node: ast.AST | None) -> Iterator[str]:
             for source in [node.elt, *(generator.iter for generator in node.generators)]:
                 yield from map(within, parts_of(source))
                 yield from held_by(source)
-
-
-def is_decorated(node: ast.AST) -> bool:
-    return bool(getattr(node, "decorator_list", []))

@@ -8,7 +8,6 @@ from markupsafe import Markup
 
 from litmus.claims.claim import Claim
 from litmus.claims.kinds import KINDS
-from litmus.claims.standing import Tested
 from litmus.render.draft import Scope
 from litmus.render.renderer import At, Renderer, named
 
@@ -32,14 +31,23 @@ CALLOUTS = {  # Obsidian's types with their other names; Material draws the same
 }
 
 
-def claim_box(renderer: Renderer, claim: Claim, scope: Scope) -> str:
-    """Return the box at the top of a claim's page: statement, both statuses, what it rests on."""
-    return _claim(renderer, claim, scope, embedded=False, url="")
+def claim_box(renderer: Renderer, claim: Claim, scope: Scope, url: str = "") -> str:
+    """Return the box at the top of a claim's page: statement, both statuses, what it rests on.
 
-
-def embedded_claim(renderer: Renderer, claim: Claim, scope: Scope, url: str) -> str:
-    """Return a claim as another note shows it: the same box, with proof and check folded."""
-    return _claim(renderer, claim, scope, embedded=True, url=url)
+    Another note shows the same box with a link to it, and with proof and check folded.
+    """
+    standing = renderer.library.standing(claim.note.path)
+    folded = [("Proof", proof) for proof in claim.proofs]
+    folded += [("Check", check) for check in claim.sections(CHECK)]
+    return TEMPLATES.get_template("claim.html").render(
+        claim=standing,
+        url=url,
+        title=Markup(renderer.title(claim.note)),
+        statement=Markup(renderer.tokens(claim.statement, scope)),
+        folded=[(name, Markup(renderer.tokens(part, scope))) for name, part in folded if url],
+        source=Markup(renderer.property(standing["source"], scope)),
+        link=lambda path: renderer.link(renderer.library.note_titled(path), scope.here),
+    )
 
 
 def embed(body: str, url: str, title: str) -> str:
@@ -94,33 +102,3 @@ def _drawn_as(kind: str) -> str:
         return kind
     known = (name for name, others in CALLOUTS.items() if kind == name or kind in others)
     return next(known, "note")  # as Obsidian draws a kind that it does not know
-
-
-def _claim(renderer: Renderer, claim: Claim, scope: Scope, embedded: bool, url: str) -> str:
-    def link(path: str) -> Markup:
-        return renderer.link(renderer.library.note_titled(path), scope.here)
-
-    def about(test: Tested) -> list[str]:
-        fails = Markup("fails: {}").format(link(test.fails)) if test.fails else ""
-        return [
-            test.by,
-            fails or (test.without and f"without “{test.without}”"),
-            test.came_out,
-            "changed since it ran" if test.is_stale else "",
-            Markup("<code>{}</code>").format(test.file),
-        ]
-
-    standing = renderer.library.standing(claim.note.path)
-    folded = [("Proof", proof) for proof in claim.proofs] if embedded else []
-    folded += [("Check", check) for check in claim.sections(CHECK)] if embedded else []
-    return TEMPLATES.get_template("claim.html").render(
-        claim=standing,
-        url=url,
-        embedded=embedded,
-        title=Markup(renderer.title(claim.note)),
-        statement=Markup(renderer.tokens(claim.statement, scope)),
-        folded=[(name, Markup(renderer.tokens(tokens, scope))) for name, tokens in folded],
-        source=Markup(renderer.property(standing.source, scope)),
-        link=link,
-        about=about,
-    )

@@ -30,12 +30,8 @@ def _cite(at: At, work: Cited) -> str:
     if not reference and in_text and not at.library.references:
         return html.escape(at.token.content)  # nothing can be cited here: @ is how people are named
     if not reference:
-        there = nearest(work.key, at.library.references)
-        at.report(
-            f"no reference has the key '{work.key}'.",
-            there or "Add it to references.bib.",
-            kind="citation",
-        )
+        there = nearest(work.key, at.library.references) or "Add it to references.bib."
+        at.report(f"no reference has the key '{work.key}'.", there, kind="citation")
         words = " ".join(filter(None, [work.before, f"@{work.key}"]))
         return unresolved(html.escape(", ".join(filter(None, [words, work.after]))))
     at.scope.draft.cited.append(work.key)

@@ -51,12 +51,12 @@ def indented_code(at: At) -> str:
 def too_deep(at: At) -> str:
     """What stands within more quotes and lists than are read: as it is written."""
     at.report("quotes and lists are too deep in one another; this is shown as text.")
-    return _as_written(at)
+    return as_written(at)
 
 
 def as_written(at: At) -> str:
-    """A note that is too long to be read, or that made a rule raise."""
-    return _as_written(at)
+    """What could not be read as it is meant, or made a rule raise."""
+    return f'<pre class="unresolved">{html.escape(at.token.content)}</pre>\n'
 
 
 RULES: Rules = {
@@ -65,6 +65,7 @@ RULES: Rules = {
     "too_deep": too_deep,
     "too_long": as_written,
     "as_written": as_written,
+    "unread_properties": as_written,
 }
 
 
@@ -124,20 +125,20 @@ def _quote(at: At) -> str:
     file = file.removeprefix("./")
     source = _snippet(at, file)
     if source is None:
-        return _as_written(at)
+        return as_written(at)
     if not names:
         could = ", ".join(quotes.definitions(source))
         at.report("a quote names no function.", f"It could quote {could}.")
-        return _as_written(at)
+        return as_written(at)
     try:
         quoted = quotes.quote(source, names)
     except quotes.QuoteError as error:
         at.report(f"{file} cannot be quoted: {error}", line=1)
-        return _as_written(at)
+        return as_written(at)
     at.scope.draft.quoted.append(file)
     caption = f"{_link(at, file)}, with its tests"
     shown = code_block(quoted, "python", at.library.cache)
-    return f'<figure class="quote">{shown}{_caption(caption)}</figure>\n'
+    return f'<figure class="quote">{shown}<figcaption>{caption}</figcaption></figure>\n'
 
 
 def _run(at: At) -> str:
@@ -145,34 +146,29 @@ def _run(at: At) -> str:
     file = at.token.content.strip().removeprefix("./")
     source = _snippet(at, file)
     if source is None:
-        return _as_written(at)
+        return as_written(at)
     try:
         run = at.library.runner.run(file)
     except RunError as error:
         remedy = f"Run `python {file}` by hand, in an empty folder."
         at.report(f"{file} does not run: {error}.", remedy, line=1)
-        return _as_written(at)
+        return as_written(at)
     at.scope.draft.quoted.append(file)
-    return show_run(run, _link(at, file), quotes.summary(source), at)
+    return _shown(run, _link(at, file), quotes.summary(source), at)
 
 
-def show_run(run: Run, link: str, about: str, at: At) -> str:
+def _shown(run: Run, link: str, about: str, at: At) -> str:
     """Return a run's figures, which are `about` something, and what it printed."""
-    figures = {_figure_path(svg): svg for svg in run.figures}
+    figures = {f"assets/figures/{digest(svg)}.svg": svg for svg in run.figures}
     at.scope.draft.figures |= figures
     images = "".join(
         f'<img src="{relative_url(path, at.scope.here)}" alt="{html.escape(about)}" loading="lazy">'
         for path in figures
     )
     printed = code_block(run.printed, "text", at.library.cache) if run.printed.strip() else ""
-    verbs = " and ".join(["draws"] * bool(images) + ["prints"] * bool(printed)) or "says nothing"
-    caption = f"What {link} {verbs}" if verbs != "says nothing" else f"{link} {verbs}"
-    return f'<figure class="run">{images}{printed}{_caption(caption)}</figure>\n'
-
-
-def _figure_path(svg: str) -> str:
-    """Return where on the site a figure stands: the same figure at the same place."""
-    return f"assets/figures/{digest(svg)}.svg"
+    verbs = " and ".join(["draws"] * bool(images) + ["prints"] * bool(printed))
+    caption = f"What {link} {verbs}" if verbs else f"{link} says nothing"
+    return f'<figure class="run">{images}{printed}<figcaption>{caption}</figcaption></figure>\n'
 
 
 def _snippet(at: At, file: str) -> str | None:
@@ -192,11 +188,3 @@ def _snippet(at: At, file: str) -> str | None:
 def _link(at: At, file: str) -> str:
     url = relative_url(address(file), at.scope.here)
     return f'<a href="{html.escape(url)}">{html.escape(file)}</a>'
-
-
-def _caption(text: str) -> str:
-    return f"<figcaption>{text}</figcaption>"
-
-
-def _as_written(at: At) -> str:
-    return f'<pre class="unresolved">{html.escape(at.token.content)}</pre>\n'

@@ -55,7 +55,6 @@ class Draft:
     linked_instead: bool = False  # were there too many to show?
     raw_html: int = 0  # how many tags of HTML the notes were written with
     spanning: int = 0  # how many of them are formatting that may go on in the next block
-    too_many: bool = False  # of them, to be shown
     broken: dict[str, Problem] = field(default_factory=dict)  # what raises where it is embedded
     refused: set[str] = field(default_factory=set)  # notes whose HTML was reported already
 

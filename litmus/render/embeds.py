@@ -31,13 +31,13 @@ def embed(at: At) -> str:
     if at.scope.is_aside:
         return ""
     path, fragment = target(at)
+    label = alt_and_size(at.token.meta["label"])[0] or shown_name(at.token)
     if path is None:
-        label = alt_and_size(at.token.meta["label"])[0]
-        return _paragraph(at, unresolved(html.escape(label or shown_name(at.token))))
+        return _paragraph(at, unresolved(html.escape(label)))
     note = at.library.notes.get(path)
     if path in at.scope.draft.broken or (note and note.is_as_written):
-        label = alt_and_size(at.token.meta["label"])[0] or shown_name(at.token)
-        return _paragraph(at, _link(at, path, _url(at, path), label))
+        url = relative_url(at.library.address(path), at.scope.here)
+        return _paragraph(at, _link(at, path, url, label))
     if at.token.meta["part"] and not fragment:
         return _as_written(at)
     show = _note if note else _file
@@ -63,7 +63,7 @@ def _note(at: At, path: str, fragment: str) -> str:
         return _paragraph(at, _link(at, path, url, at.token.meta["label"] or shown_name(at.token)))
     claim = at.library.claim_at.get(path)
     if claim and not part:
-        return boxes.embedded_claim(at.renderer, claim, inner, url)
+        return boxes.claim_box(at.renderer, claim, inner, url)
     drawing = obsidian_plugins.drawing(at.renderer, note, inner) if not part else None
     body = at.renderer.tokens(shown, inner) if drawing is None else drawing
     return boxes.embed(body, url, at.renderer.title(note))
@@ -88,14 +88,10 @@ def _file(at: At, path: str, fragment: str) -> str:
     if medium(path):
         name = posixpath.splitext(posixpath.basename(path))[0]
         return show_medium(url, alt or name, size, part=quote(fragment, safe="=&,"))
-    owned = None
-    if (
-        at.token.block
-        and obsidian_plugins.owns(path)
-        and not _too_much(at, len(at.library.text(path)))
-    ):
-        owned = obsidian_plugins.file(at, path, url)
-    return owned or _paragraph(at, _link(at, path, url, alt or posixpath.basename(path)))
+    is_drawn = at.token.block and obsidian_plugins.owns(path)
+    if is_drawn and not _too_much(at, len(at.library.text(path))):
+        return obsidian_plugins.file(at, path, url)
+    return _paragraph(at, _link(at, path, url, alt or posixpath.basename(path)))
 
 
 def _part(note: Note, part: str) -> Sequence[Token]:
@@ -121,10 +117,6 @@ def _in_a_list(item: Sequence[Token]) -> Sequence[Token]:
         attributes["class"] = "contains-task-list"
     opening = Token("list_open", tag, 1, attrs=attributes)
     return [opening, *item, Token("list_close", tag, -1)]
-
-
-def _url(at: At, path: str) -> str:
-    return relative_url(at.library.address(path), at.scope.here)
 
 
 def _link(at: At, path: str, url: str, shown: str) -> str:

@@ -4,11 +4,10 @@ A footnote that is reached twice, because a note is embedded twice or refers to 
 once, with a way back to each place.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import dropwhile, takewhile
 
-from litmus.markdown import Token
 from litmus.render.draft import Footnote, Scope
 from litmus.render.renderer import At, Renderer, named
 from litmus.vault.notes import Note
@@ -72,21 +71,11 @@ def _ids(note: Note) -> list[int]:
 
 
 def _shown(renderer: Renderer, footnote: Footnote) -> str:
-    return renderer.tokens(_body(footnote.scope.note, footnote.id), footnote.scope)
-
-
-def _body(note: Note, id: int) -> Sequence[Token]:
-    begin = next(
-        index
-        for index in range(note.footnotes_begin, len(note.tokens))
-        if note.tokens[index].type == "footnote_open" and note.tokens[index].meta["id"] == id
-    )
-    end = next(
-        index
-        for index in range(begin, len(note.tokens))
-        if note.tokens[index].type == "footnote_close"
-    )
-    return note.tokens[begin + 1 : end]
+    note, id = footnote.scope.note, footnote.id
+    listed = note.tokens[note.footnotes_begin :]
+    opened = dropwhile(lambda t: t.type != "footnote_open" or t.meta["id"] != id, listed)
+    _, *body = takewhile(lambda t: t.type != "footnote_close", opened)
+    return renderer.tokens(body, footnote.scope)
 
 
 def _place(footnote: Footnote, reference: int) -> str:

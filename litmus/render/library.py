@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from litmus.cache import Cache
 from litmus.claims.claims import Claims
-from litmus.claims.standing import Standing, standing
+from litmus.claims.standing import Shown, standing
 from litmus.files.digest import digest
 from litmus.python.fingerprint import fingerprint
 from litmus.python.runs import Runner
@@ -118,9 +118,8 @@ class Library:
         self.references = Watched("references", references, lambda entry: entry, self.asked)
         self.claim_at = Watched("claims", claim_at, lambda claim: claim.name, self.asked)
         self.literature = Watched("literature", literature, str, self.asked)
-        watched: list[Watched[Any]] = [self.notes, self.files, self.references]
-        watched += [self.claim_at, self.literature]
-        self.watched = {each.name: each for each in watched}
+        watched = self.notes, self.files, self.references, self.claim_at, self.literature
+        self.watched: dict[str, Watched[Any]] = {each.name: each for each in watched}
         # Of this library, once for all pages:
         self.fingerprint = once_for_each(lambda file: fingerprint(root / file, root, self.cache))
         self.standing_at = once_for_each(lambda path: standing(claims, claim_at[path]))
@@ -138,11 +137,9 @@ class Library:
         """Return where a file of the vault stands: notes are pages, the others files."""
         return address(path) if path in self.vault.notes else path
 
-    def candidates(self, target: str, from_path: str) -> list[str]:
+    def candidates(self, target: str, from_path: str) -> tuple[str, ...]:
         """Return every file that a target could mean, the nearest first."""
-        found = self.vault.candidates(target, from_path)
-        self.asked[Question(_means, (target, from_path))] = tuple(found)
-        return found
+        return self._ask(_means, target, from_path)
 
     def resolve(self, target: str, from_path: str) -> str | None:
         """Return the path that a link's target means in a note, None if there is no such file."""
@@ -150,8 +147,7 @@ class Library:
 
     def missing(self, target: str) -> str:
         """Return the remedy for a link to something that is not there."""
-        remedy = self.asked[Question(_missing, (target,))] = self.vault.missing(target)
-        return remedy
+        return self._ask(_missing, target)
 
     def text(self, path: str) -> str:
         """Return the text of a file that is no note, "" where there is none to read."""
@@ -161,9 +157,7 @@ class Library:
 
     def is_withheld(self, path: str) -> bool:
         """Is a file there, but not published?"""
-        is_withheld = path in self.vault.withheld
-        self.asked[Question(_withheld, (path,))] = is_withheld
-        return is_withheld
+        return self._ask(_withheld, path)
 
     def publishes(self, path: str) -> bool:
         """Is a file there, and on the site?"""
@@ -179,7 +173,7 @@ class Library:
         self._ask(_title, path)
         return self.vault.notes[path]
 
-    def standing(self, path: str) -> Standing:
+    def standing(self, path: str) -> Shown:
         """Return how the claim of a note stands."""
         self._ask(_standing, path)
         return self.standing_at(path)
@@ -190,8 +184,15 @@ class Library:
         self._ask(_macros)
         return self.vault.macros
 
-    def _ask(self, tell: Callable[..., Hashable], *about: str) -> None:
-        self.asked[Question(tell, about)] = tell(self, *about)
+    @cached_property
+    def macros_mark(self) -> str:
+        """Changes when what all formulas may use does."""
+        return digest(*(part for macro in self.vault.macros for part in macro))
+
+    def _ask(self, tell: Callable[..., T], *about: str) -> T:
+        """Return the mark of an answer, which may be the answer itself."""
+        mark = self.asked[Question(tell, about)] = tell(self, *about)
+        return mark
 
 
 def _one(library: Library, watched: str, key: str) -> Hashable:
@@ -237,4 +238,4 @@ def _standing(library: Library, path: str) -> str | None:
 
 
 def _macros(library: Library) -> str:
-    return digest(*(part for macro in library.vault.macros for part in macro))
+    return library.macros_mark

@@ -129,18 +129,13 @@ def _fragment(at: At, path: str, part: str) -> str:
     if part.startswith("^"):
         anchor = note.anchor(part[1:])
         if not anchor:
-            at.report(
-                f"{path} has no block {part}.",
-                f"Write {part} at the end of that block.",
-                kind="link",
-            )
+            remedy = f"Write {part} at the end of that block."
+            at.report(f"{path} has no block {part}.", remedy, kind="link")
         return anchor
     heading = note.find_heading(part)
     if not heading:
-        there = nearest(part, (h.text for h in note.headings))
-        at.report(
-            f"{path} has no heading '{part}'.", there or "Link to one that is there.", kind="link"
-        )
+        there = nearest(part, (h.text for h in note.headings)) or "Link to one that is there."
+        at.report(f"{path} has no heading '{part}'.", there, kind="link")
         return ""
     return heading.id
 

@@ -2,9 +2,10 @@
 
 import html
 from dataclasses import replace
+from functools import partial
 
 from litmus.files.reading import as_text
-from litmus.problems import Problem, as_problem
+from litmus.problems import Problem, tried
 from litmus.render import (
     boxes,
     citations,
@@ -24,12 +25,12 @@ from litmus.render.renderer import Renderer
 from litmus.vault.addresses import address
 from litmus.vault.notes import Note
 
-PARTS = [text, formulas, links, citations, embeds, footnotes, boxes, code, obsidian_plugins]
-RULES = {name: rule for part in [*PARTS, raw_html] for name, rule in part.RULES.items()}
+PARTS = text, formulas, links, citations, embeds, footnotes, boxes, code, obsidian_plugins, raw_html
+RULES = {name: rule for part in PARTS for name, rule in part.RULES.items()}
 
 
 class NotePages:
-    """Makes the pages of notes; what each has asked is then in `library.asked`."""
+    """Makes the pages of notes; what each asks is added to `library.asked`."""
 
     def __init__(
         self,
@@ -42,22 +43,19 @@ class NotePages:
         self.renderer = Renderer(RULES, library, self.phrases, raw_html)
 
     def render(self, note: Note) -> Rendered:
-        """Return a note as the body of its page; `library.asked` then has what it depends on.
+        """Return a note as the body of its page.
 
         What is embedded and raises is linked instead. A note that raises itself is shown as it is
         written.
         """
-        self.library.asked.clear()
         broken: dict[str, Problem] = {}
         while True:
             known = len(broken)
-            try:
-                rendered = self._rendered(note, Draft(broken=broken))
-            except MemoryError:
-                raise
-            except Exception as error:
-                rendered = self.as_written(note, as_problem(error, note.path))
-                break
+            rendered = tried(
+                lambda: self._rendered(note, Draft(broken=broken)),
+                note.path,
+                partial(self.as_written, note),
+            )
             if len(broken) == known:
                 break  # else once more, since what raised has left footnotes and formulas behind
         problems = (*rendered.problems, *broken.values(), *self.phrases.unshown)

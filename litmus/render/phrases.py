@@ -31,11 +31,10 @@ class Phrases:
         if not known:
             of_the_page = dict(asked)
             asked.clear()
-            made = tried(make, key[0])
+            made = tried(make, key[0], self.unshown.append)
             told = dict(asked)
             asked.update(of_the_page)
-            if isinstance(made, Problem):
-                self.unshown.append(made)
+            if made is None:
                 return otherwise
             known = self.known[key] = self.fresh[key] = made, told
         self._still_true.add(key)

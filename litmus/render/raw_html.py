@@ -41,6 +41,7 @@ ATTRIBUTE = re.compile(
     re.IGNORECASE,
 )
 TAG = re.compile(r"<(?P<end>/?)(?P<name>[a-zA-Z][a-zA-Z0-9-]*)")
+PICTURE = re.compile(r"data:image/(?:png|gif|jpe?g|webp|avif)[;,]", re.IGNORECASE)
 UNSPOKEN = {"<!--": "-->", "<?": "?>", "<![CDATA[": "]]>", "<!": ">"}  # nobody is to read these
 
 
@@ -61,11 +62,10 @@ def _clean(at: At) -> str:
     """Return what may stay of a token's HTML, written anew."""
     if at.renderer.raw_html:
         return at.token.content
-    rendered = at.scope.draft
-    rendered.raw_html += at.token.content.count("<")
-    if rendered.raw_html > MANY:
-        if not rendered.too_many:
-            rendered.too_many = True
+    draft, before = at.scope.draft, at.scope.draft.raw_html
+    draft.raw_html += at.token.content.count("<")
+    if draft.raw_html > MANY:
+        if before <= MANY:
             at.report(f"the page has more than {MANY} HTML tags.", "The others are shown as text.")
         return html.escape(at.token.content)
     return "".join(_pieces(at, at.token.content))
@@ -165,15 +165,11 @@ def _value(at: At, attribute: str, value: str, line: int) -> str | None:
         return ";".join(kept) or None
     if attribute in ADDRESSES:
         url = value.strip()
-        if runs_code(url) and not (attribute != "href" and _is_picture(url)):
+        if runs_code(url) and not (attribute != "href" and PICTURE.match(url)):
             _report(at, f"{PASSED_OVER.sub('', url)[:20]}… as an address", line)
             return None
         return rewritten(at, url)
     return value
-
-
-def _is_picture(url: str) -> bool:
-    return bool(re.match(r"data:image/(?:png|gif|jpe?g|webp|avif)[;,]", url, re.IGNORECASE))
 
 
 def _words(text: str) -> str:

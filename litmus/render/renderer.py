@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from markdown_it.renderer import RendererHTML
-from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
 from litmus.claims.backlinks import Backlink
 from litmus.markdown import Token, parser
 from litmus.markdown.headings import shown_name
-from litmus.problems import Problem, as_problem
+from litmus.problems import Problem, as_problem, tried
 from litmus.render.allowed_html import balanced
 from litmus.render.draft import Draft, Scope
 from litmus.render.library import Library
@@ -28,6 +27,7 @@ from litmus.vault.notes import Note
 from litmus.vault.packed import Text
 
 BREAKS = {"softbreak", "hardbreak"}
+USUAL = RendererHTML()  # for what we have no rule
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,7 @@ class At:
 
     def children(self) -> str:
         """Return the token's children as HTML."""
-        inline = Token("inline", "", 0, children=self.token.children)
-        return self.renderer.tokens([inline], self.scope)
+        return self.renderer.tokens(self.token.children or [], self.scope)
 
     def block_id(self) -> str:
         """Return a block's id as an attribute, "" in embedded text: its own page has the id."""
@@ -81,22 +80,19 @@ class Renderer:
     def __init__(
         self, rules: Rules, library: Library, phrases: Phrases, raw_html: bool = False
     ) -> None:
+        self.rules = rules
         self.library = library
         self.phrases = phrases
         self.raw_html = raw_html  # are the notes trusted with any HTML?
-        strict = library.vault.strict_line_breaks
-        self._markdown = parser(strict_line_breaks=strict, renderer=_TokenRenderer)
-        for name, rule in rules.items():  # in place of those that the parser's plugins brought
-            self._markdown.add_render_rule(name, self._as_called(rule))
+        self._markdown = parser(library.vault.strict_line_breaks)
 
     def tokens(self, tokens: Sequence[Token], scope: Scope) -> str:
         """Return tokens as HTML, without the footnotes that the parser puts at their end."""
-        environment: EnvType = {"scope": scope}
         before = scope.draft.raw_html
         if tokens and tokens[-1].type == "footnote_block_close":
             types = [token.type for token in tokens]
             tokens = tokens[: types.index("footnote_block_open")]
-        body = str(self._markdown.renderer.render(tokens, self._markdown.options, environment))
+        body = self._rendered(tokens, scope)
         return balanced(body) if scope.draft.raw_html > before else body
 
     def markdown(self, source: str, name: str, scope: Scope) -> str:
@@ -141,18 +137,14 @@ class Renderer:
 
     def embedded(self, scope: Scope, show: Callable[[], str]) -> str:
         """Return what is shown of an embedded text; note what raises, which the page then links."""
-        try:
-            return show()
-        except MemoryError:
-            raise
-        except Exception as error:
-            files = (path for path, _ in reversed(scope.within) if self.library.vault.has(path))
-            path = next(files, "") if scope.is_embedded else ""
-            if not path:
-                raise
-            problem = as_problem(error, path, remedy="It is linked instead.")
+        files = (path for path, _ in reversed(scope.within) if self.library.vault.has(path))
+        path = next(files, "") if scope.is_embedded else ""
+
+        def instead(problem: Problem) -> str:
             scope.draft.broken.setdefault(path, problem)
             return ""
+
+        return tried(show, path, instead, "It is linked instead.") if path else show()
 
     def _words(self, tokens: Iterable[Token], note: Note) -> str:
         """Return inline tokens without their links."""
@@ -166,54 +158,40 @@ class Renderer:
                 words.append(token)
         within = (note.path, ""), (note.path, "")
         scope = Scope(note, "", Draft(), within, is_aside=True)
-        return self.tokens([Token("inline", "", 0, children=words)], scope)
+        return self.tokens(words, scope)
 
-    def _as_called(self, rule: Rule) -> Any:
-        """Return a rule of ours as markdown-it calls it."""
-
-        def markdown_it_rule(
-            _: object, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
-        ) -> str:
-            return rule(At(tokens, idx, env["scope"], self))
-
-        return markdown_it_rule
-
-
-class _TokenRenderer(RendererHTML):
-    """markdown-it's renderer, which knows of embedded texts, and where a rule raises."""
-
-    def render(self, tokens: Sequence[Token], options: OptionsDict, env: EnvType) -> str:
+    def _rendered(self, tokens: Sequence[Token], scope: Scope) -> str:
         """Return tokens as HTML; raise Problem, with the line, for whatever a rule raises."""
         parts: list[str] = []
         index = 0
         try:
             for index, token in enumerate(tokens):
                 if token.type == "inline":
-                    parts.append(self.render(token.children or [], options, env))
+                    parts.append(self._rendered(token.children or [], scope))
+                elif rule := self.rules.get(token.type):
+                    parts.append(rule(At(tokens, index, scope, self)))
                 else:
-                    rule = self.rules.get(token.type, self.renderToken)
-                    parts.append(rule(tokens, index, options, env))
+                    parts.append(self._plain(tokens, index, scope))
         except MemoryError:
             raise
         except Exception as error:
-            note: Note = env["scope"].note
-            problem = as_problem(error, note.path)
-            if problem.file == note.path:
-                problem.line = problem.line or _line(note, tokens, index)
+            problem = as_problem(error, scope.note.path)
+            if problem.file == scope.note.path:
+                problem.line = problem.line or _line(scope.note, tokens, index)
             raise problem from error
         return "".join(parts)
 
-    renderInline = render  # noqa: N815
+    def _plain(self, tokens: Sequence[Token], index: int, scope: Scope) -> str:
+        """Return what no rule is for, as markdown-it has it.
 
-    def renderToken(  # noqa: N802
-        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
-    ) -> str:
-        """Leave out the ids of blocks in an embedded text: the page that it comes from has them."""
-        if env["scope"].is_embedded and tokens[idx].attrGet("id"):
-            attributes = {k: v for k, v in tokens[idx].attrs.items() if k != "id"}
-            tokens = [tokens[idx].copy(attrs=attributes), *tokens[idx + 1 : idx + 2]]
-            return super().renderToken(tokens, 0, options, env)
-        return super().renderToken(tokens, idx, options, env)
+        Blocks have no ids in an embedded text: the page that it comes from has them.
+        """
+        token = tokens[index]
+        if scope.is_embedded and token.attrGet("id"):
+            attributes = {k: v for k, v in token.attrs.items() if k != "id"}
+            tokens, index = [token.copy(attrs=attributes), *tokens[index + 1 : index + 2]], 0
+        rule = USUAL.rules.get(token.type, USUAL.renderToken)
+        return rule(tokens, index, self._markdown.options, {})
 
 
 def _line(note: Note, tokens: Sequence[Token], index: int) -> int | None:

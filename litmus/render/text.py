@@ -53,9 +53,4 @@ def table_open(at: At) -> str:
     return f"<table{at.block_id()}>\n"
 
 
-def unread_properties(at: At) -> str:
-    """Properties that are not what they should be, as they are written."""
-    return f'<pre class="unresolved">{html.escape(at.token.content)}</pre>\n'
-
-
-RULES = named(heading_open, heading_close, text, task, table_open, unread_properties)
+RULES = named(heading_open, heading_close, text, task, table_open)

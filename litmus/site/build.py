@@ -9,7 +9,6 @@ import html
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from litmus.claims.backlinks import Backlink, backlinks
 from litmus.files.digest import digest
@@ -23,7 +22,7 @@ from litmus.render.page import NotePages
 from litmus.render.phrases import Key, Phrase
 from litmus.site import generated, search, stylesheets
 from litmus.site.claims_json import claims_json
-from litmus.site.page import Page, linked_from
+from litmus.site.page import LinkedFrom, Page, linked_from
 from litmus.site.project import Project
 from litmus.site.redirects import redirects
 from litmus.vault.addresses import address
@@ -33,7 +32,7 @@ from litmus.vault.notes import Note
 Content = bytes | Path  # a file's own, or that of another file
 Write = Callable[[str, Content], None]
 Dress = Callable[[Page], str]  # puts the theme around a page
-Links = tuple[tuple[str, ...], ...]
+Sources = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class MadePage:
     """What is remembered of a note's page: all but its HTML."""
 
     digest: str  # of the note
-    sources: Links  # who links to it, with digests
-    linked: Links  # the same as the page says it
+    sources: Sources  # who links to it, with digests
+    linked: list[LinkedFrom]  # the same as the page says it
     asked: Asked
     rendered: Rendered
     search: str
@@ -104,10 +103,8 @@ class Build:
 
     def titles(self) -> dict[str, str]:
         """Return the title of every page that comes from the vault, by address."""
-        return {
-            **{address(note.path): note.title for note in self.vault.notes.values()},
-            **generated.titles(self.project),
-        }
+        notes = {address(note.path): note.title for note in self.vault.notes.values()}
+        return notes | generated.titles(self.project)
 
     def run(self) -> Made:
         """Write what is new since the previous build, everything if there was none."""
@@ -154,11 +151,12 @@ class Build:
 
     def _note(self, path: str, links: list[Backlink]) -> MadePage:
         """Return a note's page; where that raises, a page that shows the note as it is written."""
-        made = tried(lambda: self._page(path, links), path)
-        if not isinstance(made, Problem):
-            return made
-        note = as_written(self.vault.raw(path), path, made)
-        return self._written(note, self.note_pages.as_written(note, made), [], (), ())
+
+        def instead(problem: Problem) -> MadePage:
+            note = as_written(self.vault.raw(path), path, problem)
+            return self._written(note, self.note_pages.as_written(note, problem), (), [])
+
+        return tried(lambda: self._page(path, links), path, instead)
 
     def _page(self, path: str, links: list[Backlink]) -> MadePage:
         note, known = self.vault.notes[path], self.was.notes.get(path)
@@ -176,22 +174,13 @@ class Build:
         self.note_pages.phrases.fresh = {}
         self.library.asked.clear()
         self.note_pages.phrases.unshown.clear()
-        shown = linked_from(links, self.note_pages.renderer, address(path))
-        linked = tuple((link["relation"], link["note"], link["sentence"]) for link in shown)
+        linked = linked_from(links, self.note_pages.renderer, address(path))
         if known and is_known and known.linked == linked:  # other words of a source have changed
             return replace(known, sources=sources, fresh=self.note_pages.phrases.fresh)
-        asked = dict(self.library.asked)
-        rendered = self.note_pages.render(note)
-        self.library.asked.update(asked)
-        return self._written(note, rendered, shown, sources, linked)
+        return self._written(note, self.note_pages.render(note), sources, linked)
 
     def _written(
-        self,
-        note: Note,
-        rendered: Rendered,
-        shown: list[dict[str, Any]],
-        sources: Links,
-        linked: Links,
+        self, note: Note, rendered: Rendered, sources: Sources, linked: list[LinkedFrom]
     ) -> MadePage:
         """Write a note's page; return what is remembered of it."""
         title = f"<h1>{html.escape(note.title)}</h1>\n" if note.needs_title else ""
@@ -201,7 +190,7 @@ class Build:
             title + rendered.html,
             toc=rendered.toc,
             tags=tuple(note.tags),
-            linked_from=shown,
+            linked_from=linked,
         )
         self.write(f"{page.address}index.html", self._dressed(page))
         return MadePage(

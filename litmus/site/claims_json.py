@@ -33,7 +33,7 @@ def _as_json(claim: Claim, rests_on: list[str] | int) -> dict[str, Any]:
         "kind": claim.kind,
         "title": claim.note.title,
         "address": address(claim.note.path),
-        "statement": claim.statement_tex,
+        "statement": claim.said.statement_tex,
         "assumes": claim.assumes,
         "uses": claim.uses,
         "used_by": claim.used_by,

@@ -20,6 +20,9 @@ from litmus.site import mark
 from litmus.site.swap import IN_PASSING, Swap
 
 NAMED = 3  # files that a refusal names
+CHANGED = "since Litmus wrote it, somebody has changed"
+IN_THE_WAY = "where a page must go stands what Litmus did not write:"
+IMMOVABLE = "rights or a mounted disk let nothing be moved out of"
 
 
 class SiteFolder:
@@ -64,7 +67,7 @@ class SiteFolder:
             self._swap.mend()
             self._built = self._swap.new_folder_beside()
             if self.is_ours:
-                self._refuse_to_lose(mark.changed(self.folder, self._ours(), self._seen), "changed")
+                self._refuse_to_lose(mark.changed(self.folder, self._ours(), self._seen), CHANGED)
         return self._built
 
     def finish(self) -> None:
@@ -135,23 +138,17 @@ class SiteFolder:
         is_marked = mark.read(self.folder) is not None
         if not is_marked:  # of an older build, what the next one has, too
             ours = mark.of_these(self.folder, files)
-        self._refuse_to_lose(mark.changed(self.folder, ours, self._seen), "changed")
-        self._refuse_to_lose(mark.in_the_way(self.folder, ours, files), "in the way")
-        self._refuse_to_lose(mark.immovable(self.folder, ours, files), "immovable")
+        self._refuse_to_lose(mark.changed(self.folder, ours, self._seen), CHANGED)
+        self._refuse_to_lose(mark.in_the_way(self.folder, ours, files), IN_THE_WAY)
+        self._refuse_to_lose(mark.immovable(self.folder, ours, files), IMMOVABLE)
         if ours and not is_marked:
             mark.write(self.folder, ours)
 
-    def _refuse_to_lose(self, paths: list[str], how: str) -> None:
-        if not paths:
-            return
-        more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-        named = ", ".join(paths[:NAMED]) + more
-        what = {
-            "changed": f"since Litmus wrote it, somebody has changed {named}.",
-            "in the way": f"where a page must go stands what Litmus did not write: {named}.",
-            "immovable": f"rights or a mounted disk let nothing be moved out of {named}.",
-        }[how]
-        raise self._problem(what, "Nothing was written. Move it away, and build again.")
+    def _refuse_to_lose(self, paths: list[str], what: str) -> None:
+        if paths:
+            more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+            what = f"{what} {', '.join(paths[:NAMED])}{more}."
+            raise self._problem(what, "Nothing was written. Move it away, and build again.")
 
     @contextmanager
     def _in_words(self, what: str) -> Iterator[None]:

@@ -58,12 +58,9 @@ def pages(
         for file in dict.fromkeys(page.quoted):
             shown[file].append(project.vault.notes[path])
     wanted = titles(project)
+    lists = [here for here in (HOME, NOTES) if here in wanted]
     made = [
-        *(
-            note_lists.all_notes(project, renderer, here)
-            for here in (HOME, NOTES)
-            if here in wanted
-        ),
+        *(note_lists.all_notes(project, renderer, here) for here in lists),
         note_lists.tags(project, renderer),
         claim_pages.all_claims(project, renderer),
         claim_pages.assumptions(project, renderer),

@@ -55,10 +55,8 @@ def is_older_build(folder: Path) -> bool:
 
 def of_these(folder: Path, paths: Iterable[str]) -> Files:
     """Return those of some paths that are files below a folder, each with its digest."""
-    every = list(paths)
-    linked = _linked(folder, every)
-    there = (path for path in every if not folders_above([path]) & linked)
-    return {path: digest_of(folder / path) for path in there if _is_plain(folder / path)}
+    there = (path for path in _within(folder, [*paths]) if _is_plain(folder / path))
+    return {path: digest_of(folder / path) for path in there}
 
 
 def changed(folder: Path, ours: Files, seen: Seen) -> list[str]:
@@ -67,12 +65,10 @@ def changed(folder: Path, ours: Files, seen: Seen) -> list[str]:
     What stands behind a link is none of them, wherever it leads. A file that was `seen` to be as we
     wrote it is not read again until it is touched.
     """
-    found, linked = [], _linked(folder, ours)
-    for path in sorted(ours):
-        if (linked and folders_above([path]) & linked) or not os.path.lexists(folder / path):
-            continue
+    found = []
+    for path in _within(folder, sorted(ours)):
         now = stamp(folder / path)
-        if now and seen.get(path) == now:
+        if not os.path.lexists(folder / path) or (now and seen.get(path) == now):
             continue
         if _is_plain(folder / path) and digest_of(folder / path) == ours[path]:
             seen[path] = now
@@ -132,6 +128,7 @@ def is_folder(path: Path) -> bool:
     return path.is_dir() and not path.is_symlink()
 
 
-def _linked(folder: Path, paths: Iterable[str]) -> set[str]:
-    """Return the folders above some files that are links, to wherever."""
-    return {above for above in folders_above(paths) if (folder / above).is_symlink()}
+def _within(folder: Path, paths: list[str]) -> list[str]:
+    """Return some paths without those that lead out of a folder, to wherever, by a link."""
+    linked = {above for above in folders_above(paths) if (folder / above).is_symlink()}
+    return [path for path in paths if not (linked and folders_above([path]) & linked)]

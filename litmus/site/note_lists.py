@@ -4,8 +4,6 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Mapping
 
-from markupsafe import Markup
-
 from litmus.render.renderer import Renderer
 from litmus.site.page import Page, filled
 from litmus.site.project import Project
@@ -20,8 +18,8 @@ def all_notes(project: Project, renderer: Renderer, here: str) -> Page:
     folders: dict[str, list[Note]] = defaultdict(list)
     for note in project.vault.notes.values():
         folders[posixpath.dirname(note.path)].append(note)
-    groups = [(folder, _links(notes, renderer, here)) for folder, notes in sorted(folders.items())]
-    return filled("all_notes.html", here, "All notes", groups=groups)
+    groups = [(folder, _by_title(notes)) for folder, notes in sorted(folders.items())]
+    return filled("all_notes.html", here, "All notes", renderer, groups=groups)
 
 
 def tags(project: Project, renderer: Renderer) -> Page:
@@ -35,33 +33,17 @@ def tags(project: Project, renderer: Renderer) -> Page:
                 upper = "/".join(parts[: depth + 1])
                 carried.setdefault(shown.setdefault(tag_anchor(upper), upper), [])
             carried[shown.setdefault(tag_anchor(tag), tag)].append(note)
-    rows = [
-        {
-            "name": tag,
-            "anchor": tag_anchor(tag),
-            "level": min(tag.count("/") + 2, 6),
-            "notes": _links(notes, renderer, TAGS),
-        }
-        for tag, notes in sorted(carried.items(), key=lambda item: tag_anchor(item[0]))
-    ]
-    return filled("tags.html", TAGS, "Tags", tags=rows)
+    rows = [(tag, _by_title(carried[tag])) for tag in sorted(carried, key=tag_anchor)]
+    return filled("tags.html", TAGS, "Tags", renderer, tags=rows, anchor=tag_anchor)
 
 
 def references(project: Project, renderer: Renderer, cited: Mapping[str, list[Note]]) -> Page:
     """Every entry of the bibliography, with the notes that cite it."""
-    entries = [
-        {
-            "reference": reference,
-            "html": Markup(reference.html),
-            "notes": [renderer.link(note, REFERENCES) for note in cited.get(reference.key, [])],
-        }
-        for reference in sorted(
-            project.references.values(), key=lambda r: (r.authors.casefold(), r.year)
-        )
-    ]
-    return filled("references.html", REFERENCES, "References", entries=entries)
+    entries = sorted(project.references.values(), key=lambda r: (r.authors.casefold(), r.year))
+    return filled(
+        "references.html", REFERENCES, "References", renderer, entries=entries, cited=cited
+    )
 
 
-def _links(notes: list[Note], renderer: Renderer, here: str) -> list[Markup]:
-    by_title = sorted(notes, key=lambda note: (note.title.casefold(), note.path))
-    return [renderer.link(note, here) for note in by_title]
+def _by_title(notes: list[Note]) -> list[Note]:
+    return sorted(notes, key=lambda note: (note.title.casefold(), note.path))

@@ -1,16 +1,14 @@
 """The page of what is not finished or does not fit: for the author, and for who wants to help."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from itertools import chain, count
-
-from markupsafe import Markup
 
 from litmus.claims.backlinks import Backlink
 from litmus.problems import KINDS, Problem
 from litmus.render.renderer import Renderer
 from litmus.site.page import Page, filled
 from litmus.site.project import Project
-from litmus.vault.addresses import address, relative_url
+from litmus.vault.addresses import address
 
 
 def place(project: Project) -> str:
@@ -37,17 +35,13 @@ def page(
         "Claims that no essay shows": [c.note for c in claims if c.note.path not in embedded],
         "Notes that nothing links to": unlinked,
     }
-    shown = [(problem.kind, _shown(problem, here, notes)) for problem in found]
-    groups = {words: [s for kind, s in shown if kind == of] for of, words in KINDS.items()}
-    groups |= {words: [renderer.link(note, here) for note in of] for words, of in of_notes.items()}
-    some = {words: items for words, items in groups.items() if items}
-    return filled("open_ends.html", here, "Open ends", groups=some)
-
-
-def _shown(problem: Problem, here: str, notes: Container[str]) -> Markup:
-    """Return a problem as the page shows it: the place leads to the note."""
-    place = f"{problem.file}:{problem.line}" if problem.line else problem.file
-    if problem.file in notes:
-        url = relative_url(address(problem.file), here)
-        place = Markup('<a href="{}">{}</a>').format(url, place)
-    return Markup("{}: {} {}").format(place, problem.what, problem.remedy)
+    mistakes = {words: [p for p in found if p.kind == kind] for kind, words in KINDS.items()}
+    return filled(
+        "open_ends.html",
+        here,
+        "Open ends",
+        renderer,
+        mistakes=mistakes,
+        of_notes=of_notes,
+        notes=notes,
+    )

@@ -56,43 +56,25 @@ class Project:
         if not settings.resolve().is_relative_to(ENGINE) and docs.resolve().is_relative_to(
             settings.resolve()
         ):
-            return cls.ours(settings, docs, is_lab=is_lab)
+            return cls.ours(settings, docs, is_lab)
         return cls.foreign(docs)
 
     @classmethod
-    def ours(
-        cls,
-        root: Path,
-        docs: Path,
-        previous: "Project | None" = None,
-        left_out: Collection[str] = (),
-        is_lab: IsLab | None = None,
-    ) -> "Project":
+    def ours(cls, root: Path, docs: Path, is_lab: IsLab | None = None) -> "Project":
         """Read the vault in `docs`, and the ledger of the tests below `root`, which are trusted."""
-        cache = previous.cache if previous else Cache()
-        if not previous:
-            cache.recall(root / BUILD, STORES)
-        labs = Labs(is_lab, docs, root, root / BUILD, cache) if is_lab else None
-        before = previous.vault if previous else last_reading.recall(root / BUILD)
-        vault, problems = Vault.read(docs, before, left_out, labs)
-        return cls._of(vault, problems, root, docs, read_ledger(root), True, cache, is_lab)
+        cache = Cache()
+        cache.recall(root / BUILD, STORES)
+        return cls._read(root, docs, True, cache, last_reading.recall(root / BUILD), is_lab)
 
     @classmethod
-    def foreign(
-        cls, docs: Path, previous: "Project | None" = None, left_out: Collection[str] = ()
-    ) -> "Project":
+    def foreign(cls, docs: Path) -> "Project":
         """Read the vault in `docs`, and nothing else."""
-        cache = previous.cache if previous else Cache()  # in memory alone
-        vault, problems = Vault.read(docs, previous.vault if previous else None, left_out)
-        run = list(attachments.withheld(docs, vault.files))
-        vault.withheld = {problem.file for problem in run}
-        return cls._of(vault, [*problems, *run], docs, docs, [], False, cache)
+        return cls._read(docs, docs, False, Cache())  # in memory alone
 
     def again(self, left_out: Collection[str] = ()) -> "Project":
         """Read again what has changed since; all other notes are taken from here."""
-        if self.is_ours:
-            return self.ours(self.root, self.docs, self, left_out, self.is_lab)
-        return self.foreign(self.docs, self, left_out)
+        as_before = self.root, self.docs, self.is_ours, self.cache, self.vault, self.is_lab
+        return self._read(*as_before, left_out)
 
     def without(self, problems: list[Problem]) -> "Project":
         """Read again as if the notes that have these problems were not there; keep the problems."""
@@ -101,29 +83,34 @@ class Project:
         return project
 
     @classmethod
-    def _of(
+    def _read(
         cls,
-        vault: Vault,
-        problems: list[Problem],
         root: Path,
         docs: Path,
-        outcomes: list[Outcome],
         is_ours: bool,
         cache: Cache,
+        before: Vault | None = None,
         is_lab: IsLab | None = None,
+        left_out: Collection[str] = (),
     ) -> "Project":
+        labs = Labs(is_lab, docs, root, root / BUILD, cache) if is_lab else None
+        vault, problems = Vault.read(docs, before, left_out, labs)
+        if not is_ours:
+            run = list(attachments.withheld(docs, vault.files))
+            vault.withheld = {problem.file for problem in run}
+            problems += run
+        outcomes = read_ledger(root) if is_ours else []
         claims = Claims.read(vault)
-        references, wrong = {}, list[Problem]()
+        references = {}
         try:
             if BIBLIOGRAPHY in vault.files:
                 references = read_bibliography(docs / BIBLIOGRAPHY, BIBLIOGRAPHY, cache)
                 raw = vault.raw(BIBLIOGRAPHY, bibliography.LONGEST)
-                wrong += not_utf8(raw, BIBLIOGRAPHY)
+                problems += not_utf8(raw, BIBLIOGRAPHY)
         except Problem as problem:
-            wrong.append(problem)
-        wrong += [p for note in vault.as_written for p in note.problems if p not in problems]
-        wrong += [*claims.problems, *markers.attach(outcomes, claims, root, cache)]
-        problems = [*problems, *wrong]
+            problems.append(problem)
+        problems += [p for note in vault.as_written for p in note.problems if p not in problems]
+        problems += [*claims.problems, *markers.attach(outcomes, claims, root, cache)]
         return cls(
             root, docs, is_ours, vault, claims, references, outcomes, problems, cache, is_lab
         )

@@ -23,36 +23,26 @@ def pages(
     """Yield the list, and each file to read and copy, with the notes that show it."""
     files, root = project.snippets, project.root.resolve()
     sources = {file: path.read_text("utf-8", errors="replace") for file, path in files.items()}
-    rows = [
-        {
-            "file": file,
-            "url": relative_url(address(file), SNIPPETS),
-            "about": quotes.summary(source),
-        }
-        for file, source in sources.items()
-    ]
-    yield filled("snippets.html", SNIPPETS, "Snippets", rows=rows)
+    about = {file: quotes.summary(source) for file, source in sources.items()}
+    yield filled("snippets.html", SNIPPETS, "Snippets", renderer, about=about)
     marked = [outcome for outcome in project.outcomes if outcome.marks]
     needs = {f: imports(root / f, root, project.cache) for f in {o.file for o in marked}}
-    for row, (file, source) in zip(rows, sources.items(), strict=True):
+    for file, source in sources.items():
         here, whole = address(file), root / file
         yield filled(
             "snippet.html",
             here,
             file,
+            renderer,
             words=source,
             source=Markup(code_block(source, "python", project.cache)),
-            about=row["about"],
+            about=about[file],
             download=relative_url(file, here),
-            tests=[
-                (outcome, _claims_of(outcome, project, renderer, here))
-                for outcome in marked
-                if whole in needs[outcome.file]
-            ],
-            notes=[renderer.link(note, here) for note in shown.get(file, [])],
+            tests=[(o, _claims_of(o, project)) for o in marked if whole in needs[o.file]],
+            notes=shown.get(file, []),
         )
 
 
-def _claims_of(outcome: Outcome, project: Project, renderer: Renderer, here: str) -> list[Markup]:
+def _claims_of(outcome: Outcome, project: Project) -> list[Note]:
     names = dict.fromkeys(mark.claim for mark in outcome.marks if mark.claim in project.claims)
-    return [renderer.link(project.claims[name].note, here) for name in names]
+    return [project.claims[name].note for name in names]

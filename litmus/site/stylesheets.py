@@ -1,8 +1,8 @@
 """Style, fonts and a script that our own site serves, taken from installed packages."""
 
 from base64 import b64encode
+from importlib.metadata import distribution
 from importlib.resources import as_file
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -43,10 +43,8 @@ def files(kept: Path) -> dict[str, bytes]:
 
 def mermaid() -> bytes:
     """Return the script that draws diagrams, for a site that has some."""
-    place = find_spec("mermaidx")  # found without being imported, which takes long
-    assert place
-    assert place.origin
-    return Path(place.origin).with_name("assets").joinpath("mermaid.js").read_bytes()
+    package = distribution("mermaidx")  # which takes long to import
+    return Path(str(package.locate_file("mermaidx/assets/mermaid.js"))).read_bytes()
 
 
 def _text_font(kept: Path) -> bytes:

@@ -3,7 +3,6 @@
 # ruff: noqa: SIM905  # long lists of words read best as words
 import posixpath
 import re
-from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from xml.sax import SAXException
@@ -30,15 +29,14 @@ ADDRESSES = {"href", "src", "action", "formaction", "data", "from", "to", "by", 
 PICTURE = re.compile(r"data:image/", re.IGNORECASE)
 
 
-def withheld(folder: Path, paths: set[str]) -> Iterator[Problem]:
-    """Yield a problem for each of the files that could run code, or cannot be looked into."""
+def withheld(folder: Path, paths: set[str]) -> list[Problem]:
+    """Return a problem for each of the files that could run code, or cannot be looked into."""
+    problems: list[Problem] = []
     for path in sorted(paths):
-        found = tried(partial(runs, folder / path), path, LEFT_OUT)
-        if isinstance(found, Problem):
-            yield found
-        elif found:
+        if tried(partial(runs, folder / path), path, problems.append, LEFT_OUT):
             what = "the file could run code in its reader's browser, and is left out."
-            yield Problem(path, None, what, "Links to it are shown as text.")
+            problems.append(Problem(path, None, what, "Links to it are shown as text."))
+    return problems
 
 
 def runs(file: Path) -> bool:

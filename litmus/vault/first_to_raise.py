@@ -13,7 +13,9 @@ def line_that_raises(read: Callable[[str], object], text: str, known: int) -> in
     lines = text.split("\n")
 
     def raises(count: int) -> bool:
-        return isinstance(tried(lambda: read("\n".join(lines[:count])), ""), Problem)
+        problems: list[Problem] = []
+        tried(lambda: read("\n".join(lines[:count])), "", problems.append)
+        return bool(problems)
 
     if raises(0):
         return None

@@ -1,6 +1,7 @@
 """From the bytes of a file to a note, whatever they are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -28,11 +29,12 @@ def read_note(raw: bytes, path: str, markdown: MarkdownIt, lines: Sequence[int] 
         remedy = "Its beginning is shown as text; divide it into notes."
         return as_written(raw[:SHOWN], path, Problem(path, 1, what, remedy), "too_long")
     text = as_text(raw)
-    note = tried(lambda: _read(text, path, markdown, lines), path)
-    if isinstance(note, Problem):
+    raised: list[Problem] = []
+    note = tried(lambda: _read(text, path, markdown, lines), path, raised.append)
+    if not note:
         above = properties.lines(text)
-        note.line = line_that_raises(lambda part: _read(part, path, markdown), text, above)
-        return as_written(raw, path, note)
+        line = line_that_raises(lambda part: _read(part, path, markdown), text, above)
+        return as_written(raw, path, replace(raised[0], line=line))
     note.digest, note.problems = digest_of(raw, lines), [*not_utf8(raw, path), *note.problems]
     return note
 

@@ -40,6 +40,8 @@ class Note:
     digest: str = ""  # of the file's bytes: the note has changed when it has
     stamp: tuple[int, ...] = ()  # of the file when it was read, which spares reading it again
     lines: Sequence[int] = field(default=(), repr=False)  # of the file, if its text is made of it
+    # What others have found in the text, by what they look for: it is the same as long as the note.
+    worked_out: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def tokens(self) -> list[Token]:

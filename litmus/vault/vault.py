@@ -85,6 +85,8 @@ class Vault:
         with_labs = {path: file for lab in labs_shown for path, file in lab.files.items()}
         vault = cls(notes, [*({*files} - {*pages}), *with_labs], strict)
         vault.folder, vault.made = folder, with_labs
+        if previous and previous.names_digest == vault.names_digest:
+            vault._meant = previous._meant
         vault.has_read = any(known.get(note.path) is not note for note in notes)
         vault.has_read |= bool(previous and previous.has_read)
         problems += vault.read_macros()
@@ -112,20 +114,18 @@ class Vault:
         """Is there such a note or file?"""
         return path in self.notes or path in self.files
 
-    def show_as_written(self, problem: Problem) -> Note:
+    def show_as_written(self, problem: Problem) -> None:
         """Let the note that a problem is of stand for itself, and be nothing but its text."""
         note = as_written(self.raw(problem.file), problem.file, problem)
         self.notes[note.path] = note
-        return note
 
     def read_macros(self) -> list[Problem]:
         """Read what all formulas may use: the definitions in a file that a plugin reads, too."""
-        text = self.text(PREAMBLE)
-        found = tried(lambda: macros.definitions(text), PREAMBLE, "None of it is used.")
-        if isinstance(found, Problem):
-            return [found]
-        self.macros = found
-        return []
+        problems: list[Problem] = []
+        read = partial(macros.definitions, self.text(PREAMBLE))
+        found = tried(read, PREAMBLE, problems.append, "None of it is used.")
+        self.macros = found or []
+        return problems
 
     def resolve(self, target: str, from_path: str) -> str | None:
         """Return the path that a link's target means in a note, None if there is no such file.
@@ -184,7 +184,8 @@ class Vault:
     def names_digest(self) -> str:
         """Changes when a link could mean another file than before, or no file, and rarely else."""
         aliases = sorted((note.path, *note.aliases) for note in self.notes.values())
-        return digest(*("\0".join(names) for names in aliases), "", *sorted(self.files))
+        files = *sorted(self.files), "", *sorted(self.made)
+        return digest(*("\0".join(names) for names in aliases), "", *files)
 
     @cached_property
     def names(self) -> Names:
@@ -209,10 +210,8 @@ def _files(folder: Path, left_out: Collection[str]) -> tuple[list[str], list[Pro
         in_templates = isinstance(templates, str) and path.startswith(f"{templates}/")
         if in_templates or path in left_out:
             continue
-        there = tried(partial(is_to_be_read, file, path, folder), path, LEFT_OUT)
-        if isinstance(there, Problem):
-            problems.append(there)
-        elif there:
+        looked_at = partial(is_to_be_read, file, path, folder)
+        if tried(looked_at, path, problems.append, LEFT_OUT):
             files.append(path)
     return files, problems
 

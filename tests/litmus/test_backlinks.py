@@ -20,7 +20,7 @@ def linked(project):
             (
                 link.source,
                 link.relation,
-                str(linked_from([link], renderer, "claims/c/")[0]["sentence"]),
+                str(linked_from([link], renderer, "claims/c/")[0].sentence),
             )
             for link in links
         ]
@@ -150,7 +150,7 @@ def test_a_list_of_many_notes_is_not_quoted_whole_on_each_of_them(project):
         found = small.read()
         renderer, links = small.pages().renderer, backlinks(found.vault, found.claims)
         middle = f"n{number // 2}"
-        return len(linked_from(links[f"{middle}.md"], renderer, f"{middle}/")[0]["sentence"])
+        return len(linked_from(links[f"{middle}.md"], renderer, f"{middle}/")[0].sentence)
 
     assert size(60) > 60 * 10  # short enough to be shown whole
     assert size(400) < 5_000

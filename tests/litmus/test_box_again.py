@@ -47,7 +47,7 @@ class Proved(Ours):
                 *(f"{file}::{test}", 1, (mark,)),
                 **ran,
                 fingerprint=fingerprint(self.root / file, self.root),
-                statements=((mark.claim, claims[mark.claim].statement_hash),),
+                statements=((mark.claim, claims[mark.claim].said.statement_hash),),
             )
             for file, tests in TESTS.items()
             for test, mark in tests

@@ -462,11 +462,11 @@ def test_the_statement_ends_at_the_first_section_and_its_hash_knows_nothing_else
         return claims_of({"c": text})["c"]
 
     first = claim("# T\n\nLet $x$.\n\n$$\ny\n$$\n\n## Proof\n\nz")
-    assert first.statement_tex == "Let $x$.\n\n$$ y $$"
+    assert first.said.statement_tex == "Let $x$.\n\n$$ y $$"
     same = claim("---\ntags: a\n---\n# Another title\n\nLet $x$.\n\n$$\ny\n$$\n\n## Proof\n\nother")
-    assert same.statement_hash == first.statement_hash
+    assert same.said.statement_hash == first.said.statement_hash
     different = claim("# T\n\nLet $x'$.\n\n$$\ny\n$$\n\n## Proof\n\nz")
-    assert different.statement_hash != first.statement_hash
+    assert different.said.statement_hash != first.said.statement_hash
 
 
 def test_no_claims_have_no_problems():

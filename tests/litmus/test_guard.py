@@ -205,25 +205,18 @@ def rendered_types():
 def test_a_rule_of_the_renderer_raises(folder, monkeypatch, name):
     if name in SPECIAL:
         (folder / "bad.md").write_text(SPECIAL[name])
-    one = renderer._TokenRenderer.__init__
+    one = renderer.Renderer.__init__
 
-    def patched(self, parser=None):
-        one(self, parser)
-        raising = self.rules
+    def patched(self, *arguments):
+        one(self, *arguments)
+        rule = self.rules.get(name, lambda at: self._plain(at.tokens, at.index, at.scope))
 
-        class Rules(dict):
-            def get(self, kind, otherwise):
-                rule = dict.get(self, kind, otherwise)
+        def raising(at):
+            return (boom if at.scope.note.path == "bad.md" else rule)(at)
 
-                def one(tokens, index, options, env):
-                    note = env["scope"].note
-                    return (boom if note.path == "bad.md" else rule)(tokens, index, options, env)
+        self.rules = {**self.rules, name: raising}
 
-                return one if kind == name else rule
-
-        self.rules = Rules(raising)
-
-    monkeypatch.setattr(renderer._TokenRenderer, "__init__", patched)
+    monkeypatch.setattr(renderer.Renderer, "__init__", patched)
     problem, _ = assert_it_alone_is_as_written(folder)
     assert problem.line or name in NOWHERE
 

@@ -1,8 +1,10 @@
 """Does the next process take what one has made, and only as long as the same code would make it?"""
 
+import pickle
+
 import pytest
 
-from litmus.cache import MOST, Cache, Results
+from litmus.cache import MOST, Cache, Results, Store
 from litmus.files.digest import digest
 from litmus.python.fingerprint import fingerprint
 from litmus.render.code import code_block
@@ -18,7 +20,7 @@ def process(tmp_path):
     part.write_text("first")
 
     def begin():
-        known = Results("lengths", [part, "1.0"])
+        known = Results(Store("lengths", (part, "1.0")))
         known.recall(tmp_path)
         return known
 
@@ -53,9 +55,9 @@ def test_an_error_is_remembered_and_not_kept(process, tmp_path):
     assert process().get("abc") is None
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '"made by"'])
-def test_a_file_that_cannot_be_read_is_as_good_as_none(process, tmp_path, text):
-    (tmp_path / "lengths.json").write_text(text)
+@pytest.mark.parametrize("raw", [b"{", *map(pickle.dumps, ([], {}, "made by", ("other", {})))])
+def test_a_file_that_cannot_be_read_is_as_good_as_none(process, tmp_path, raw):
+    (tmp_path / "lengths.pickle").write_bytes(raw)
     assert process().of("abc", lambda: 3) == 3
 
 
@@ -73,9 +75,9 @@ def test_what_is_known_already_is_not_written_again(process, tmp_path):
     first = process()
     first["abc"] = 3
     first.keep(tmp_path)
-    (tmp_path / "lengths.json").unlink()
+    (tmp_path / "lengths.pickle").unlink()
     first.keep(tmp_path)
-    assert not (tmp_path / "lengths.json").exists()
+    assert not (tmp_path / "lengths.pickle").exists()
     first["abcd"] = 4
     first.keep(tmp_path)
     assert process().get("abc") == 3
@@ -110,10 +112,10 @@ def test_what_is_kept_of_each_comes_back_as_it_was(store, written, tmp_path):
 
 @pytest.mark.parametrize("store", STORES, ids=lambda store: store.name)
 def test_what_each_is_made_by_is_there_and_counts(store):
-    whole = Results(store.name, store.made_by)._maker()
+    whole = Results(store)._maker()
     for part in store.made_by:
-        rest = [other for other in store.made_by if other is not part]
-        assert Results(store.name, rest)._maker() != whole
+        rest = tuple(other for other in store.made_by if other is not part)
+        assert Results(Store(store.name, rest))._maker() != whole
 
 
 def test_who_is_given_no_work_makes_everything_anew(written):

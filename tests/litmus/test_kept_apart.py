@@ -58,7 +58,7 @@ def built(project, runner_of):
 
 def kept(root):
     return {
-        store.name: (root / f"build/{store.name}.json").read_text(encoding="utf-8")
+        store.name: (root / f"build/{store.name}.pickle").read_text("utf-8", "replace")
         for store in STORES
     }
 

@@ -177,7 +177,7 @@ def read(project, ran):
 def built(project, runner_of, previous=None):
     """Return what was made, and the files that were written."""
     files = {}
-    dress = lambda page: "".join([page.html, *(str(link["note"]) for link in page.linked_from)])  # noqa: E731
+    dress = lambda page: "".join([page.html, *(str(link.note) for link in page.linked_from)])  # noqa: E731
     made = Build(project, runner_of(project.root), dress, files.__setitem__, previous).run()
     return made, files
 

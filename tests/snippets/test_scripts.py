@@ -49,6 +49,7 @@ def fork_without_torch(request):
     These files need none. The server takes seconds to start, and with all other runs kept from last
     time it would start for them alone.
     """
-    code = f"import json, litmus.fork_server as f; print(json.dumps(f._run_in_fork(*{request!r})))"
+    code = "import json, litmus.python.fork_server as f"
+    code += f"; print(json.dumps(f._answer(f._run_in_fork, *{request!r})))"
     answer = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
     return json.loads(answer.stdout)
