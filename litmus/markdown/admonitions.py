@@ -15,6 +15,8 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
+from litmus.markdown.callouts import title
+
 SETTING = re.compile(r"(title|collapse|icon|color):[ \t]*(.*)")
 FOLDS = {"open": "+", "closed": "-", "close": "-", "true": "-"}
 
@@ -44,18 +46,12 @@ def _callout(state: StateCore, fence: Token) -> list[Token]:
         lines.pop(0)
         first += 1
     inside: list[Token] = []
-    state.md.block.parse("\n".join(lines), state.md, state.env, inside)
+    state.md.block.parse("".join(f"{line}\n" for line in lines), state.md, state.env, inside)
     for token in inside:
         token.level += fence.level + 1
         token.map = [line + first + 1 for line in token.map] if token.map else None
     kind = fence.info.split()[0].removeprefix("ad-").lower()
     meta = {"kind": kind, "fold": FOLDS.get(settings.get("collapse", ""), "")}
-    title = Token("inline", "", 0, map=fence.map, content=settings.get("title", ""), children=[])
-    return [
-        Token("callout_open", "", 1, map=fence.map, meta=meta, block=True, level=fence.level),
-        Token("callout_title_open", "", 1, map=fence.map, meta=meta, block=True),
-        title,
-        Token("callout_title_close", "", -1, meta=meta, block=True),
-        *inside,
-        Token("callout_close", "", -1, meta=meta, block=True, level=fence.level),
-    ]
+    opening = Token("callout_open", "", 1, map=fence.map, meta=meta, block=True, level=fence.level)
+    closing = Token("callout_close", "", -1, meta=meta, block=True, level=fence.level)
+    return [opening, *title(settings.get("title", ""), opening, fence.map), *inside, closing]

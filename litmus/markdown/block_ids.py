@@ -8,7 +8,6 @@ quote or a callout names all of it. Of two equal ids the first counts.
 import re
 
 from markdown_it import MarkdownIt
-from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
@@ -21,13 +20,11 @@ ALONE = re.compile(ID)
 AT_END = re.compile(rf"(?:^|(?<=[ \t\n])){ID}$")
 CARRIERS = {"paragraph_open", "heading_open", "callout_title_open"}
 QUOTES = {"blockquote_open", "callout_open"}
-SHOW_THEIR_ID = {"maths_block"}  # of the blocks that consist of one token
 
 
 def plugin(md: MarkdownIt) -> None:
     # Not for paragraphs: there the line below is a part of the block. It does end a table.
-    alt: RuleOptionsType = {"alt": ["blockquote"]}
-    md.block.ruler.before("reference", "block_id", _alone, alt)
+    md.block.ruler.before("reference", "block_id", _alone, {"alt": ["blockquote"]})
     # Before inline parsing: the id is no text, and must not become part of a link or emphasis.
     md.core.ruler.after("block", "block_ids", _name_blocks)
 
@@ -76,9 +73,9 @@ def _name_blocks(state: StateCore) -> None:
             kept[begin:] = named(kept[begin:], id)
         elif carrier is None or carrier.attrGet("id"):  # nothing to name: a place to lead to
             kept += named([], id)
-        elif carrier.nesting or carrier.type in SHOW_THEIR_ID:
+        elif carrier.nesting or carrier.type == "maths_block":
             carrier.attrSet("id", id)
-        else:
+        else:  # another block that consists of one token: it shows no id
             kept.pop()
             kept += named([carrier], id)
     state.tokens = kept

@@ -46,14 +46,18 @@ def _callout(state: StateBlock, first: int, last: int, silent: bool) -> bool:
         "kind": found["kind"].split("|")[0].strip().lower(),  # after a bar: Obsidian's metadata
         "fold": found["fold"],
     }
-    lines, level = [first, first + 1], opening.level + 1
-    title = Token("inline", "", 0, map=lines, level=level + 1, content=found["title"], children=[])
-    state.tokens[before + 1 : before + 1] = [
-        Token("callout_title_open", "", 1, map=lines, level=level, meta=opening.meta, block=True),
-        title,
-        Token("callout_title_close", "", -1, level=level, meta=opening.meta, block=True),
-    ]
+    state.tokens[before + 1 : before + 1] = title(found["title"], opening, [first, first + 1])
     return True
+
+
+def title(words: str, callout: Token, lines: list[int] | None) -> list[Token]:
+    """Return the tokens of a callout's title, which stand right behind the one that opens it."""
+    level, meta = callout.level + 1, callout.meta
+    return [
+        Token("callout_title_open", "", 1, map=lines, level=level, meta=meta, block=True),
+        Token("inline", "", 0, map=lines, level=level + 1, content=words, children=[]),
+        Token("callout_title_close", "", -1, level=level, meta=meta, block=True),
+    ]
 
 
 def _goes_on_without_sign(state: StateBlock, first: int, last: int) -> bool:

@@ -1,16 +1,14 @@
 """`%% … %%`: what the author wrote for nobody else. It leaves no trace."""
 
 from markdown_it import MarkdownIt
-from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
-from litmus.markdown.lines import begins_with, is_outside, leave, text_of
+from litmus.markdown.lines import INTERRUPTS, begins_with, is_outside, leave, text_of
 
 
 def plugin(md: MarkdownIt) -> None:
-    alt: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
-    md.block.ruler.before("fence", "comment", _across_blocks, alt)
+    md.block.ruler.before("fence", "comment", _across_blocks, INTERRUPTS)
     md.inline.ruler.before("escape", "comment", _within_a_block)
 
 
@@ -22,11 +20,8 @@ def _across_blocks(state: StateBlock, first: int, last: int, silent: bool) -> bo
     if closing and rest.strip():
         return False  # text follows on this line: a comment within a paragraph
     line = first
-    while not closing:
+    while not closing and line + 1 < last and not is_outside(state, line + 1):
         line += 1
-        if line >= last or is_outside(state, line):
-            line -= 1
-            break
         _, closing, rest = text_of(state, line).partition("%%")
     if not silent:
         leave(state, line, rest)

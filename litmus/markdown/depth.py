@@ -6,8 +6,7 @@ The library drops what is deeper than its limit, and its time grows with the squ
 from markdown_it import MarkdownIt
 from markdown_it.parser_block import ParserBlock
 from markdown_it.rules_block import StateBlock
-from markdown_it.token import Token
-from markdown_it.utils import EnvType
+from markdown_it.rules_core import StateCore
 
 DEEPEST = 100  # blocks within blocks; a list counts twice, for itself and for its item
 
@@ -17,19 +16,16 @@ def plugin(md: MarkdownIt) -> None:
     blocks = _Blocks()
     blocks.ruler = md.block.ruler
     md.block = blocks
+    md.core.ruler.after("normalize", "last_line", _end_last_line)
+
+
+def _end_last_line(state: StateCore) -> None:
+    """End it: the library fails at the end of some texts whose last line has no end."""
+    if not state.inlineMode and not state.src.endswith("\n"):
+        state.src += "\n"
 
 
 class _Blocks(ParserBlock):
-    def parse(
-        self,
-        src: str,
-        md: MarkdownIt,
-        env: EnvType,
-        outTokens: list[Token],  # noqa: N803
-    ) -> list[Token] | None:
-        """Read a text; the library fails at the end of some whose last line has no end."""
-        return super().parse(src if src.endswith("\n") else f"{src}\n", md, env, outTokens)
-
     def tokenize(self, state: StateBlock, startLine: int, endLine: int) -> None:  # noqa: N803
         """Read lines as blocks, unless they are too deep."""
         if state.level < DEEPEST or startLine >= endLine:
@@ -38,5 +34,4 @@ class _Blocks(ParserBlock):
         token = state.push("too_deep", "", 0)
         token.content = state.getLines(startLine, endLine, state.blkIndent, False).strip()
         token.map = [startLine, endLine]
-        token.block = True
         state.line = endLine

@@ -12,10 +12,10 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
 from litmus.tex import macros
+from litmus.tex.mathjax import TAG
 
 LABEL = re.compile(r"[ \t]*\\label\s*\{([^{}]*)\}")
 NOTHING = "{}"
-TAG = re.compile(r"\\tag\*?\s*\{([^{}]*)\}")
 WITH_ROWS = re.compile(r"\\begin\{(?:align|alignat|flalign|gather|eqnarray)\*?\}")
 ROW_ENDS = re.compile(r"(\\\\|\\end\{(?:align|alignat|flalign|gather|eqnarray)\*?\})")
 

@@ -7,7 +7,6 @@ a place for notes that nothing refers to, which would otherwise be lost.
 import re
 
 from markdown_it import MarkdownIt
-from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
@@ -21,8 +20,7 @@ REFERENCE = re.compile(r"\[\^[^\[\]\s]+\]")
 
 def plugin(md: MarkdownIt) -> None:
     md.use(footnote_plugin)
-    alt: RuleOptionsType = {"alt": ["paragraph", "reference"]}
-    md.block.ruler.at("footnote_def", _definition, alt)
+    md.block.ruler.at("footnote_def", _definition, {"alt": ["paragraph", "reference"]})
     md.inline.ruler.at("footnote_inline", _in_line)
     md.inline.ruler.at("footnote_ref", _reference)
     md.core.ruler.before("footnote_tail", "footnotes_unused", _keep_unused)
@@ -31,15 +29,14 @@ def plugin(md: MarkdownIt) -> None:
 
 def _definition(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     """One note; the library would move what stands in a note within a note out of its list."""
-    if silent:
-        return bool(footnote_def(state, first, last, silent))
-    if state.env.get("in_footnote"):
+    is_within = state.env.get("in_footnote", False)
+    if is_within and not silent:
         return False
     state.env["in_footnote"] = True
     try:
         return bool(footnote_def(state, first, last, silent))
     finally:
-        state.env["in_footnote"] = False
+        state.env["in_footnote"] = is_within
 
 
 def _in_line(state: StateInline, silent: bool) -> bool:

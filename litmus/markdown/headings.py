@@ -9,7 +9,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from mdit_py_plugins.anchors.index import slugify
 
-SHOWN = {"text", "code_inline", "maths", "text_special"}
+SHOWN = {"text", "code_inline", "maths", "text_special", "image"}
 IGNORED = re.compile(r"[!\"#$%&()*+,.:;<=>?@^`{|}~/\[\]\\\s]+")  # what Obsidian compares as a space
 
 
@@ -29,8 +29,6 @@ def plain_text(tokens: Iterable[Token]) -> str:
             said.append(" ")
         elif token.type == "wikilink":
             said.append(plain_text(token.children or []) or shown_name(token))
-        elif token.type == "image":
-            said.append(token.content)
     return "".join(said).strip()
 
 

@@ -19,20 +19,13 @@ def _signs(state: StateInline, silent: bool) -> bool:
         return False
     while end < state.posMax and state.src[end] == "=":
         end += 1
-    before, after = state.src[begin - 1 : begin], state.src[end : end + 1]
+    opens = bool(state.src[end : end + 1].strip())
+    closes = bool(state.src[begin - 1 : begin].strip())
     for _ in range((end - begin) // 2):
         state.push("text", "", 0).content = "=="
         if (end - begin) % 2 == 0:  # === is something else
-            state.delimiters.append(
-                Delimiter(
-                    marker=SIGN,
-                    length=0,
-                    token=len(state.tokens) - 1,
-                    end=-1,
-                    open=bool(after.strip()),
-                    close=bool(before.strip()),
-                )
-            )
+            token = len(state.tokens) - 1
+            state.delimiters.append(Delimiter(SIGN, 0, token, end=-1, open=opens, close=closes))
     if (end - begin) % 2:
         state.push("text", "", 0).content = "="
     state.pos = end
@@ -45,9 +38,8 @@ def _pair(state: StateInline) -> None:
         for opening in delimiters:
             if opening.marker != SIGN or opening.end == -1:
                 continue
-            first, last = opening.token, delimiters[opening.end].token
-            for token, kind, nesting in [
-                (state.tokens[first], "mark_open", 1),
-                (state.tokens[last], "mark_close", -1),
-            ]:
-                token.type, token.tag, token.nesting, token.content = kind, "mark", nesting, ""
+            first, last = state.tokens[opening.token], state.tokens[delimiters[opening.end].token]
+            first.type, first.nesting = "mark_open", 1
+            last.type, last.nesting = "mark_close", -1
+            first.tag = last.tag = "mark"
+            first.content = last.content = ""

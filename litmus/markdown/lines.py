@@ -2,7 +2,11 @@
 
 import re
 
+from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
+
+# Of a rule for what may begin right below a text, and ends it.
+INTERRUPTS: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
 
 # Headings, titles of callouts, fences of code, rules and tables: no line of a formula looks so.
 NO_TEX = re.compile(

@@ -7,12 +7,11 @@ closing sign touches what precedes and no digit follows it.
 import re
 
 from markdown_it import MarkdownIt
-from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from mdit_py_plugins.amsmath import RE_OPEN
 
-from litmus.markdown.lines import begins_with, ends_formula, is_outside, leave, text_of
+from litmus.markdown.lines import INTERRUPTS, begins_with, ends_formula, is_outside, leave, text_of
 from litmus.markdown.places import line_within
 
 INLINE = re.compile(r"\$(?![\s$])(?P<tex>(?:\\.|[^\\$])*?(?<!\s))\$(?![\d$])", re.DOTALL)
@@ -21,28 +20,23 @@ DISPLAY = re.compile(r"\$\$(?P<tex>.+?)\$\$", re.DOTALL)
 
 
 def plugin(md: MarkdownIt) -> None:
-    alt: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
-    md.block.ruler.before("fence", "maths", _block, alt)
-    md.block.ruler.before("fence", "maths_environment", _environment, alt)
+    md.block.ruler.before("fence", "maths", _block, INTERRUPTS)
+    md.block.ruler.before("fence", "maths_environment", _environment, INTERRUPTS)
     md.inline.ruler.before("escape", "maths", _inline)
 
 
 def _inline(state: StateInline, silent: bool) -> bool:
     if state.src[state.pos] != "$":
         return False
-    found = DISPLAY.match(state.src, state.pos, state.posMax) or INLINE.match(
-        state.src, state.pos, state.posMax
-    )
+    here = state.src, state.pos, state.posMax
+    found = DISPLAY.match(*here) or INLINE.match(*here)
     if not found:
         return False
     if not silent:
         token = state.push("maths", "", 0)
         token.content = found["tex"].strip()
-        token.meta = {
-            "display": found.re is DISPLAY,
-            "line": line_within(state),
-            "above": _lines_above(found["tex"]),
-        }
+        token.meta = {"display": found.re is DISPLAY, "above": _lines_above(found["tex"])}
+        token.meta["line"] = line_within(state)
     state.pos = found.end()
     return True
 
@@ -67,15 +61,9 @@ def _block(state: StateBlock, first: int, last: int, silent: bool) -> bool:
         return False
     if line == first and rest.strip():
         return False  # text follows on the same line: a formula within a paragraph
-    if silent:
-        return True
-    token = state.push("maths_block", "", 0)
-    token.block = True
-    written = "\n".join(lines)
-    token.content = written.strip()
-    token.map = [first, line + 1]
-    token.meta = {"display": True, "line": 0, "above": _lines_above(written)}
-    leave(state, line, rest)
+    if not silent:
+        _push(state, [first, line + 1], "\n".join(lines))
+        leave(state, line, rest)
     return True
 
 
@@ -87,15 +75,10 @@ def _environment(state: StateBlock, first: int, last: int, silent: bool) -> bool
     line = _end_of_environment(state, begun[0], first, last) if begun else None
     if line is None:
         return False
-    if silent:
-        return True
-    token = state.push("maths_block", "", 0)
-    token.block = True
-    written = state.getLines(first, line + 1, state.sCount[first], False)
-    token.content = written.strip()
-    token.map = [first, line + 1]
-    token.meta = {"display": True, "line": 0, "above": 0}
-    state.line = line + 1
+    if not silent:
+        state.line = line + 1
+        written = state.getLines(first, state.line, state.sCount[first], False)
+        _push(state, [first, state.line], written)
     return True
 
 
@@ -115,6 +98,12 @@ def _end_of_environment(state: StateBlock, begun: str, first: int, last: int) ->
         if text_of(state, line).rstrip().endswith(end):
             return line
     return None
+
+
+def _push(state: StateBlock, lines: list[int], written: str) -> None:
+    token = state.push("maths_block", "", 0)
+    token.content, token.map = written.strip(), lines
+    token.meta = {"display": True, "above": _lines_above(written)}
 
 
 def _lines_above(written: str) -> int:

@@ -5,7 +5,6 @@ empty corner of a table with names on two sides would be read out as a heading w
 """
 
 from markdown_it import MarkdownIt
-from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock, table
 from markdown_it.rules_block.table import escapedSplit
 
@@ -13,8 +12,7 @@ from litmus.markdown.lines import text_of
 
 
 def plugin(md: MarkdownIt) -> None:
-    alt: RuleOptionsType = {"alt": ["paragraph", "reference"]}
-    md.block.ruler.at("table", _table, alt)
+    md.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
 
 
 def _table(state: StateBlock, first: int, last: int, silent: bool) -> bool:

@@ -21,7 +21,6 @@ def _tag(state: StateInline, silent: bool) -> bool:
     if not found:
         return False
     if not silent:
-        token = state.push("tag", "", 0)
-        token.content = found["name"]
+        state.push("tag", "", 0).content = found["name"]
     state.pos = found.end()
     return True

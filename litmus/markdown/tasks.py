@@ -30,7 +30,7 @@ def _tasks(state: StateCore) -> None:
             found = MARK.match(inline.content)
             if found:
                 inline.content = inline.content[found.end() :]
-                box = Token("task", "input", 0, content=found["mark"])
-                inline.children = [box]  # what inline parsing finds comes after it
+                # What inline parsing finds comes after it.
+                inline.children = [Token("task", "input", 0, content=found["mark"])]
                 token.attrs |= {"class": "task-list-item", "data-task": found["mark"]}
                 lists[-1].attrSet("class", "contains-task-list")

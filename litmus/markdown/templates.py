@@ -1,18 +1,16 @@
 """`<% … %>`: a command of the plugin Templater that was never carried out, in one piece."""
 
 from markdown_it import MarkdownIt
-from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
-from litmus.markdown.lines import begins_with, text_of
+from litmus.markdown.lines import INTERRUPTS, begins_with, text_of
 
 LONGEST = 200  # lines of a command: each of many that do not end would be looked through to the end
 
 
 def plugin(md: MarkdownIt) -> None:
-    alt: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
-    md.block.ruler.before("fence", "template", _across_lines, alt)
+    md.block.ruler.before("fence", "template", _across_lines, INTERRUPTS)
     md.inline.ruler.before("escape", "template", _within_a_line)
 
 

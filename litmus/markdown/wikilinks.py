@@ -61,12 +61,8 @@ def _wikilink(state: StateInline, silent: bool) -> bool:
         label = (found["label"] or "").strip()
         part = (found["part"] or "").lstrip("#").strip().removesuffix("\\")
         token.content = found[0]
-        token.meta = {
-            "target": target,
-            "part": innermost(part),
-            "label": label,
-            "line": line_within(state),
-        }
+        token.meta = {"target": target, "part": innermost(part), "label": label}
+        token.meta["line"] = line_within(state)
         token.children = [] if found["embed"] else _read_label(state, label)
     state.pos = found.end()
     return True
@@ -89,19 +85,16 @@ def _lift_embeds(state: StateCore) -> None:
     if "![" not in state.src:
         return
     lifted: list[Token] = []
-    for token in state.tokens:
-        if lifted and lifted[-1].type in {"td_open", "th_open"}:
+    tokens = iter(state.tokens)
+    for token in tokens:
+        before = lifted[-1].type if lifted else ""
+        if before in {"td_open", "th_open"}:
             for child in filter(_is_block, token.children or []):
                 child.block = True  # a cell of a table may contain blocks
-        in_paragraph = lifted and lifted[-1].type == "paragraph_open"
-        if (
-            token.type != "inline"
-            or not in_paragraph
-            or not any(map(_is_block, token.children or []))
-        ):
+        if before != "paragraph_open" or not any(map(_is_block, token.children or [])):
             lifted.append(token)
             continue
-        opening = lifted.pop()
+        opening, closing = lifted.pop(), next(tokens)
         for part in _split(token):
             id = opening.attrs.pop("id", None)  # it belongs to the first part only
             if isinstance(part, Token):
@@ -112,17 +105,8 @@ def _lift_embeds(state: StateCore) -> None:
             else:
                 text = Token("inline", "", 0, map=token.map, children=part, level=token.level)
                 begin = opening.copy(attrs={"id": id} if id else {})
-                closing = Token(
-                    "paragraph_close", "p", -1, hidden=opening.hidden, level=opening.level
-                )
-                lifted += [begin, text, closing]
-        # The paragraph's own closing token comes next; drop it with a marker.
-        lifted.append(Token("dropped_close", "", 0))
-    state.tokens = [
-        token
-        for before, token in zip([None, *lifted], lifted, strict=False)
-        if token.type != "dropped_close" and not (before and before.type == "dropped_close")
-    ]
+                lifted += [begin, text, closing.copy()]
+    state.tokens = lifted
 
 
 def _is_block(token: Token) -> bool:

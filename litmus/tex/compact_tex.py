@@ -51,7 +51,7 @@ def _styled() -> set[str]:
 
 def _element(node: Element, keep: str = "") -> str:
     """Return an element; `keep` is the name of its tag where a rule looks for an element there."""
-    classes = (node.get("class") or "").split()
+    classes = node.get("class", "").split()
     if node.tag == "math":
         return mathml(node)
     if node.tag != "span":
@@ -100,16 +100,14 @@ def _kept(classes: list[str]) -> list[str]:
 def _base(node: Element, classes: list[str]) -> str:
     if "base" not in classes or not len(node) or node[0].get("class") != "strut":
         return ""
-    said = {
+    strut = {
         one.replace("height:", "--h:").replace("vertical-align:", "--d:")
         for one in _declarations(node[0])
     }
-    strut = node[0]
-    node.remove(strut)
+    node.remove(node[0])
+    said = [*sorted(strut, reverse=True), *_declarations(node)]
     others = [name for name in _kept(classes) if name != "base"]
-    return _span(
-        "b", ["b", *others], [*sorted(said, reverse=True), *_declarations(node)], _row(node)
-    )
+    return _span("b", ["b", *others], said, _row(node))
 
 
 def _stack(node: Element, classes: list[str]) -> str:
@@ -118,7 +116,7 @@ def _stack(node: Element, classes: list[str]) -> str:
         return _bare_stack(node, "")
     kinds = [name for name in classes if name in STACKS]
     only = node[0] if len(node) == 1 and not node.text else None
-    if only is None or len(kinds) != 1 or "vlist-t" not in (only.get("class") or "").split():
+    if only is None or len(kinds) != 1 or "vlist-t" not in only.get("class", "").split():
         return ""
     stack = _bare_stack(only, kinds[0])
     kept, said = [name for name in _kept(classes) if name != kinds[0]], _declarations(node)
@@ -139,9 +137,8 @@ def _bare_stack(node: Element, kind: str, others: list[str] | None = None) -> st
     if not _is_familiar(node):
         raise UnfamiliarError
     rows = list(node)
-    cell = rows[0][0]
     above, below = tuple(STACKS[kind])
-    inner = _cell(cell)
+    inner = _cell(rows[0][0])
     if len(rows) == 1:
         return _span("b", [above], [], inner)
     depth = [one.replace("height:", "--D:") for one in _declarations(rows[1][0])]
@@ -166,24 +163,25 @@ def _cell(cell: Element) -> str:
         if not known:
             said += [one.replace("height:", "--p:") for one in _declarations(row[0])]
         row.remove(row[0])
-        inner.append(_span("b", _kept((row.get("class") or "").split()), said, _row(row, "b")))
+        inner.append(_span("b", _kept(row.get("class", "").split()), said, _row(row, "b")))
     return _span("b", [known or "u"], _declarations(cell), "".join(inner))
 
 
 def _row(parent: Element, keep: str = "") -> str:
     """Return what is in an element; spaces beside a sign become a part of it."""
     out, nodes, at = escape(parent.text or "", quote=False), list(parent), 0
+    spaces = ["" if keep else _space(node) for node in nodes] + [""] * 3
     while at < len(nodes):
         if not keep and _is_bare_fraction(nodes[at : at + 3]):
             out += _bare_stack(nodes[at + 1][0], "mfrac", ["F"])
             at += 3
             continue
-        spaces = ["" if keep else _space(_at(nodes, at + ahead)) for ahead in range(4)]
-        if spaces[0] == spaces[2] and spaces[0] in AROUND and _is_sign(nodes[at + 1]):
-            out += _spaced(nodes[at + 1], AROUND[spaces[0]])
+        here, first, second, third = spaces[at : at + 4]
+        if here == second and here in AROUND and _is_sign(nodes[at + 1]):
+            out += _spaced(nodes[at + 1], AROUND[here])
             at += 3
-        elif spaces[1] in AFTER and spaces[1] != spaces[3] and _is_sign(nodes[at]):
-            out += _spaced(nodes[at], AFTER[spaces[1]])
+        elif first in AFTER and first != third and _is_sign(nodes[at]):
+            out += _spaced(nodes[at], AFTER[first])
             at += 2
         else:
             inner = _element(nodes[at], keep)
@@ -195,13 +193,9 @@ def _row(parent: Element, keep: str = "") -> str:
     return out
 
 
-def _at(nodes: list[Element], place: int) -> Element | None:
-    return nodes[place] if place < len(nodes) else None
-
-
-def _space(node: Element | None) -> str:
+def _space(node: Element) -> str:
     """Return how wide a space is; nothing if this is no plain space."""
-    if node is None or node.get("class") != "mspace" or node.text or node.tail:
+    if node.get("class") != "mspace" or node.text or node.tail:
         return ""
     said = _declarations(node)
     return said[0].removeprefix("margin-right:") if len(said) == 1 and "right" in said[0] else ""
@@ -210,20 +204,18 @@ def _space(node: Element | None) -> str:
 def _is_sign(node: Element) -> bool:
     """Return whether this is text and nothing else, or a letter of a variable."""
     plain = node.tag == "span" and bool(node.text) and not len(node) and not node.get("style")
-    return (
-        plain and not node.tail and _kept((node.get("class") or "").split()) in ([], ["mathnormal"])
-    )
+    return plain and not node.tail and _kept(node.get("class", "").split()) in ([], ["mathnormal"])
 
 
 def _spaced(sign: Element, name: str) -> str:
-    is_letter = "mathnormal" in (sign.get("class") or "").split()
+    is_letter = "mathnormal" in sign.get("class", "").split()
     return _span("i" if is_letter else "b", [name], [], escape(sign.text or "", quote=False))
 
 
 def _declarations(node: Element) -> list[str]:
     return [
         ZERO.sub(lambda found: "" if found[0] == "0" else "0", one)
-        for one in (node.get("style") or "").split(";")
+        for one in node.get("style", "").split(";")
         if one and one != "margin-left:0em"
     ]
 

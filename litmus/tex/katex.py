@@ -58,15 +58,6 @@ def set_all(placeholders: Iterable[str], cache: Cache | None = None) -> dict[str
     return {held: shown for held, shown in found.items() if shown is not None}
 
 
-def to_html(tex: str, display: bool) -> str:
-    """Return a formula as HTML; raise TexError with KaTeX's reason if it is not TeX."""
-    held = placeholder(tex, display)
-    shown = set_all([held])[held]
-    if isinstance(shown, TexError):
-        raise shown
-    return shown
-
-
 def placeholder(tex: str, display: bool, set_as: str = "", macros: str = "") -> str:
     """Return what stands for a formula until `typeset`: its TeX as plain text.
 
@@ -130,10 +121,8 @@ def _results(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Set formulas in one call; where that takes too long, each in one of its own."""
     call = f"JSON.stringify({json.dumps(given)}.map(set))"
     try:
-        results: list[dict[str, Any]] = json.loads(
-            str(_engine().eval(call, timeout_sec=SECONDS, max_memory=MEMORY))
-        )
-        return results
+        results = _engine().eval(call, timeout_sec=SECONDS, max_memory=MEMORY)
+        return list(json.loads(str(results)))
     except (JSTimeoutException, JSOOMException):
         _close()  # what is left of the engine may be of no use
     if len(given) > 1:

@@ -26,6 +26,8 @@ DEFINES = re.compile(r"\\(?:new|renew|provide)command|\\Declare|\\[egx]?def|\\le
 READ = re.compile(rf"{DEFINITION.pattern}|{REQUIRE.pattern}|\\(?:[A-Za-z@]+|.)|%.*")
 REQUIRES = {rf"\require{{{package}}}": commands for package, commands in REQUIRED.items()}
 LONGEST = 2_000  # letters of a definition: many that do not end would be read to the end each
+SIGN = re.compile(r"\\.|[{}]", re.DOTALL)  # what counts of braces
+ARGUMENT = re.compile(r"\s*(\\(?:[A-Za-z@]+|.)|\S)", re.DOTALL)
 LET = re.compile(r"=?\s*(?:\\(?:[A-Za-z@]+|.)|.)", re.DOTALL)
 
 
@@ -171,24 +173,14 @@ def _paired(name: str, left: str, right: str) -> str:
 
 def _group(tex: str, position: int) -> tuple[str, int] | None:
     """Return what stands in the braces at a position, or the single command, and where it ends."""
-    while position < len(tex) and tex[position].isspace():
-        position += 1
-    if position >= len(tex):
-        return None
-    if tex[position] != "{":
-        one = COMMAND.match(tex, position)
-        return (one[0], one.end()) if one else (tex[position], position + 1)
-    depth, here = 0, position
-    while here < min(len(tex), position + LONGEST):
-        if tex[here] == "\\":
-            here += 1
-        elif tex[here] == "{":
-            depth += 1
-        elif tex[here] == "}":
-            depth -= 1
-            if not depth:
-                return tex[position + 1 : here], here + 1
-        here += 1
+    first = ARGUMENT.match(tex, position)
+    if not first or first[1] != "{":
+        return (first[1], first.end()) if first else None
+    begin, depth = first.end(), 1
+    for sign in SIGN.finditer(tex, begin, begin + LONGEST):
+        depth += {"{": 1, "}": -1}.get(sign[0], 0)
+        if not depth:
+            return tex[begin : sign.start()], sign.end()
     return None
 
 

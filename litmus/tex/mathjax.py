@@ -19,9 +19,7 @@ COMMANDS: Forms = {
     # of all packages
     r"\require": ("-", ""),  # what it brings is below
     r"\bbox": ("{}", r"\@whole{#1}"),
-    r"\class": ("- {}", r"\@whole{#1}"),
-    r"\cssId": ("- {}", r"\@whole{#1}"),
-    r"\data": ("- {}", r"\@whole{#1}"),
+    **dict.fromkeys([r"\class", r"\cssId", r"\data"], ("- {}", r"\@whole{#1}")),
     r"\href": ("never", ""),
     r"\Bbb": (".", r"\mathbb{#1}"),
     r"\mathds": ("letters", r"\mathbb{#1}"),
@@ -44,12 +42,8 @@ COMMANDS: Forms = {
     r"\Tiny": ("", r"\sixptsize"),
     r"\llap": (".", r"\mathllap{#1}"),
     r"\rlap": (".", r"\mathrlap{#1}"),
-    r"\mathllap": (".", None),
-    r"\mathrlap": (".", None),
-    r"\mathclap": (".", None),
-    r"\cancel": (".", None),
-    r"\bcancel": (".", None),
-    r"\xcancel": (".", None),
+    **dict.fromkeys([r"\mathllap", r"\mathrlap", r"\mathclap"], (".", None)),
+    **dict.fromkeys([r"\cancel", r"\bcancel", r"\xcancel"], (".", None)),
     r"\cfrac": (". .", None),
     # of plain TeX
     r"\eqalign": ("{}", r"\begin{aligned}#1\end{aligned}"),
@@ -90,18 +84,13 @@ ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([a-z]+)(\*?)\}")
 NO_BREAK = re.compile(r"(?<!\\)((?:\\\\)+)\*")  # of pages, after this row: there are no pages
 # [t] on a line
 PLACED = re.compile(r"(\\begin\s*\{(?:aligned|alignedat|gathered))\}\s*\[([^\]]*)\]")
-TAG = re.compile(r"\\tag\*?\s*\{[^{}]*\}")
+TAG = re.compile(r"\\tag\*?\s*\{([^{}]*)\}")
 
 # An environment -> the one that KaTeX has, "" for none. It numbers those without a star.
 DISPLAYED = {
-    "align": "align*",
-    "alignat": "alignat*",
-    "displaymath": "",
+    **{name: f"{name}*" for name in ["align", "alignat", "equation", "gather"]},
+    **dict.fromkeys(["displaymath", "math", "subequations"], ""),
     "eqnarray": "darray",
-    "equation": "equation*",
-    "gather": "gather*",
-    "math": "",
-    "subequations": "",
 }
 IN_A_LINE = DISPLAYED | {
     "align": "aligned",
@@ -124,18 +113,12 @@ def rewritten(tex: str, display: bool) -> str:
     """Return a formula as KaTeX reads it. Lines stay where they are, for the place of an error."""
     if "\\" not in tex:
         return tex
-    if "\\text" in tex:
-        tex = WORDS.sub(lambda found: IN_WORDS.sub(_literal, found[0]), tex)
-    if "\\unicode" in tex:
-        tex = UNICODE.sub(_character, tex)
-    if "\\enclose" in tex:
-        tex = ENCLOSED.sub(lambda found: ENCLOSING.get(found[1].strip(), found[0]), tex)
-    if "\\\\*" in tex:
-        tex = NO_BREAK.sub(r"\1", tex)
-    if not display and "\\tag" in tex:
+    tex = WORDS.sub(lambda found: IN_WORDS.sub(_literal, found[0]), tex)
+    tex = UNICODE.sub(_character, tex)
+    tex = ENCLOSED.sub(lambda found: ENCLOSING.get(found[1].strip(), found[0]), tex)
+    tex = NO_BREAK.sub(r"\1", tex)
+    if not display:
         tex = TAG.sub("", tex)  # nothing in a line has a number
-    if "\\begin" not in tex:
-        return tex
     tex = PLACED.sub(lambda found: found[1] + ("}" if found[2] == "c" else f"[{found[2]}]}}"), tex)
     known = DISPLAYED if display else IN_A_LINE
     return ENVIRONMENT.sub(lambda found: _environment(found, known), tex)

@@ -46,8 +46,6 @@ def relative_url(to: str, page: str, fragment: str = "") -> str:
     if to == page:
         return anchor or "."
     here, there = page.split("/")[:-1], to.split("/")
-    shared = 0
-    while shared < min(len(here), len(there) - 1) and here[shared] == there[shared]:
-        shared += 1
+    shared = len(posixpath.commonprefix([here, there[:-1]]))
     way = "../" * (len(here) - shared) + "/".join(there[shared:])
     return (quote(way) or "./") + anchor

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from litmus.problems import Problem, tried
+
 
 def line_that_raises(read: Callable[[str], object], text: str, known: int) -> int | None:
     """Return the line with which the shortest beginning ends whose reading raises.
@@ -11,13 +13,9 @@ def line_that_raises(read: Callable[[str], object], text: str, known: int) -> in
     lines = text.split("\n")
 
     def raises(count: int) -> bool:
-        try:
-            read("\n".join(lines[:count]))
-        except MemoryError:
-            raise
-        except Exception:
-            return True
-        return False
+        problems: list[Problem] = []
+        tried(lambda: read("\n".join(lines[:count])), "", problems.append)
+        return bool(problems)
 
     if raises(0):
         return None

@@ -1,6 +1,7 @@
 """From the bytes of a file to a note, whatever they are."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -8,7 +9,7 @@ from markdown_it import MarkdownIt
 from litmus.files.digest import digest
 from litmus.files.reading import LONGEST, as_text, not_utf8
 from litmus.markdown import Token
-from litmus.problems import Problem, as_problem
+from litmus.problems import Problem, tried
 from litmus.vault import properties
 from litmus.vault.first_to_raise import line_that_raises
 from litmus.vault.notes import Note
@@ -28,14 +29,12 @@ def read_note(raw: bytes, path: str, markdown: MarkdownIt, lines: Sequence[int] 
         remedy = "Its beginning is shown as text; divide it into notes."
         return as_written(raw[:SHOWN], path, Problem(path, 1, what, remedy), "too_long")
     text = as_text(raw)
-    try:
-        note = _read(text, path, markdown, lines)
-    except MemoryError:
-        raise
-    except Exception as error:
+    raised: list[Problem] = []
+    note = tried(lambda: _read(text, path, markdown, lines), path, raised.append)
+    if not note:
         above = properties.lines(text)
         line = line_that_raises(lambda part: _read(part, path, markdown), text, above)
-        return as_written(raw, path, as_problem(error, path, line))
+        return as_written(raw, path, replace(raised[0], line=line))
     note.digest, note.problems = digest_of(raw, lines), [*not_utf8(raw, path), *note.problems]
     return note
 
@@ -58,8 +57,7 @@ def _read(text: str, path: str, markdown: MarkdownIt, lines: Sequence[int] = ())
     environment: dict[str, Any] = {}
     tokens = markdown.parse(text, environment)
     if unread:
-        has_title = bool(tokens) and tokens[0].tag == "h1"
-        place = 3 if has_title else 0
+        place = 3 if tokens and tokens[0].tag == "h1" else 0  # below the title
         tokens.insert(place, Token("unread_properties", "", 0, content=unread, block=True))
     note = Note(path, read, first_line, Text(tokens, environment), wrong, lines=lines)
     note.derive()

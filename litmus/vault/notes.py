@@ -102,14 +102,7 @@ class Note:
         if self.is_drawing:
             return []
         return [
-            Heading(
-                level=int(token.tag[1]),
-                text=token.meta["text"],
-                written=token.meta["written"],
-                id=str(token.attrGet("id")),
-                index=index,
-                block_id=token.meta["block_id"],
-            )
+            Heading(level=int(token.tag[1]), id=str(token.attrGet("id")), index=index, **token.meta)
             for index, token in enumerate(self.tokens)
             if token.type == "heading_open"
         ]

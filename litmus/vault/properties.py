@@ -32,16 +32,8 @@ def _date(loader: Any, node: Any) -> Any:
         return loader.construct_scalar(node)
 
 
-def _unknown(loader: Any, suffix: str, node: Any) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_mapping(node, deep=True)
-
-
 _Loader.add_constructor("tag:yaml.org,2002:timestamp", _date)
-_Loader.add_multi_constructor("", _unknown)
+del _Loader.yaml_constructors[None]  # which refuses a value that has an unknown ! before it
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":int"))]
     for first, resolvers in _Loader.yaml_implicit_resolvers.items()
@@ -116,22 +108,15 @@ def links(properties: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def as_list(value: object, between: str = r"[,\n]\s*") -> list[str]:
     """Return a property as list of words, however it was written: list, one string, or nothing."""
-    if value is None or isinstance(value, dict):
-        return []
     if isinstance(value, str):
         return [word for word in re.split(between, value) if word.strip()]
-    if isinstance(value, list):
-        return list(_words(value))
-    return [str(value)]
+    return [] if isinstance(value, dict) else list(_words(value))
 
 
 def _words(value: object) -> Iterator[str]:
     """Yield the single values in a property, also from lists in lists."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _words(item)
-    elif isinstance(value, dict):
-        for item in value.values():
+    if isinstance(value, (list, dict)):
+        for item in value.values() if isinstance(value, dict) else value:
             yield from _words(item)
     elif value is not None:
         yield str(value)
@@ -156,8 +141,7 @@ def _read(written: str, path: str) -> dict[str, Any]:
 
 
 def _load(written: str) -> object:
-    openings = len(OPENING.findall(written))
-    if "&" in written or len(written) > LONG or openings > DEEPEST:
+    if "&" in written or len(written) > LONG or len(OPENING.findall(written)) > DEEPEST:
         _refuse_bombs(written)
     try:
         return yaml.load(written, _Loader)

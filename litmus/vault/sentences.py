@@ -30,25 +30,21 @@ class Sentence:
         """Return the whole sentence; of a long one what is near a token, with … for the rest."""
         if not self._is_long:
             return self._whole
-        before = _near(self._from(range(place - 1, -1, -1)), _end)
-        after = _near(self._from(range(place + 1, len(self.tokens))), _beginning)
+        before = self._near(range(place - 1, -1, -1), _end)
+        after = self._near(range(place + 1, len(self.tokens)), _beginning)
         return Packed(_paired([*reversed(before), self.tokens[place], *after]))
 
-    def _from(self, places: Iterable[int]) -> Iterator[tuple[Token, int]]:
-        return ((self.tokens[place], self._lengths[place]) for place in places)
-
-
-def _near(there: Iterator[tuple[Token, int]], cut: Callable[[str, int], str]) -> list[Token]:
-    """Return of the tokens on one side of a place, nearest first, those that are near, then …"""
-    near: list[Token] = []
-    room = AROUND
-    for token, length in there:
-        if length > room:
-            rest = [_text(cut(token.content, room), token)] if token.type == "text" else []
-            return [*near, *rest, OMITTED]
-        near.append(token)
-        room -= length
-    return near
+    def _near(self, side: Iterable[int], cut: Callable[[str, int], str]) -> list[Token]:
+        """Return of the tokens on one side of a place those that are near, nearest first, then …"""
+        near: list[Token] = []
+        room = AROUND
+        for token, length in ((self.tokens[place], self._lengths[place]) for place in side):
+            if length > room:
+                rest = [_text(cut(token.content, room), token)] if token.type == "text" else []
+                return [*near, *rest, OMITTED]
+            near.append(token)
+            room -= length
+        return near
 
 
 def _beginning(text: str, letters: int) -> str:
@@ -84,24 +80,20 @@ def sentences(tokens: list[Token]) -> Iterator[list[Token]]:
     depth = 0
     for token in tokens:
         depth += token.nesting
-        ended = (
-            sentence
-            and sentence[-1].type == "text"
-            and sentence[-1].content[-1:] in {".", "!", "?"}
-        )
+        last = sentence[-1] if sentence else token
+        ended = last.type == "text" and last.content.endswith((".", "!", "?"))
         if not depth and token.type == "softbreak" and ended:
             yield sentence
             sentence = []
-            continue
-        if depth or token.type != "text":
+        elif depth or token.type != "text":
             sentence.append(token)
-            continue
-        *finished, rest = SENTENCE_END.split(token.content)
-        for text in finished:
-            yield [*sentence, _text(text, token)]
-            sentence = []
-        if rest:
-            sentence.append(_text(rest, token))
+        else:
+            *finished, rest = SENTENCE_END.split(token.content)
+            for text in finished:
+                yield [*sentence, _text(text, token)]
+                sentence = []
+            if rest:
+                sentence.append(_text(rest, token))
     if sentence:
         yield sentence
 

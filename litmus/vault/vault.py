@@ -94,9 +94,7 @@ class Vault:
 
     def text(self, path: str) -> str:
         """Return the text of a file that is no note, "" where there is none to read."""
-        if path not in self.files or not self.folder:
-            return ""
-        return as_text(self.raw(path))
+        return as_text(self.raw(path)) if path in self.files else ""
 
     def raw(self, path: str, longest: int = LONGEST) -> bytes:
         """Return the beginning of a file, nothing of one that is gone or leads out of the vault."""
@@ -136,8 +134,7 @@ class Vault:
         from the note's folder, then by the end of the path, then by alias. Of several the one
         nearest to the note is taken, as in Obsidian.
         """
-        candidates = self.candidates(target, from_path)
-        return candidates[0] if candidates else None
+        return next(iter(self.candidates(target, from_path)), None)
 
     def candidates(self, target: str, from_path: str) -> list[str]:
         """Return every file that a target could mean, the nearest first."""
@@ -145,9 +142,7 @@ class Vault:
             return [from_path]
         asked = target, posixpath.dirname(from_path)
         if asked not in self._meant:
-            found = self._named(target, from_path)
-            if not found and "%" in target:
-                found = self._named(unquote(target), from_path)
+            found = self._named(target, from_path) or self._named(unquote(target), from_path)
             self._meant[asked] = found
         return self._meant[asked]
 
@@ -161,13 +156,9 @@ class Vault:
         folder = posixpath.dirname(from_path)
         wanted = folded(f"{target}index" if target.endswith("/") else target)
         if wanted.startswith(("./", "../")):
-            wanted = posixpath.normpath(posixpath.join(folded(folder), wanted))
-            if wanted.startswith(".."):
-                return []
-            from_root = True
-        else:
-            from_root = wanted.startswith("/")
-            wanted = wanted.strip("/")
+            wanted = f"/{posixpath.normpath(posixpath.join(folded(folder), wanted))}"
+        from_root = wanted.startswith("/")
+        wanted = wanted.strip("/")
 
         def distance(path: str) -> tuple[bool, bool, int, str]:
             inside = path.startswith(f"{folder}/") or not folder
@@ -199,13 +190,10 @@ class Vault:
     @cached_property
     def names(self) -> Names:
         """Return every name that a link may use, for suggestions."""
-        return Names(
-            [
-                *(note.name for note in self.notes.values()),
-                *(alias for note in self.notes.values() for alias in note.aliases),
-                *(posixpath.basename(file) for file in sorted(self.files - self.made.keys())),
-            ]
-        )
+        notes = self.notes.values()
+        aliases = (alias for note in notes for alias in note.aliases)
+        files = map(posixpath.basename, sorted(self.files - self.made.keys()))
+        return Names([*(note.name for note in notes), *aliases, *files])
 
     def missing(self, target: str) -> str:
         """Return the remedy for a link to something that is not there."""

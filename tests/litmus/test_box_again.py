@@ -99,8 +99,10 @@ def test_a_page_is_made_again_when_a_claim_that_it_rests_on_is_no_longer_argued(
     assert made(tested) >= {"result", "middle", "essay"}  # none of them links it, but for one
     for page in ["claims/result", "essay"]:
         assert "3 claims: 1 argued, 1 by definition, 1 open; the weakest" in tested.page(page)
+    assert "<dt>Source</dt>" not in tested.page("claims/bottom")
     tested.rewrite("bottom", "kind: lemma", "kind: lemma\nsource: a book")
     assert made(tested) >= {"result", "middle", "essay"}
+    assert "<dt>Source</dt>\n<dd>a book</dd>" in tested.page("claims/bottom")
     assert "the weakest" not in tested.page("essay")
 
 

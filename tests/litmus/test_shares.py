@@ -81,7 +81,7 @@ def test_when_work_has_been_shared_no_thread_is_left_and_more_can_be(said):
 
 THREADS = {
     "of Python": "threading.Thread(target=threading.Event().wait, daemon=True).start()",
-    "of V8": "from litmus.tex.katex import to_html; to_html('x^2', False)",
+    "of V8": "from litmus.tex import katex; katex.typeset(katex.placeholder('x^2', False))",
     "that watch": "from litmus.material.server import Observer; Observer().start()",
     "of a pool": "import concurrent.futures as c; c.ThreadPoolExecutor(1).submit(time.sleep, 9)",
 }
