@@ -7,7 +7,7 @@ two letters. What is not recognised stays as KaTeX wrote it, and all of its rule
 """
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from importlib.resources import files
 from xml.etree import ElementTree
@@ -86,6 +86,11 @@ def _styled_span(node: Element, classes: list[str], keep: str) -> str:
 
 def _kept(classes: list[str]) -> list[str]:
     """Return the classes that matter for looks, a change of size as one of our own."""
+    return [*_looks(tuple(classes))]
+
+
+@lru_cache(maxsize=20_000)
+def _looks(classes: tuple[str, ...]) -> list[str]:
     styled = [name for name in classes if name in _styled()]
     if "sizing" in styled or "fontsize-ensurer" in styled:
         words = " ".join(styled)
@@ -213,24 +218,38 @@ def _spaced(sign: Element, name: str) -> str:
 
 
 def _declarations(node: Element) -> list[str]:
-    return [
+    return [*_declared(node.get("style", ""))]
+
+
+@lru_cache(maxsize=20_000)  # a few thousand lengths stand in all formulas
+def _declared(style: str) -> tuple[str, ...]:
+    return tuple(
         ZERO.sub(lambda found: "" if found[0] == "0" else "0", one)
-        for one in node.get("style", "").split(";")
+        for one in style.split(";")
         if one and one != "margin-left:0em"
-    ]
+    )
 
 
 def _span(name: str, classes: list[str], said: list[str], inner: str) -> str:
     """Return an element with its classes and declarations, those that are frequent as classes."""
-    classes = classes + [CLASS_OF[one] for one in said if one in CLASS_OF]
+    return f"{_begun(name, tuple(classes), tuple(said))}{inner}</{name}>"
+
+
+@lru_cache(maxsize=20_000)
+def _begun(name: str, classes: tuple[str, ...], said: tuple[str, ...]) -> str:
+    names = [*classes, *(CLASS_OF[one] for one in said if one in CLASS_OF)]
     style = ";".join(one for one in said if one not in CLASS_OF)
-    attributes = {"class": " ".join(classes), "style": style}
-    return _tag(name, {key: value for key, value in attributes.items() if value}, inner)
+    attributes = {"class": " ".join(names), "style": style}
+    return _opening(name, {key: value for key, value in attributes.items() if value})
 
 
 def _tag(name: str, attributes: dict[str, str], inner: str) -> str:
+    return f"{_opening(name, attributes)}{inner}</{name}>"
+
+
+def _opening(name: str, attributes: dict[str, str]) -> str:
     said = "".join(
         f" {key}={value}" if SAFE.fullmatch(value) else f' {key}="{escape(value)}"'
         for key, value in attributes.items()
     )
-    return f"<{name}{said}>{inner}</{name}>"
+    return f"<{name}{said}>"
