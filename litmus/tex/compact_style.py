@@ -2,9 +2,14 @@
 """The classes that formulas have beside KaTeX's own, and the rules of a stylesheet for them."""
 
 import re
+from functools import cache, lru_cache
+from importlib.resources import files
 from itertools import product
 from string import ascii_letters
 
+CLASS = re.compile(r"\.([a-zA-Z][\w-]*)")
+RESET = re.compile(r"reset-size(\d+)")
+ZERO = re.compile(r"(?<![\d.])0(?=\.\d)|(?<=:)-?0em\b")  # 0.5em is .5em, and 0em nothing
 SIZING = re.compile(r"\.sizing\.reset-size(\d+)\.size(\d+)(\{[^}]*\})")
 
 # Our classes. A stack of rows, one above another, is `t`, or `T` where it reaches below the line:
@@ -102,3 +107,34 @@ def stylesheet(css: str) -> str:
 def size_class(old: str, new: str) -> str:
     """Return our class for letters of a new size among those of an old one."""
     return "s" if (old, new) == ("6", "3") else f"s{old}-{new}"  # the first is that of every index
+
+
+@lru_cache(maxsize=20_000)  # a few thousand lengths stand in all formulas
+def declarations(style: str) -> tuple[str, ...]:
+    """Return the declarations of a style that matter, in few characters."""
+    return tuple(
+        ZERO.sub(lambda found: "" if found[0] == "0" else "0", one)
+        for one in style.split(";")
+        if one and one != "margin-left:0em"
+    )
+
+
+@lru_cache(maxsize=20_000)
+def looks(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the classes that matter for looks, a change of size as one of our own."""
+    styled = [name for name in classes if name in _styled()]
+    if "sizing" in styled or "fontsize-ensurer" in styled:
+        words = " ".join(styled)
+        old, new = RESET.search(words), re.search(r"(?<!-)size(\d+)", words)
+        others = [n for n in styled if not n.startswith(("reset-size", "size", "sizing", "fonts"))]
+        return (*others, size_class(old[1], new[1])) if old and new else tuple(styled)
+    if "delimsizing" not in styled:
+        styled = [name for name in styled if not name.startswith(("size", "reset-size"))]
+    return tuple(styled)
+
+
+@cache
+def _styled() -> set[str]:
+    """Return the classes that KaTeX's stylesheet has a rule for."""
+    css = files("shadcn").joinpath("css/katex.min.css").read_text(encoding="utf-8")
+    return set(CLASS.findall(css)) - {"woff2"}

@@ -7,19 +7,15 @@ two letters. What is not recognised stays as KaTeX wrote it, and all of its rule
 """
 
 import re
-from functools import cache, lru_cache
+from functools import lru_cache
 from html import escape
-from importlib.resources import files
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from litmus.tex.compact_mathml import mathml
-from litmus.tex.compact_style import AFTER, AROUND, CLASS_OF, PROPS, STACKS, size_class
+from litmus.tex.compact_style import AFTER, AROUND, CLASS_OF, PROPS, STACKS, declarations, looks
 
 NAMESPACE = re.compile(r' xmlns="[^"]*"')
-CLASS = re.compile(r"\.([a-zA-Z][\w-]*)")
-RESET = re.compile(r"reset-size(\d+)")
-ZERO = re.compile(r"(?<![\d.])0(?=\.\d)|(?<=:)-?0em\b")  # 0.5em is .5em, and 0em nothing
 SAFE = re.compile(r"[^\s\"'`=<>]+(?<!/)")  # HTML lets such a value stand without quotes
 
 
@@ -40,13 +36,6 @@ def compact(formula: str, tex: str = "") -> str:
         return _element(tree)
     except (ElementTree.ParseError, UnfamiliarError):
         return plain
-
-
-@cache
-def _styled() -> set[str]:
-    """Return the classes that KaTeX's stylesheet has a rule for."""
-    css = files("shadcn").joinpath("css/katex.min.css").read_text(encoding="utf-8")
-    return set(CLASS.findall(css)) - {"woff2"}
 
 
 def _element(node: Element, keep: str = "") -> str:
@@ -82,24 +71,6 @@ def _styled_span(node: Element, classes: list[str], keep: str) -> str:
     if not (kept or said or keep) and name == "b":
         return inner
     return _span(name, kept, said, inner)
-
-
-def _kept(classes: list[str]) -> list[str]:
-    """Return the classes that matter for looks, a change of size as one of our own."""
-    return [*_looks(tuple(classes))]
-
-
-@lru_cache(maxsize=20_000)
-def _looks(classes: tuple[str, ...]) -> list[str]:
-    styled = [name for name in classes if name in _styled()]
-    if "sizing" in styled or "fontsize-ensurer" in styled:
-        words = " ".join(styled)
-        old, new = RESET.search(words), re.search(r"(?<!-)size(\d+)", words)
-        others = [n for n in styled if not n.startswith(("reset-size", "size", "sizing", "fonts"))]
-        return [*others, size_class(old[1], new[1])] if old and new else styled
-    if "delimsizing" not in styled:
-        styled = [name for name in styled if not name.startswith(("size", "reset-size"))]
-    return styled
 
 
 def _base(node: Element, classes: list[str]) -> str:
@@ -218,16 +189,11 @@ def _spaced(sign: Element, name: str) -> str:
 
 
 def _declarations(node: Element) -> list[str]:
-    return [*_declared(node.get("style", ""))]
+    return [*declarations(node.get("style", ""))]
 
 
-@lru_cache(maxsize=20_000)  # a few thousand lengths stand in all formulas
-def _declared(style: str) -> tuple[str, ...]:
-    return tuple(
-        ZERO.sub(lambda found: "" if found[0] == "0" else "0", one)
-        for one in style.split(";")
-        if one and one != "margin-left:0em"
-    )
+def _kept(classes: list[str]) -> list[str]:
+    return [*looks(tuple(classes))]
 
 
 def _span(name: str, classes: list[str], said: list[str], inner: str) -> str:
