@@ -8,7 +8,6 @@ from litmus.claims.claims import Claims
 from litmus.problems import tried
 from litmus.vault.links import Link
 from litmus.vault.notes import Note
-from litmus.vault.packed import Packed
 from litmus.vault.vault import Vault
 
 RELATIONS = ["used in proofs", "embedded", "mentioned"]  # the strongest first
@@ -20,7 +19,7 @@ class Backlink:
 
     source: str
     relation: str
-    sentence: Packed
+    sentence: bytes  # packed
     place: int  # among the links of its source
 
 

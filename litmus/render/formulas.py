@@ -37,9 +37,10 @@ RULES = named(maths, maths_block)
 
 def punctuation_after(tokens: Sequence[Token], index: int) -> str:
     """Return what must not be parted from the token at an index, if that is a short formula."""
-    token, after = tokens[index], next(iter(tokens[index + 1 : index + 2]), None)
+    token = tokens[index]
     if token.type != "maths" or token.meta["display"] or len(token.content) > SHORT:
         return ""
+    after = next(iter(tokens[index + 1 : index + 2]), None)
     found = PUNCTUATION.match(after.content) if after and after.type == "text" else None
     return found[0] if found else ""
 

@@ -24,13 +24,13 @@ from litmus.render.library import Library
 from litmus.render.phrases import Phrases
 from litmus.vault.addresses import address, relative_url
 from litmus.vault.notes import Note
-from litmus.vault.packed import Text
+from litmus.vault.packed import Text, unpacked
 
 BREAKS = {"softbreak", "hardbreak"}
 USUAL = RendererHTML()  # for what we have no rule
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class At:
     """A token among its neighbours, in its scope, with the renderer that renders all others."""
 
@@ -122,7 +122,7 @@ class Renderer:
         if not note.title_heading:
             return plain
         key, words = (note.path, note.digest), note.title_words
-        return self.phrases.once(key, lambda: self.aside(words.unpacked(), scope), plain)
+        return self.phrases.once(key, lambda: self.aside(unpacked(words), scope), plain)
 
     def link(self, note: Note, page: str) -> Markup:
         """Return a link from a page to a note, by its title."""
@@ -133,7 +133,7 @@ class Renderer:
         """Return the sentence of a link as HTML, without links, as the page linked to quotes it."""
         note = self.library.vault.notes[link.source]
         key = (note.path, note.digest, str(link.place))
-        return self.phrases.once(key, lambda: self._words(link.sentence.unpacked(), note), "")
+        return self.phrases.once(key, lambda: self._words(unpacked(link.sentence), note), "")
 
     def embedded(self, scope: Scope, show: Callable[[], str]) -> str:
         """Return what is shown of an embedded text; note what raises, which the page then links."""

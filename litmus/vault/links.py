@@ -6,21 +6,20 @@ leads, and what leads out of the vault is none.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
-from litmus.vault.packed import Packed
+from litmus.vault.packed import packed
 from litmus.vault.sentences import Sentence, sentences
 
 MERELY_COMPARED = re.compile(r"\b(?:cf\.?|see(?: also)?|compare(?: with)?)\s*$", re.IGNORECASE)
 LOOKED_AT = 40  # letters before a link, in which there is room for spaces
 BREAKS = {"softbreak", "hardbreak"}
-NO_WORDS = Packed(())
+NO_WORDS = packed(())
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A link as it stands in a note: where it leads, and what is around it."""
 
     target: str  # as it is written; the vault says which file it means
@@ -29,7 +28,7 @@ class Link:
     compared: bool  # after "cf.", "see" or "compare"
     line: int  # of the file
     block: int  # its place among the note's tokens
-    sentence: Packed
+    sentence: bytes  # its tokens, packed
 
 
 class Links(list[Link]):
@@ -81,7 +80,7 @@ def _right_before(embed: Token, text: Token | None) -> str:
     return "".join(map(_said, (text.children or [])[-LOOKED_AT:]))[-LOOKED_AT:]
 
 
-def _link(token: Token, before: str, line: int, block: int, sentence: Packed) -> Link:
+def _link(token: Token, before: str, line: int, block: int, sentence: bytes) -> Link:
     compared = bool(MERELY_COMPARED.search(before))
     where, embeds = (token.meta["target"], token.meta["part"]), token.type in {"embed", "image"}
     return Link(*where, embeds, compared, line, block, sentence)

@@ -13,7 +13,7 @@ from litmus.markdown.headings import comparable, folded
 from litmus.problems import Problem
 from litmus.vault import properties
 from litmus.vault.links import Link, Links
-from litmus.vault.packed import Packed, Text
+from litmus.vault.packed import Text, packed
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,10 @@ class Note:
         return first if is_alone or comparable(first.text) in map(comparable, names) else None
 
     @cached_property
-    def title_words(self) -> Packed:
-        """The title's tokens, as its heading has them."""
+    def title_words(self) -> bytes:
+        """The title's tokens, as its heading has them, packed."""
         heading = self.title_heading
-        return Packed(self.tokens[heading.index + 1 : heading.index + 2] if heading else ())
+        return packed(self.tokens[heading.index + 1 : heading.index + 2] if heading else ())
 
     @cached_property
     def needs_title(self) -> bool:

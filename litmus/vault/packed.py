@@ -21,27 +21,24 @@ copyreg.pickle(Token, lambda token: (Token, FIELDS(token)))  # five times as qui
 _at_hand: "deque[Text]" = deque()
 
 
-class Packed:
-    """Some tokens as bytes."""
-
-    __slots__ = ("_bytes",)
-
-    def __init__(self, tokens: Iterable[Token]) -> None:
-        self._bytes = pickle.dumps([*tokens], pickle.HIGHEST_PROTOCOL)
-
-    def unpacked(self) -> list[Token]:
-        """Return tokens that are equal to those that were packed."""
-        tokens: list[Token] = pickle.loads(self._bytes)
-        return tokens
+def packed(tokens: Iterable[Token]) -> bytes:
+    """Return some tokens as bytes."""
+    return pickle.dumps([*tokens], pickle.HIGHEST_PROTOCOL)
 
 
-class Text(Packed):
+def unpacked(content: bytes) -> list[Token]:
+    """Return tokens that are equal to those that were packed."""
+    tokens: list[Token] = pickle.loads(content)
+    return tokens
+
+
+class Text:
     """A note as a parser has read it, with what it left in its environment."""
 
-    __slots__ = ("_tokens", "labels", "macros")
+    __slots__ = ("_bytes", "_tokens", "labels", "macros")
 
     def __init__(self, tokens: list[Token], environment: dict[str, Any]) -> None:
-        super().__init__(tokens)
+        self._bytes = packed(tokens)
         self.macros: list[Definition] = environment.get("macros", [])  # of its formulas, in order
         self.labels: dict[str, str] = environment.get("labels", {})  # with the numbers they have
         self._tokens: list[Token] | None = self._at_hand(tokens)
@@ -55,7 +52,7 @@ class Text(Packed):
     def tokens(self) -> list[Token]:
         """The tokens. They are others, that are equal, when many other notes have been read."""
         if self._tokens is None:
-            self._tokens = self._at_hand(self.unpacked())
+            self._tokens = self._at_hand(unpacked(self._bytes))
         return self._tokens
 
     def _at_hand(self, tokens: list[Token]) -> list[Token]:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text
-from litmus.vault.packed import Packed
+from litmus.vault.packed import packed
 
 SENTENCE_END = re.compile(r"(?<=[.!?])(?<!\bcf\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bal\.)\s+")
 LONGEST = 1_000  # letters; a longer sentence is none, or nobody reads the whole of it
@@ -23,16 +23,16 @@ class Sentence:
         self._is_long = sum(self._lengths) > LONGEST
 
     @cached_property
-    def _whole(self) -> Packed:
-        return Packed(self.tokens)
+    def _whole(self) -> bytes:
+        return packed(self.tokens)
 
-    def around(self, place: int) -> Packed:
+    def around(self, place: int) -> bytes:
         """Return the whole sentence; of a long one what is near a token, with … for the rest."""
         if not self._is_long:
             return self._whole
         before = self._near(range(place - 1, -1, -1), _end)
         after = self._near(range(place + 1, len(self.tokens)), _beginning)
-        return Packed(_paired([*reversed(before), self.tokens[place], *after]))
+        return packed(_paired([*reversed(before), self.tokens[place], *after]))
 
     def _near(self, side: Iterable[int], cut: Callable[[str, int], str]) -> list[Token]:
         """Return of the tokens on one side of a place those that are near, nearest first, then …"""

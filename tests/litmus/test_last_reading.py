@@ -7,6 +7,7 @@ import pytest
 from litmus.files import pickled
 from litmus.site.project import BUILD
 from litmus.vault import last_reading, vault
+from litmus.vault.packed import unpacked
 
 PATHS = ["a.md", "b.md", "broken.md"]
 NOTES = {
@@ -39,7 +40,7 @@ def said(found):
     return [
         (
             *(note.path, note.properties, note.tokens, note.title, note.tags, note.problems),
-            *((x.target, x.line, x.sentence.unpacked()) for x in note.links_in(note.tokens)),
+            *((x.target, x.line, unpacked(x.sentence)) for x in note.links_in(note.tokens)),
         )
         for note in found.vault.notes.values()
     ]

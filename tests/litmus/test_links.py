@@ -7,6 +7,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from litmus.claims.backlinks import backlinks
+from litmus.vault.packed import unpacked
 
 OTHER = "---\nkind: definition\n---\n# Other\n\nx\n\n## Part\n\ny\n"
 FILES = {
@@ -226,7 +227,7 @@ def test_what_is_held_grows_with_a_note_no_faster_than_its_links(project, line):
         small = project({"docs/n.md": f"{line}\n" * number})
         links = small.read().vault.notes["n.md"].links
         assert len(links) >= number
-        tuples = {id(link.sentence): len(link.sentence.unpacked()) for link in links}
+        tuples = {id(link.sentence): len(unpacked(link.sentence)) for link in links}
         return sum(tuples.values())
 
     assert held(20) < 20 * 8  # one tuple for all
