@@ -50,6 +50,12 @@ class Question(NamedTuple):
 Asked = dict[Question, Hashable]
 
 
+def parted(asked: Asked) -> tuple[Asked, Asked]:
+    """Return what was asked about names, and the rest."""
+    about_names = {q: mark for q, mark in asked.items() if q.is_about_names}
+    return about_names, {q: mark for q, mark in asked.items() if q not in about_names}
+
+
 class Watched(Mapping[str, T], Generic[T]):
     """A mapping that writes down what it is asked."""
 
@@ -127,13 +133,9 @@ class Library:
         self.standing_at = once_for_each(lambda path: standing(claims, claim_at[path]))
         self.standing_mark = once_for_each(lambda path: digest(repr(self.standing_at(path))))
 
-    def would_tell(self, asked: Asked, names_are_the_same: bool = False) -> bool:
+    def would_tell(self, asked: Asked) -> bool:
         """Say whether all that was asked would be answered as before."""
-        return all(
-            self._mark(question) == mark
-            for question, mark in asked.items()
-            if not (names_are_the_same and question.is_about_names)
-        )
+        return all(self._mark(question) == mark for question, mark in asked.items())
 
     def address(self, path: str) -> str:
         """Return where a file of the vault stands: notes are pages, the others files."""
@@ -158,8 +160,8 @@ class Library:
         return text
 
     def is_withheld(self, path: str) -> bool:
-        """Is a file there, but not published?"""
-        return self._ask(_withheld, path)
+        """Is a file there, but not published? A note always is, or it would not be one."""
+        return path not in self.vault.notes and self._ask(_withheld, path)
 
     def publishes(self, path: str) -> bool:
         """Is a file there, and on the site?"""

@@ -121,8 +121,10 @@ def target(at: At) -> tuple[str | None, str]:
 
 def _fragment(at: At, path: str, part: str) -> str:
     """Return the HTML id of a heading or a block of a note; report what is not there."""
+    if not part:
+        return ""  # so it does not depend on what the note says
     note = at.library.notes.get(path)
-    if not part or not note:
+    if not note:
         return part
     if note.is_as_written:
         return ""  # of a note that nobody could read, which was reported of it

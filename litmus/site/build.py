@@ -18,7 +18,7 @@ from litmus.parallel import in_parallel
 from litmus.problems import Problem, as_problem, in_order, tried
 from litmus.python.runs import Runner
 from litmus.render.draft import Rendered
-from litmus.render.library import Asked, Library
+from litmus.render.library import Asked, Library, parted
 from litmus.render.page import NotePages
 from litmus.render.phrases import Key, Phrase
 from litmus.site import generated, search, stylesheets
@@ -43,7 +43,8 @@ class MadePage:
     digest: str  # of the note
     sources: Sources  # who links to it, with digests
     linked: str  # a digest of the same as the page says it
-    asked: Asked
+    asked_names: Asked  # of which each is answered as before as long as the names are the same
+    asked: Asked  # all else
     rendered: Rendered
     search: str
     fresh: tuple[dict[Key, Phrase], Fresh]  # what the process that made it has learnt
@@ -171,7 +172,8 @@ class Build:
         is_known = (
             known
             and known.digest == note.digest
-            and self.library.would_tell(known.asked, self.made.names == self.was.names)
+            and (self.made.names == self.was.names or self.library.would_tell(known.asked_names))
+            and self.library.would_tell(known.asked)
         )
         if known and is_known and known.sources == sources:
             return known
@@ -201,7 +203,7 @@ class Build:
             note.digest,
             sources,
             _digest(linked),
-            dict(self.library.asked),
+            *parted(self.library.asked),
             replace(rendered, html="", toc=()),
             search.entries(note),
             self._fresh(),

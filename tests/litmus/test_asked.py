@@ -42,7 +42,6 @@ snippets/used.py f
     "snippets/apart.py": "",
 }
 CHANGES = {  # that the page can see
-    "docs/linked.md": "# Another\n",
     "docs/named.md": "---\naliases: no other name\n---\n# Named\n",
     "docs/sub/deep.md": "# Deep\n\n## Section\n",
     "docs/embedded.md": "# Embedded\n",
@@ -61,6 +60,7 @@ CHANGES = {  # that the page can see
     "snippets/used.py": "def f(): return 2\n",
 }
 OTHERS = {  # that it cannot
+    "docs/linked.md": "# Another\n",
     "docs/apart.md": "# Still apart\n",
     "docs/more.png": "a picture",
     "docs/p.png": "another picture",

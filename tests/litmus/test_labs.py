@@ -252,7 +252,7 @@ def test_who_needs_no_labs_runs_none(read, ran):
 @pytest.mark.parametrize(
     ("file", "text", "pages"),
     [
-        ("docs/labs/first.py", LAB.replace("end", "c"), {"labs/first/", "", "labs/figure-less/"}),
+        ("docs/labs/first.py", LAB.replace("end", "c"), {"labs/first/", "labs/figure-less/"}),
         ("docs/claims/c.md", FILES["docs/claims/c.md"].replace("$c$", "d"), {"claims/c/"}),
         ("docs/index.md", "# Home\n", {"", "labs/first/", "labs/figure-less/"}),
     ],
