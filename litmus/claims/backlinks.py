@@ -1,8 +1,8 @@
 """Which notes link to a note, in which sentence: in a proof, by embedding or by mentioning it."""
 
 from collections import defaultdict
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from litmus.claims.claims import Claims
 from litmus.problems import tried
@@ -13,14 +13,14 @@ from litmus.vault.vault import Vault
 RELATIONS = ["used in proofs", "embedded", "mentioned"]  # the strongest first
 
 
-@dataclass(frozen=True)
-class Backlink:
+class Backlink(NamedTuple):
     """A link from one note to another, with the sentence that it stands in."""
 
     source: str
+    digest: str  # of the source
     relation: str
-    sentence: bytes  # packed
     place: int  # among the links of its source
+    sentence: bytes  # packed
 
 
 def backlinks(vault: Vault, claims: Claims) -> dict[str, list[Backlink]]:
@@ -40,7 +40,8 @@ def backlinks(vault: Vault, claims: Claims) -> dict[str, list[Backlink]]:
             relation = RELATIONS[0 if in_proof else 1 if link.embeds else 2]
             known = found[target].get(note.path)
             if not known or RELATIONS.index(relation) < RELATIONS.index(known.relation):
-                found[target][note.path] = Backlink(note.path, relation, link.sentence, place)
+                about = note.path, note.digest, relation, place
+                found[target][note.path] = Backlink(*about, link.sentence)
     return {
         target: sorted(
             links.values(), key=lambda link: (RELATIONS.index(link.relation), link.source)

@@ -33,7 +33,7 @@ from litmus.vault.notes import Note
 Content = bytes | Path  # a file's own, or that of another file
 Write = Callable[[str, Content], None]
 Dress = Callable[[Page], str]  # puts the theme around a page
-Sources = tuple[tuple[str, ...], ...]
+Sources = tuple[tuple[str, str, str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -165,10 +165,7 @@ class Build:
 
     def _page(self, path: str, links: list[Backlink]) -> MadePage:
         note, known = self.vault.notes[path], self.was.notes.get(path)
-        sources = tuple(
-            (link.source, self.vault.notes[link.source].digest, link.relation, str(link.place))
-            for link in links
-        )
+        sources = tuple([link[:-1] for link in links])  # their sentences are those of the sources
         is_known = (
             known
             and known.digest == note.digest

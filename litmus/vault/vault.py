@@ -140,7 +140,7 @@ class Vault:
         """Return every file that a target could mean, the nearest first."""
         if not target:
             return [from_path]
-        asked = target, posixpath.dirname(from_path)
+        asked = target, from_path.rpartition("/")[0]
         if asked not in self._meant:
             found = self._named(target, from_path) or self._named(unquote(target), from_path)
             self._meant[asked] = found
