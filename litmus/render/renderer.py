@@ -124,9 +124,9 @@ class Renderer:
         key, words = (note.path, note.digest), note.title_words
         return self.phrases.once(key, lambda: self.aside(unpacked(words), scope), plain)
 
-    def link(self, note: Note, page: str) -> Markup:
+    def link(self, note: Note, here: str) -> Markup:
         """Return a link from a page to a note, by its title."""
-        url = html.escape(relative_url(address(note.path), page))
+        url = html.escape(relative_url(address(note.path), here))
         return Markup(f'<a href="{url}" data-card>{self.title(note)}</a>')
 
     def sentence(self, link: Backlink) -> str:

@@ -43,19 +43,19 @@ def filled(
     template: str, here: str, title: str, renderer: Renderer, words: str = "", **values: object
 ) -> Page:
     """Return the page that a template makes of its title and values, with links to others."""
-    values["link"] = partial(renderer.link, page=here)  # of a note
+    values["link"] = partial(renderer.link, here=here)  # of a note
     values["url"] = lambda path: relative_url(address(path), here)
     body = TEMPLATES.get_template(template).render(title=title, **values)
     return Page(here, title, body, words)
 
 
-def linked_from(links: Iterable[Backlink], renderer: Renderer, page: str) -> list[LinkedFrom]:
+def linked_from(links: Iterable[Backlink], renderer: Renderer, here: str) -> list[LinkedFrom]:
     """Return links to a page as its "Linked from" shows them."""
     notes = renderer.library.vault.notes
     return [
         LinkedFrom(
             link.relation,
-            renderer.link(notes[link.source], page),
+            renderer.link(notes[link.source], here),
             Markup(renderer.sentence(link)),
         )
         for link in links

@@ -75,15 +75,15 @@ def as_written(held: str, error: TexError) -> str:
     return f'<code class="unresolved" title="{html.escape(str(error))}">{tex}</code>'
 
 
-def typeset(page: str, cache: Cache | None = None) -> str:
+def typeset(html: str, cache: Cache | None = None) -> str:
     """Return a page of HTML with every placeholder replaced by its formula."""
-    shown = set_all((found[0] for found in PLACEHOLDER.finditer(page)), cache)
+    shown = set_all((found[0] for found in PLACEHOLDER.finditer(html)), cache)
 
     def replaced(found: re.Match[str]) -> str:
         formula = shown[found[0]]
         return as_written(found[0], formula) if isinstance(formula, TexError) else formula
 
-    return PLACEHOLDER.sub(replaced, page) if shown else page
+    return PLACEHOLDER.sub(replaced, html) if shown else html
 
 
 def _set(placeholders: Sequence[str]) -> list[str | TexError]:

@@ -42,13 +42,13 @@ def tag_anchor(name: str) -> str:
 
 
 @lru_cache(maxsize=100_000)  # most pages lead where many others lead
-def relative_url(to: str, page: str, fragment: str = "") -> str:
+def relative_url(to: str, here: str, fragment: str = "") -> str:
     """Return the link from one address on the site to another, or to a part of it."""
     anchor = f"#{quote(fragment, safe='^:=&,')}" if fragment else ""  # x.pdf#page=3
-    if to == page:
+    if to == here:
         return anchor or "."
-    here, there = page.split("/")[:-1], to.split("/")
-    shared = len(posixpath.commonprefix([here, there[:-1]]))
-    way = "../" * (len(here) - shared) + "/".join(there[shared:])
+    above, there = here.split("/")[:-1], to.split("/")
+    shared = len(posixpath.commonprefix([above, there[:-1]]))
+    way = "../" * (len(above) - shared) + "/".join(there[shared:])
     way = way if PLAIN.fullmatch(way) else quote(way)  # that takes long, and hardly any needs it
     return (way or "./") + anchor
