@@ -47,6 +47,12 @@ class Cache:
             self._seen[what, path] = now, (found := look(path))
         return cast(T, found)
 
+    def look_again(self) -> None:
+        """Forget what was seen where a folder has changed: what was not there before may be now."""
+        folders = ((path, now) for (_, path), (now, _) in self._seen.items() if path.is_dir())
+        if any(path.stat().st_mtime_ns != now for path, now in folders):
+            self._seen.clear()
+
     def take_fresh(self) -> Fresh:
         """Return what was made since this was asked last, for a process that is to know it, too."""
         return {store.name: results.take_fresh() for store, results in self._stores.items()}

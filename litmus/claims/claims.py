@@ -85,7 +85,7 @@ class Claims(dict[str, Claim]):
             for link, other in _to_claims(steps, claim, by_path, vault):
                 uses[other.name] = None
                 lines.setdefault((claim.name, other.name), link.line)
-            claim.has_gap = any(not vault.resolve(s.target, claim.note.path) for s in steps)
+            claim.has_gap = not all(_is_there(step, claim, vault) for step in steps)
             claim.assumes, claim.uses = list(assumes), list(uses)
             for name in assumes | uses:
                 used_by[name][claim.name] = None
@@ -132,6 +132,12 @@ class Claims(dict[str, Claim]):
     def cycles(self) -> Iterator[list[str]]:
         """Yield each loop among the proofs once, as names that end where they began."""
         return loops({name: claim.uses for name, claim in self.items()})
+
+
+def _is_there(step: Link, claim: Claim, vault: Vault) -> bool:
+    """Does a step of a proof lead anywhere? To a lab, too, which not everybody reads."""
+    targets = step.target, f"{step.target}.py"
+    return any(vault.resolve(target, claim.note.path) for target in targets)
 
 
 def _to_claims(

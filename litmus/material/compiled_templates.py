@@ -7,6 +7,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader
 from jinja2.ext import Extension
 
+from litmus.files.digest import digest
+
 ENDS_OF_LINES = re.compile(r"\s*\n\s*")
 TAG_ALONE = re.compile(r"^(\{%(?!-?\s*include)[^%]*%\})\n", re.MULTILINE)
 NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'  # HTML knows it without
@@ -16,6 +18,7 @@ def prepared(environment: Environment, compiled: Path) -> Environment:
     """Return an environment of MkDocs as one that keeps compiled templates in a folder."""
     assert isinstance(environment.loader, FileSystemLoader)
     environment.loader = WithoutHiddenFolders(environment.loader.searchpath)
+    compiled /= digest(Path(__file__).read_bytes())  # which decides, too, what they become
     compiled.mkdir(parents=True, exist_ok=True)  # to compile them takes half a second
     environment.bytecode_cache = FileSystemBytecodeCache(str(compiled))
     environment.add_extension(WithoutIndentation)

@@ -6,6 +6,7 @@ a dictionary of that name, of plain numbers, lists and dictionaries.
 """
 
 import json
+import os
 from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -35,16 +36,26 @@ def executed(lab: Path, root: Path, kept: Path, cache: Cache | None = None) -> d
 
     Who comes second reads what the first has made. Those of the lab as it was before are removed.
     """
-    folder = kept / FOLDER
-    with FileLock(folder / f"{lab.stem}.lock"):  # until it is read, or another might remove it
-        notebook = folder / f"{lab.stem}-{key(lab, root, cache)}.ipynb"
-        if not notebook.exists():
+    folder, name = kept / FOLDER, f"{lab.stem}-{digest(os.path.relpath(lab, root))}"
+    with FileLock(folder / f"{name}.lock"):  # until it is read, or another might remove it
+        notebook = folder / f"{name}-{key(lab, root, cache)}.ipynb"
+        run = _kept(notebook)
+        if run is None:
             write_whole(notebook, _run(lab))
-            for old in folder.glob(f"{escape(lab.stem)}-{'?' * 16}.ipynb"):
+            for old in folder.glob(f"{escape(name)}-*.ipynb"):
                 if old != notebook:
                     old.unlink()
+            run = json.loads(notebook.read_bytes())
+        return run
+
+
+def _kept(notebook: Path) -> dict[str, Any] | None:
+    """Return a run that was kept, None if there is none that can be read."""
+    try:
         run: dict[str, Any] = json.loads(notebook.read_bytes())
         return run
+    except (OSError, ValueError):
+        return None
 
 
 def measured(lab: Path, root: Path, kept: Path) -> dict[str, Any]:
@@ -68,7 +79,9 @@ def _run(lab: Path) -> str:
             NotebookClient(notebook, timeout=SECONDS, resources=here).execute()
         except CellExecutionError as error:
             reason = f"{error.ename}: {error.evalue}"
-            raise RunError(f"{lab.name} does not run to its end. {reason}") from error
+            is_report = bool(notebook.cells[-1].outputs)
+            what = "measured what is no plain number" if is_report else "does not run to its end"
+            raise RunError(f"{lab.name} {what}. {reason}") from error
     report = notebook.cells.pop()
     notebook.metadata["measured"] = json.loads(report.outputs[0].text)
     return str(nbformat.writes(notebook))

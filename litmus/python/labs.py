@@ -12,19 +12,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from litmus.cache import Cache
 from litmus.files.digest import digest
 from litmus.files.reading import as_text
 from litmus.markdown import parser
-from litmus.problems import Problem
+from litmus.problems import Problem, as_problem
 from litmus.python.lab_runs import executed
 from litmus.python.runs import RunError
 
 IsLab = Callable[[str], bool]  # says whether a path is one of a lab
 FIGURES = "assets/figures"  # on the site
-COLOURS = re.compile(r"\x1b\[[\d;]*m")  # of what was printed for a terminal
+FOR_A_TERMINAL = re.compile(
+    r"\x1b\[[\d;?]*[A-Za-z]|^.*\r(?!$)|\r$", re.MULTILINE
+)  # colours, progress
 MARKS = re.compile(r"([!-/:-@\[-`{-~])")  # what may mean something in a text
+NO_PAGE = "It has no page."
 SOURCE = (
     '<a href="/{}" download>Download this lab</a>: one Python file that runs by itself, with '
     "nothing of this project."
@@ -64,9 +68,13 @@ class Labs:
     def _read(self, path: str) -> Lab | Problem:
         try:
             run = executed(self.docs / path, self.root, self.kept, self.cache)
+            return as_note(run, self.docs / path, path)
         except RunError as error:
-            return Problem(path, None, f"{error}.", "It has no page.")
-        return as_note(run, self.docs / path, path)
+            return Problem(path, None, f"{error}.", NO_PAGE)
+        except MemoryError:
+            raise
+        except Exception as error:  # of the kernel, or of a file that is no lab
+            return as_problem(error, path, remedy=NO_PAGE)
 
 
 def as_note(run: dict[str, Any], lab: Path, path: str) -> Lab:
@@ -81,7 +89,7 @@ def as_note(run: dict[str, Any], lab: Path, path: str) -> Lab:
         for above, block in blocks:
             text += f"{block}\n\n"
             lines += [min(begin + above + n, end) + 1 for n in range(block.count("\n") + 2)]
-    return Lab(text + SOURCE.format(file), [*lines, end + 1], files)
+    return Lab(text + SOURCE.format(quote(file)), [*lines, end + 1], files)
 
 
 def _cells(
@@ -93,7 +101,7 @@ def _cells(
     """
     markdown, heading, figures = parser(strict_line_breaks=True), "", 0
     for cell in cells:
-        source = "".join(cell["source"])
+        source = as_text("".join(cell["source"]).encode())
         if cell["cell_type"] != "code":
             yield source, [(0, source)]
             tokens = markdown.parse(source)
@@ -105,14 +113,20 @@ def _cells(
             data = output.get("data", {})
             if data.keys() & {"image/svg+xml", "image/png"}:
                 figures += 1
-                shown = _picture(data, f"Figure {figures}, to “{heading}”", files)
+                about = f"Figure {figures}" + (f", to “{heading}”" if heading else "")
+                blocks.append((last, _picture(data, about, files)))
             elif "text/markdown" in data:
-                shown = "".join(data["text/markdown"])
-            else:
-                said = output.get("text") or data.get("text/plain") or output.get("traceback", [])
-                shown = _fence("".join(said), "printed")
-            blocks.append((last, shown))
+                blocks.append((last, as_text("".join(data["text/markdown"]).encode())))
+            elif said := _said(output):
+                blocks.append((last, _fence(said, "printed")))
         yield source, blocks if source else []
+
+
+def _said(output: dict[str, Any]) -> str:
+    """Return what an output says in words, as it stands when all was printed."""
+    said = output.get("text") or output.get("data", {}).get("text/plain")
+    words = "".join(said) if said else "\n".join(output.get("traceback", []))
+    return FOR_A_TERMINAL.sub("", words)
 
 
 def _found(source: str, written: list[str], begin: int) -> int:
@@ -125,7 +139,7 @@ def _found(source: str, written: list[str], begin: int) -> int:
 def _fence(text: str, language: str) -> str:
     """Return a text as a block of code, whatever fences it has itself."""
     marks = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
-    return f"{marks}{language}\n{COLOURS.sub('', text).rstrip()}\n{marks}"
+    return f"{marks}{language}\n{text.rstrip()}\n{marks}"
 
 
 def _picture(data: dict[str, Any], about: str, files: dict[str, bytes | Path]) -> str:

@@ -50,7 +50,7 @@ class Runner:
         kept = self.root / CACHE / f"{digest(file)}-{state}.json"
         try:
             found = json.loads(kept.read_text(encoding="utf-8"))
-        except FileNotFoundError:  # it has not run as it is now
+        except (OSError, ValueError):  # it has not run as it is now
             found = self._ask([str(path.resolve()), self.seconds])
             if found["problem"]:
                 raise RunError(found["problem"]) from None

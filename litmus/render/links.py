@@ -1,4 +1,4 @@
-"""What leads elsewhere: wikilinks, Markdown links, media, citations and tags."""
+"""What leads elsewhere: wikilinks, Markdown links and images, and tags."""
 
 import html
 import posixpath

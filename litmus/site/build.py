@@ -41,6 +41,7 @@ class MadePage:
     """What is remembered of a note's page: all but its HTML."""
 
     digest: str  # of the note
+    is_shown: bool  # another note may have the same address
     sources: Sources  # who links to it, with digests
     linked: str  # a digest of the same as the page says it
     asked_names: Asked  # of which each is answered as before as long as the names are the same
@@ -101,6 +102,8 @@ class Build:
             snippets=project.snippets if project.is_ours else None,
             cache=project.cache,
         )
+        # Of several notes of one address the last is shown.
+        self.shown = {address(path): path for path in sorted(notes)}
         self.note_pages = NotePages(self.library, self.made.phrases, raw_html)
 
     def titles(self) -> dict[str, str]:
@@ -169,6 +172,7 @@ class Build:
         is_known = (
             known
             and known.digest == note.digest
+            and known.is_shown == self._is_shown(note)
             and (self.made.names == self.was.names or self.library.would_tell(known.asked_names))
             and self.library.would_tell(known.asked)
         )
@@ -195,9 +199,11 @@ class Build:
             tags=tuple(note.tags),
             linked_from=linked,
         )
-        self.write(f"{page.address}index.html", self._dressed(page))
+        if self._is_shown(note):
+            self.write(f"{page.address}index.html", self._dressed(page))
         return MadePage(
             note.digest,
+            self._is_shown(note),
             sources,
             _digest(linked),
             *parted(self.library.asked),
@@ -210,6 +216,9 @@ class Build:
         """Return what was learnt from this page that the next process should know, too."""
         results = self.project.cache.take_fresh()
         return self.note_pages.phrases.fresh, results if self.project.is_ours else {}
+
+    def _is_shown(self, note: Note) -> bool:
+        return self.shown.get(address(note.path)) == note.path
 
     def _dressed(self, page: Page) -> bytes:
         return self.dress(page).encode("utf-8", errors="replace")

@@ -73,6 +73,7 @@ class Project:
 
     def again(self, left_out: Collection[str] = ()) -> "Project":
         """Read again what has changed since; all other notes are taken from here."""
+        self.cache.look_again()
         as_before = self.root, self.docs, self.is_ours, self.cache, self.vault, self.is_lab
         return self._read(*as_before, left_out)
 

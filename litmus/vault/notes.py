@@ -30,7 +30,7 @@ class Heading:
 
 @dataclass
 class Note:
-    """One Markdown file, parsed once."""
+    """One Markdown file, or a lab that has run, parsed once."""
 
     path: str  # below the vault, with forward slashes
     properties: dict[str, Any]

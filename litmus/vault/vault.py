@@ -83,7 +83,7 @@ class Vault:
         problems += collisions.of_notes(note.path for note in notes)
         labs_shown = [made[note.path] for note in notes if note.path in made]
         with_labs = {path: file for lab in labs_shown for path, file in lab.files.items()}
-        vault = cls(notes, [*({*files} - {*pages}), *with_labs], strict)
+        vault = cls(notes, [*({*files} - {*pages, *run}), *with_labs], strict)
         vault.folder, vault.made = folder, with_labs
         if previous and previous.names_digest == vault.names_digest:
             vault._meant = previous._meant

@@ -1,5 +1,6 @@
 """Does the fingerprint of a file change with all that it depends on, and with nothing else?"""
 
+import os
 from importlib.metadata import version
 
 import pytest
@@ -199,3 +200,15 @@ def test_what_the_tests_found_is_no_part_of_a_file_that_names_it_but_its_neighbo
 
 def test_the_torch_that_is_installed_counts():
     assert torch_version() == version("torch")
+
+
+def test_a_module_that_comes_later_is_seen_at_the_next_look(project):
+    root = project({"docs/n.md": "", "snippets/a.py": "import helper\n"}).root
+    cache = Cache()
+    before = fingerprint(root / "snippets/a.py", root, cache)
+    (root / "snippets/helper.py").write_text("x = 1\n")
+    os.utime(root / "snippets", ns=(1, 1))  # whatever the clock of the file system
+    cache.look_again()
+    assert fingerprint(root / "snippets/a.py", root, cache) != before
+    seen = fingerprint(root / "snippets/a.py", root, cache)
+    assert fingerprint(root / "snippets/a.py", root) == seen

@@ -62,13 +62,16 @@ def test_a_lab_runs_again_when_it_or_what_it_imports_or_a_pin_changes(project, f
 
 @pytest.mark.parametrize(
     ("code", "reason"),
-    [("1 / 0", "ZeroDivisionError: division by zero"), ("measured = {1: open}", "TypeError")],
+    [
+        ("1 / 0", "does not run to its end. ZeroDivisionError: division by zero"),
+        ("measured = {1: open}", "measured what is no plain number. TypeError"),
+    ],
 )
 def test_a_lab_that_raises_or_measures_what_is_no_number_stops_and_says_why(
     lab, tmp_path, code, reason
 ):
     lab.write_text(f"# %%\n{code}\n", encoding="utf-8")
-    with pytest.raises(RunError, match=f"a-lab.py does not run to its end. {reason}"):
+    with pytest.raises(RunError, match=f"a-lab.py {reason}"):
         measured(lab, tmp_path, tmp_path / "build")
     assert not list((tmp_path / "build/labs").glob("*.ipynb"))
 
@@ -78,14 +81,35 @@ def test_while_one_process_reads_a_run_no_other_one_removes_it(lab, tmp_path, mo
     read, refused = json.loads, []
 
     def read_beside_another(run):
+        (lock,) = (tmp_path / "build/labs").glob("a-lab-*.lock")
         with pytest.raises(Timeout):
-            FileLock(tmp_path / "build/labs/a-lab.lock", timeout=0).acquire()
+            FileLock(lock, timeout=0).acquire()
         refused.append(run)
         return read(run)
 
     monkeypatch.setattr(lab_runs.json, "loads", read_beside_another)
     assert measured(lab, tmp_path, tmp_path / "build") == {"x": 1}
     assert refused
+
+
+def test_two_labs_of_one_name_each_run_once(lab, tmp_path, monkeypatch):
+    other = tmp_path / "docs/more/a-lab.py"
+    other.parent.mkdir()
+    other.write_text("# %%\n1\n", encoding="utf-8")
+    ran, run = [], '{"metadata": {"measured": {}}}'
+    monkeypatch.setattr(lab_runs, "_run", lambda which: ran.append(which) or run)
+    for _ in range(2):
+        for each in (lab, other):
+            measured(each, tmp_path, tmp_path / "build")
+    assert ran == [lab, other]
+
+
+def test_a_run_that_cannot_be_read_is_none(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(lab_runs, "_run", lambda _: '{"metadata": {"measured": {"x": 1}}}')
+    measured(lab, tmp_path, tmp_path / "build")
+    (kept,) = (tmp_path / "build/labs").glob("*.ipynb")
+    kept.write_text("{half")
+    assert measured(lab, tmp_path, tmp_path / "build") == {"x": 1}
 
 
 ASKS = """

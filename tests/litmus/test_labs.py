@@ -5,17 +5,20 @@ from io import BytesIO
 
 import jupytext
 import pytest
+from mkdocs.commands.build import build
 from PIL import Image
 
 from litmus.markdown import parser
 from litmus.markdown.headings import plain_text
-from litmus.problems import Problem
+from litmus.material.commands import BASE
+from litmus.problems import RAISED, Problem
 from litmus.python import labs
 from litmus.python.labs import as_note
 from litmus.python.runs import RunError
 from litmus.site.build import Build
 from litmus.site.project import Project
 from tests.html import parsed
+from tests.litmus.test_incremental import configured
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"/>'
 
@@ -223,11 +226,11 @@ def test_what_is_wrong_with_a_lab_is_said_with_its_line(read, runner_of, written
         assert problem.startswith(f"labs/first.py:{words}"), problem
 
 
-def test_a_lab_that_does_not_run_is_a_problem_and_a_file(read):
+def test_a_lab_that_does_not_run_is_a_problem_and_nothing_else(read):
     project = read(FILES | {"docs/labs/first.py": "# %%\n1 / 0\n"})
     problem = Problem("labs/first.py", None, "it divides by zero.", "It has no page.")
     assert project.problems == [problem]
-    assert "labs/first.py" in project.vault.files
+    assert "labs/first.py" not in project.vault.files
     assert "labs/figure-less.py" in project.vault.notes
 
 
@@ -267,3 +270,70 @@ def test_a_change_makes_the_pages_anew_that_it_touches(read, runner_of, file, te
     assert {page for page in written if f"{page}index.html" in made.outputs} >= pages
     _, anew = built(now, runner_of)
     assert {path: files[path] for path in files} == {path: anew[path] for path in files}
+
+
+@pytest.mark.parametrize("nav", ["", "nav: [index.md, labs/hidden.py]\n"])
+def test_mkdocs_makes_no_page_of_a_lab_that_is_not_published_or_breaks(project, ran, font, nav):
+    private = "# ---\n# publish: false\n# ---\n# %%\n'SECRET'\n"
+    root = project(
+        {
+            **font,
+            "docs/index.md": "# Home\n",
+            "docs/labs/hidden.py": private,
+            "docs/labs/both.py": private + "1 / 0\n",
+            "docs/labs/shown.py": "# %% [markdown]\n# # Shown\n",
+            "mkdocs.yml": f"INHERIT: {BASE}\nsite_name: V\n{nav}"
+            f"theme: {{custom_dir: {BASE.with_name('theme')}}}\n"
+            "plugins: {mkdocs-jupyter: {include: [labs/*.py], execute: true, ignore: ['*.md']}}\n",
+        }
+    ).root
+    config = configured(root / "mkdocs.yml")
+    config.plugins.on_startup(command="build", dirty=False)
+    build(config)
+    assert (root / "site/labs/shown/index.html").exists()
+    assert [path.name for path in (root / "site/labs").iterdir()] == ["shown"]
+    texts = [path.read_bytes() for path in (root / "site").rglob("*") if path.is_file()]
+    assert not [text for text in texts if b"SECRET" in text]
+
+
+def test_a_line_that_was_written_over_is_shown_as_it_stands_at_the_end(note_of):
+    bar = "".join(f"\r{n} %" for n in range(50)) + "\x1b[K\r\nall\rend\n"
+    lab, tokens = note_of(code("run()", printed(bar)), words("Last [[x]].\r\n"))
+    assert fences(tokens)[1] == ("printed", "49 %\nend\n")
+    assert len(lab.lines) == lab.text.count("\n") + 1
+
+
+def test_lines_of_a_traceback_are_lines_and_an_output_without_words_is_none(note_of):
+    error = {"output_type": "error", "traceback": ["Traceback", "ValueError"]}
+    _, tokens = note_of(code("f()", error, shown(**{"text/html": "<b>x</b>"})))
+    assert fences(tokens)[1:] == [("printed", "Traceback\nValueError\n")]
+
+
+def test_a_name_that_no_address_can_have_as_it_is_is_quoted_in_the_download(tmp_path):
+    (tmp_path / "c#d.py").write_text("")
+    lab = as_note({"cells": []}, tmp_path / "c#d.py", "labs/c#d.py")
+    assert '<a href="/labs/c%23d/c%23d.py" download>' in lab.text
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Kernel died"), UnicodeError("no UTF-8")])
+def test_whatever_stops_a_lab_is_a_problem_of_that_lab(read, monkeypatch, error):
+    executed = labs.executed
+
+    def break_the_first(lab, *about):
+        if lab.stem == "first":
+            raise error
+        return executed(lab, *about)
+
+    monkeypatch.setattr(labs, "executed", break_the_first)
+    project = read(FILES)
+    (problem,) = (p for p in project.problems if p.file == "labs/first.py" and p.kind == RAISED)
+    assert str(error) in problem.what
+    assert "labs/figure-less.py" in project.vault.notes
+
+
+def test_a_proof_by_a_lab_stands_whether_or_not_the_lab_is_read(read):
+    lemma = "---\nkind: lemma\n---\n# L\n\nIt is.\n\n## Proof\n\nBy [[{}]].\n"
+    files = {name: lemma.format(link) for name, link in [("l", "first"), ("m", "gone")]}
+    project = read(FILES | {f"docs/claims/{name}.md": text for name, text in files.items()})
+    for each in (project, Project.ours(project.root, project.docs)):
+        assert [each.claims[name].argument for name in "lm"] == ["argued", "open"]

@@ -174,6 +174,25 @@ def test_what_each_process_has_made_is_known_to_the_next_one(ours):
     assert not any("no" in text for text in known)
 
 
+def test_of_two_notes_at_one_address_the_same_one_is_shown_however_it_came(ours):
+    ours.write("foo.md", "# The note\n")
+    ours.write("foo/index.md", "# The folder\n")
+    ours.update()
+    page = ours.site / "foo/index.html"
+    for text in ("# The note again\n", "# Once more\n"):
+        ours.write("foo.md", text)
+        ours.update()
+        assert "The folder" in page.read_text(encoding="utf-8")
+        assert ours.differences() == []
+    (ours.vault / "foo/index.md").unlink()
+    ours.update()
+    assert "Once more" in page.read_text(encoding="utf-8")
+    assert ours.differences() == []
+    ours.write("foo/index.md", "# The folder\n")
+    ours.update()
+    assert "The folder" in page.read_text(encoding="utf-8")
+
+
 def test_all_is_made_again_by_other_code(ours, tmp_path, monkeypatch):
     (tmp_path / "code").mkdir()
     (tmp_path / "code/build.py").write_text("other")
