@@ -17,7 +17,7 @@ LONGEST = 900  # seconds for all tests of a change; one alone has 60
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=60"]
 OTHER_PROCESSES = {  # files whose tests wait for others than their own process
     *("test_lab_runs", "test_layers", "test_processes", "test_pytest_plugin"),
-    *("test_quotes", "test_quotes_run_alone", "test_runs", "test_shares"),
+    *("test_quotes", "test_quotes_run_alone", "test_runs", "test_parallel"),
 }
 
 
