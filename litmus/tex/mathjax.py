@@ -6,6 +6,7 @@ it is refused, never set as another formula. What neither helps (`\ce`, `\SI`, `
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 # A command -> what must follow it, and what it then stands for: None is KaTeX's own command, whose
@@ -80,7 +81,9 @@ UNICODE = re.compile(r"\\unicode\s*\{\s*(?:x([0-9A-Fa-f]{2,4})|([0-9]{2,5}))\s*\
 ENCLOSED = re.compile(r"\\enclose\s*\{([^{}]*)\}(?!\s*\[)")
 WORDS = re.compile(r"\\text(?:tt|bf|it|rm|sf|normal)?\s*\{[^{}$]*\}")
 IN_WORDS = re.compile(r"\\.|[_#&^]")  # signs that are themselves in words, as is the second of \\
-ENVIRONMENT = re.compile(r"\\(begin|end)\s*\{([a-z]+)(\*?)\}")
+ENVIRONMENT = re.compile(  # no end of a row, which may have a word behind it
+    r"(?<!\\)(?P<rows>(?:\\\\)*)\\(?P<part>begin|end)\s*\{(?P<name>[a-z]+)(?P<star>\*?)\}"
+)
 NO_BREAK = re.compile(r"(?<!\\)((?:\\\\)+)\*")  # of pages, after this row: there are no pages
 # [t] on a line
 PLACED = re.compile(r"(\\begin\s*\{(?:aligned|alignedat|gathered))\}\s*\[([^\]]*)\]")
@@ -121,13 +124,18 @@ def rewritten(tex: str, display: bool) -> str:
         tex = TAG.sub("", tex)  # nothing in a line has a number
     tex = PLACED.sub(lambda found: found[1] + ("}" if found[2] == "c" else f"[{found[2]}]}}"), tex)
     known = DISPLAYED if display else IN_A_LINE
-    return ENVIRONMENT.sub(lambda found: _environment(found, known), tex)
+    counts = Counter((found["part"], found["name"]) for found in ENVIRONMENT.finditer(tex))
+    alone = {name for _, name in counts if counts["begin", name] != counts["end", name]}
+    return ENVIRONMENT.sub(lambda found: _environment(found, known, alone), tex)
 
 
-def _environment(found: re.Match[str], known: dict[str, str]) -> str:
-    name = known.get(found[2], found[2] + found[3])
-    columns = "{rcl}" if found[2] == "eqnarray" and found[1] == "begin" else ""
-    return rf"\{found[1]}{{{name}}}{columns}" if name else ""
+def _environment(found: re.Match[str], known: dict[str, str], alone: set[str]) -> str:
+    rows, part, written = found["rows"], found["part"], found["name"]
+    if written in alone:  # which KaTeX says better
+        return found[0]
+    name = known.get(written, written + found["star"])
+    columns = "{rcl}" if written == "eqnarray" and part == "begin" else ""
+    return rf"{rows}\{part}{{{name}}}{columns}" if name else rows
 
 
 def _literal(found: re.Match[str]) -> str:

@@ -8,9 +8,17 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
+from litmus.cache import Cache
 from litmus.tex import macros
 from litmus.tex.katex import TexError, placeholder, set_all
-from litmus.tex.mathjax import COMMANDS, DISPLAYED, ENCLOSING, IN_A_LINE, REQUIRED
+from litmus.tex.mathjax import (
+    COMMANDS,
+    DISPLAYED,
+    ENCLOSING,
+    IN_A_LINE,
+    REQUIRED,
+    rewritten,
+)
 
 
 def shown(tex, display=False):
@@ -455,3 +463,20 @@ def test_control_bold_letters_are_set_as_before():
     for same in [r"\boldsymbol{x}", r"\boldsymbol{\mathbf{x}}", r"a\bm{=}b", r"x^{\boldsymbol y}"]:
         assert not isinstance(shown(same), TexError)
     assert shown(r"\boldsymbol{x}") == shown(r"\bm x") != shown("x") != shown(r"\mathbf{x}")
+
+
+@pytest.mark.parametrize(
+    "tex", [r"x \end{equation}", r"\begin{equation} x", r"\begin{math}x\end{math} \end{math}"]
+)
+@pytest.mark.parametrize("display", [True, False])
+def test_half_of_an_environment_is_an_error_and_not_left_out(tex, display):
+    held = placeholder(tex, display)
+    assert isinstance(set_all([held], Cache())[held], TexError)
+
+
+@pytest.mark.parametrize("word", ["end", "begin"])
+def test_what_follows_the_end_of_a_row_is_no_environment(word):
+    tex = rf"\begin{{align}} a \\{word}{{gather}} b \end{{align}}"
+    assert rf"\\{word}{{gather}}" in rewritten(tex, True)
+    assert rewritten(rf"a \\{word}{{gather}} b", False) == rf"a \\{word}{{gather}} b"
+    assert r"\\\begin{gather*}" in rewritten(r"a \\\begin{gather} b \end{gather}", True)
