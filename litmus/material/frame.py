@@ -60,12 +60,14 @@ class Frame:
             config.nav = generated.menu(build.project)
         in_menu = set(_leaves(config.nav))
         for file in list(files):
-            is_of_vault = file.src_dir == config.docs_dir
-            is_file = is_of_vault and file.src_uri in vault.files
-            elsewhere = _is_page(file, build) and file.src_uri not in in_menu
-            # mkdocs-jupyter would make a page of a lab that is not to be published, too.
-            is_hidden = is_of_vault and file.is_documentation_page() and not _is_page(file, build)
-            if elsewhere or is_file or is_hidden or file.src_uri == "sitemap.xml":
+            if _is_page(file, build):
+                stays = file.src_uri in in_menu
+            elif file.src_dir == config.docs_dir:
+                # mkdocs-jupyter would make a page of a lab that is not to be published, too.
+                stays = file.src_uri not in vault.files and not file.is_documentation_page()
+            else:
+                stays = file.src_uri != "sitemap.xml"
+            if not stays:
                 files.remove(file)
         for source in sorted(in_menu):
             if address(source) in titles and not files.get_file_from_path(source):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,15 +19,14 @@ from litmus.cache import Cache
 from litmus.files.digest import digest
 from litmus.files.reading import as_text
 from litmus.markdown import parser
-from litmus.problems import Problem, as_problem
+from litmus.problems import Problem, tried
 from litmus.python.lab_runs import executed
 from litmus.python.runs import RunError
 
 IsLab = Callable[[str], bool]  # says whether a path is one of a lab
 FIGURES = "assets/figures"  # on the site
-FOR_A_TERMINAL = re.compile(
-    r"\x1b\[[\d;?]*[A-Za-z]|^.*\r(?!$)|\r$", re.MULTILINE
-)  # colours, progress
+# Colours, and what was written over.
+FOR_A_TERMINAL = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|^.*\r(?!$)|\r$", re.MULTILINE)
 MARKS = re.compile(r"([!-/:-@\[-`{-~])")  # what may mean something in a text
 NO_PAGE = "It has no page."
 SOURCE = (
@@ -61,20 +61,20 @@ class Labs:
 
     def among(self, files: Iterable[str]) -> dict[str, Lab | Problem]:
         """Return those of some files that are labs as notes, or what stopped them."""
+
+        def read(path: str) -> Lab | Problem:
+            return tried(partial(self._read, path), path, lambda problem: problem, NO_PAGE)
+
         found = list(filter(self.is_lab, files))
         with ThreadPoolExecutor() as pool:
-            return dict(zip(found, pool.map(self._read, found), strict=True))
+            return dict(zip(found, pool.map(read, found), strict=True))
 
-    def _read(self, path: str) -> Lab | Problem:
+    def _read(self, path: str) -> Lab:
         try:
             run = executed(self.docs / path, self.root, self.kept, self.cache)
-            return as_note(run, self.docs / path, path)
         except RunError as error:
-            return Problem(path, None, f"{error}.", NO_PAGE)
-        except MemoryError:
-            raise
-        except Exception as error:  # of the kernel, or of a file that is no lab
-            return as_problem(error, path, remedy=NO_PAGE)
+            raise Problem(path, None, f"{error}.", NO_PAGE) from error
+        return as_note(run, self.docs / path, path)
 
 
 def as_note(run: dict[str, Any], lab: Path, path: str) -> Lab:

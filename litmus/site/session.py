@@ -33,10 +33,10 @@ class Session:
     build: Build
     made: Made
 
-    def __init__(self, dress: Dress, report: Report, read_before: Project | None = None) -> None:
+    def __init__(self, dress: Dress, report: Report) -> None:
         self.dress = dress
         self.report = report
-        self.read_before = read_before  # by who asks for the build
+        self.read_before: Project | None = None  # by who asks for the build
         self.runner: Runner | None = None
         self.site: SiteFolder | None = None
         self._read_from: tuple[Path, Path] | None = None  # notes and settings of `project`
