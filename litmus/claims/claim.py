@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from litmus.claims.evidence import WAYS, Mark, Outcome
+from litmus.claims.evidence import Mark, Outcome
 from litmus.claims.kinds import FOUNDATIONS, KINDS
+from litmus.claims.ways import WAYS
 from litmus.files.digest import digest
 from litmus.markdown import Token
 from litmus.markdown.headings import plain_text

@@ -21,7 +21,6 @@ from litmus.files.writing import write_whole
 from litmus.python.fingerprint import LEDGER, fingerprint, is_test, torch_version
 from litmus.python.touches import last_of
 
-WAYS = ["certificate", "exact", "float64", "experiment"]  # the strongest first
 ROLES = ["claim", "control", "counterexample"]
 # A marker, or pytest.mark by another name, perhaps.
 USE = re.compile(
@@ -37,7 +36,7 @@ class Mark:
 
     role: str  # one of ROLES
     claim: str
-    by: str = ""  # one of WAYS, for a claim
+    by: str = ""  # one of ways.WAYS, for a claim
     drops: str = ""  # an assumption's name, or a block of the statement, for a control
 
 
@@ -57,6 +56,8 @@ class Outcome:
     torch: str
     fingerprint: str  # of the test's file when it ran
     statements: tuple[tuple[str, str], ...]  # each claim's name with a hash of its statement then
+    measured: float | None  # what came closest to failing it; None if it did not get that far
+    allowed: float | None  # what that was held against
 
     @property
     def file(self) -> str:
@@ -147,7 +148,19 @@ def settle(
     without = [file for file in files if file not in {o.file for o in kept}]
     if without or kept != after:
         nothing = [
-            Outcome(file, 1, (), 0, 0, 0, 0.0, statements=(), **circumstances(file, root, cache))
+            Outcome(
+                file,
+                1,
+                (),
+                0,
+                0,
+                0,
+                0.0,
+                statements=(),
+                measured=None,
+                allowed=None,
+                **circumstances(file, root, cache),
+            )
             for file in without
         ]
         write_ledger(root, kept + nothing, {*files})

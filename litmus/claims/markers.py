@@ -5,7 +5,8 @@ from pathlib import Path
 
 from litmus.cache import Cache
 from litmus.claims.claims import Claims
-from litmus.claims.evidence import WAYS, Mark, Outcome, stale_tests
+from litmus.claims.evidence import Mark, Outcome, stale_tests
+from litmus.claims.ways import WAYS
 from litmus.problems import Problem, nearest
 
 

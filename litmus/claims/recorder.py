@@ -1,6 +1,7 @@
 """Carries what the tests of claims find into the ledger, and refuses markers that mark nothing."""
 
 from collections import defaultdict
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 from filelock import FileLock
 
 from litmus.cache import Cache
-from litmus.claims.evidence import ROLES, WAYS, Mark, Outcome, circumstances, write_ledger
+from litmus.claims.evidence import ROLES, Mark, Outcome, circumstances, write_ledger
+from litmus.claims.measured import BREAKS, Measured, closest, compare
+from litmus.claims.ways import WAYS
 from litmus.python.fingerprint import LEDGER
 
 MARKERS = [
@@ -16,6 +19,12 @@ MARKERS = [
     "control(name, drops): the claim without one assumption, which must fail by a clear margin",
     "counterexample(name): the test refutes a conjecture",
 ]
+MEASURED = "measured"  # among the properties of a test, which pytest hands on with its report
+UNMEASURED = (
+    "the test marks a claim and has measured nothing. Ask for the fixture `measured`, and call "
+    "measured(value, allowed=…): in a check how far the claim is missed, in a control by how much "
+    "it breaks; where nothing may differ, measured(found != expected, allowed=0)."
+)
 
 
 class Recorder:
@@ -64,6 +73,39 @@ class Recorder:
         for reason in self.wrong:
             terminalreporter.write_line(f"ERROR: {reason}", red=True)
 
+    @pytest.fixture
+    def measured(self, request: pytest.FixtureRequest) -> Callable[..., None]:
+        """Record what a marked test measures, and fail it where that is not as it must be.
+
+        `measured(value, allowed=limit)`: a check fails if the value, how far the claim is missed,
+        exceeds the limit; a control or a counterexample fails unless the value, by how much the
+        claim breaks, exceeds it. Both are finite sizes, never negative: numbers, or tensors and
+        arrays of one element. A truth is a size as well, 1 where something differs.
+        """
+        item = request.node
+        roles = {mark.role for mark in marks_of(item)}
+
+        def measured(value: object, *, allowed: object) -> None:
+            __tracebackhide__ = True
+            try:
+                found, holds = compare(roles, value, allowed)
+            except ValueError as error:
+                pytest.fail(str(error))
+            item.user_properties.append((MEASURED, found))
+            if not holds:
+                must = "more than" if roles & BREAKS else "at most"
+                pytest.fail(
+                    f"measured {found.value:.6g}, where it must be {must} {found.allowed:.6g}"
+                )
+
+        return measured
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        yield
+        if self._is_ours(item) and not _measured_by(item):
+            pytest.fail(UNMEASURED, pytrace=False)
+
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         self.deselected |= {self._test(item) for item in items if self._is_ours(item)}
 
@@ -104,6 +146,10 @@ class Recorder:
     def _outcome(self, test: str, items: list[pytest.Item]) -> Outcome:
         per_item = [_worst(self.reports[item.nodeid]) for item in items]
         marks = tuple(dict.fromkeys(mark for item in items for mark in marks_of(item)))
+        found = [
+            m for i in items for report in self.reports[i.nodeid] for m in _measured_by(report)
+        ]
+        near = closest({mark.role for mark in marks}, found) if found else None
         return Outcome(
             test=test,
             line=(items[0].location[1] or 0) + 1,
@@ -115,6 +161,8 @@ class Recorder:
             statements=tuple(
                 (name, self.statements[name]) for name in dict.fromkeys(m.claim for m in marks)
             ),
+            measured=near.value if near else None,
+            allowed=near.allowed if near else None,
             **circumstances(_file(test), self.root, self.cache),
         )
 
@@ -130,6 +178,12 @@ def marks_of(item: pytest.Item) -> list[Mark]:
                 usage = next(line for line in MARKERS if line.startswith(role))
                 raise pytest.UsageError(f"{_place(item)}: the marker is {usage}") from None
     return marks
+
+
+def _measured_by(test: pytest.Item | pytest.TestReport) -> list[Measured]:
+    """Return what a test has recorded; a report from another process has lists for tuples."""
+    properties: list[tuple[str, Any]] = test.user_properties
+    return [Measured(*found) for name, found in properties if name == MEASURED]
 
 
 def _place(item: pytest.Item) -> str:

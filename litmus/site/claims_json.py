@@ -51,6 +51,8 @@ def _as_json(claim: Claim, rests_on: list[str] | int) -> dict[str, Any]:
                 "failed": outcome.failed,
                 "skipped": outcome.skipped,
                 "stale": outcome.test in claim.stale,
+                "measured": outcome.measured,
+                "allowed": outcome.allowed,
                 "seconds": outcome.seconds,
                 "date": outcome.date,
                 "python": outcome.python,

@@ -1,0 +1,74 @@
+"""The numbers in evidence: what a test measured, beside what it allowed.
+
+A check measures how far the claim is missed, and must not exceed what it allows. A control, and a
+counterexample, measures by how much the claim breaks, and must exceed it.
+"""
+
+import math
+import sys
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+BREAKS = {"control", "counterexample"}  # the roles that must exceed what they allow
+
+
+class Measured(NamedTuple):
+    """A size that was measured, and the one that it is held against."""
+
+    value: float
+    allowed: float
+
+    @property
+    def share(self) -> float:
+        """How much of what is allowed was used; infinite for anything where nothing is."""
+        if self.allowed:
+            return self.value / self.allowed
+        return math.inf if self.value else 0.0
+
+
+def compare(roles: set[str], value: object, allowed: object) -> tuple[Measured, bool]:
+    """Return what was measured and allowed as floats, and whether a test in these roles holds.
+
+    They are compared as they are given, so that a rational number is not rounded first. Raises
+    ValueError where either is not a finite size, or where one test is to break one claim and to
+    check another: the same number cannot do both.
+    """
+    if not roles:
+        raise ValueError("a test that marks no claim is evidence of nothing. Mark one, or assert.")
+    if roles & BREAKS and roles - BREAKS:
+        raise ValueError("a test checks one claim and breaks another. Part it in two.")
+    size, limit = _size(value, "what is measured"), _size(allowed, "what is allowed")
+    # Asked for the affirmative, since of some numbers (NaN, intervals) neither is true.
+    holds = bool(size > limit) if roles & BREAKS else bool(size <= limit)
+    return Measured(_as_float(size), _as_float(limit)), holds
+
+
+def closest(roles: set[str], measured: Iterable[Measured]) -> Measured:
+    """Return, of all that a test measured, what came closest to failing it."""
+    pick = min if roles & BREAKS else max
+    return pick(measured, key=lambda one: one.share)
+
+
+def _size(number: Any, what: str) -> Any:
+    """Return a real number, taken out of a tensor or an array of one element."""
+    try:
+        number = number.item() if hasattr(number, "item") else number
+        if isinstance(number, str | bytes | bytearray):
+            raise TypeError
+        size = float(number)
+    except OverflowError:
+        raise ValueError(f"{what} is too large for a float.") from None
+    except (TypeError, ValueError, RuntimeError):
+        shown = type(number).__name__
+        remedy = "Hand over one real number, such as the largest difference."
+        raise ValueError(f"{what} is no number, but of the type {shown}. {remedy}") from None
+    if not math.isfinite(size):
+        raise ValueError(f"{what} is {size}, which is no finite number.")
+    if size < 0:
+        raise ValueError(f"{what} is {size:.3g}, and a size is never negative. Take its abs().")
+    return number
+
+
+def _as_float(size: Any) -> float:
+    """Return a size as a float, and one too small for any as the smallest, for it is not zero."""
+    return float(size) or (sys.float_info.min * sys.float_info.epsilon if size > 0 else 0.0)
