@@ -17,7 +17,7 @@ from litmus.claims.claim import Claim
 from litmus.claims.evidence import ROLES, due, read_ledger, settle
 from litmus.claims.kinds import KINDS
 from litmus.markdown.headings import folded
-from litmus.problems import RAISED, nearest
+from litmus.problems import RAISED, Problem, nearest
 from litmus.site import collector
 from litmus.site.project import Project
 from litmus.vault.addresses import address
@@ -58,7 +58,10 @@ def site(vault: Path, out: Path, strict: bool) -> None:
     """Build VAULT, any folder of notes, into a site; nothing in it is run or changed."""
     from litmus.material.commands import build_folder
 
-    build_folder(vault, out, strict)
+    try:
+        build_folder(vault, out, strict)
+    except Problem as problem:
+        raise click.ClickException(str(problem)) from None
 
 
 @main.command()
