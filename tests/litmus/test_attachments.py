@@ -1,6 +1,5 @@
 """Code that comes with notes: what a browser would run is not published, the rest never run."""
 
-
 import pytest
 from click.testing import CliRunner
 from mkdocs.__main__ import cli
