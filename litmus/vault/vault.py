@@ -30,12 +30,9 @@ PREAMBLE = "preamble.sty"
 class Vault:
     """All notes and other files of a folder, and the rules by which a link finds one of them.
 
-    `notes` has the notes by path below the folder, with forward slashes, and `files` the paths of
-    all else. Notes that say `publish: false` are in neither. A vault comes with its project.
+    `notes` has the notes by path, with forward slashes, and `files` the paths of all else.
 
-        vault = Project.foreign(Path("notes")).vault
-        path = vault.resolve("batch-norm", from_path="ideas/momentum.md")  # as [[batch-norm]] does
-        note = vault.notes[path] if path in vault.notes else None
+        path = project.vault.resolve("batch-norm", from_path="a.md")  # as [[batch-norm]] does there
     """
 
     def __init__(

@@ -152,7 +152,8 @@ PAGES = {
     *("pic.png", "references.bib"),
     *("index.html", "notes/index.html", "bad/index.html", "good/index.html", "other/index.html"),
     *("claims/one/index.html", "claims/index.html", "assumptions/index.html", "tags/index.html"),
-    *("references/index.html", "open-ends/index.html", "claims.json"),
+    *("references/index.html", "open-ends/index.html"),
+    *("claims.json", "claims.schema.json"),
 }
 
 
