@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from litmus.cache import Cache
 from litmus.files.writing import write_whole
@@ -40,6 +40,15 @@ class Mark:
     drops: str = ""  # an assumption's name, or a block of the statement, for a control
 
 
+class Circumstances(TypedDict):
+    """Under what a test ran."""
+
+    date: str
+    python: str
+    torch: str
+    fingerprint: str  # of the test's file
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How one test function came out, over all its parameters."""
@@ -56,8 +65,8 @@ class Outcome:
     torch: str
     fingerprint: str  # of the test's file when it ran
     statements: tuple[tuple[str, str], ...]  # each claim's name with a hash of its statement then
-    measured: float | None  # what came closest to failing it; None if it did not get that far
-    allowed: float | None  # what that was held against
+    measured: float | None = None  # what came closest to failing it; None if it got not that far
+    allowed: float | None = None  # what that was held against
 
     @property
     def file(self) -> str:
@@ -148,26 +157,14 @@ def settle(
     without = [file for file in files if file not in {o.file for o in kept}]
     if without or kept != after:
         nothing = [
-            Outcome(
-                file,
-                1,
-                (),
-                0,
-                0,
-                0,
-                0.0,
-                statements=(),
-                measured=None,
-                allowed=None,
-                **circumstances(file, root, cache),
-            )
+            Outcome(file, 1, (), 0, 0, 0, 0.0, statements=(), **circumstances(file, root, cache))
             for file in without
         ]
         write_ledger(root, kept + nothing, {*files})
     return without
 
 
-def circumstances(file: str, root: Path, cache: Cache | None) -> dict[str, str]:
+def circumstances(file: str, root: Path, cache: Cache | None) -> Circumstances:
     """Return under what a test file runs now, as an outcome says it."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -214,4 +211,6 @@ def _other_names_of_mark(nodes: Iterable[ast.AST]) -> Iterator[str]:
 def _outcome(entry: dict[str, Any]) -> Outcome:
     marks = tuple(Mark(**mark) for mark in entry.pop("marks"))
     statements = tuple((name, then) for name, then in entry.pop("statements"))
-    return Outcome(marks=marks, statements=statements, **entry)
+    # Read by name: a ledger without them is of a version that asked tests for no numbers.
+    numbers = {name: entry.pop(name) for name in ("measured", "allowed")}
+    return Outcome(marks=marks, statements=statements, **numbers, **entry)

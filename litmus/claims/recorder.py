@@ -91,7 +91,7 @@ class Recorder:
                 found, holds = compare(roles, value, allowed)
             except ValueError as error:
                 pytest.fail(str(error))
-            item.user_properties.append((MEASURED, found))
+            item.user_properties.append((MEASURED, [*found]))  # plain: xdist sends it on
             if not holds:
                 must = "more than" if roles & BREAKS else "at most"
                 pytest.fail(
@@ -181,7 +181,6 @@ def marks_of(item: pytest.Item) -> list[Mark]:
 
 
 def _measured_by(test: pytest.Item | pytest.TestReport) -> list[Measured]:
-    """Return what a test has recorded; a report from another process has lists for tuples."""
     properties: list[tuple[str, Any]] = test.user_properties
     return [Measured(*found) for name, found in properties if name == MEASURED]
 
