@@ -6,6 +6,7 @@ from typing import Any
 from litmus.claims.claim import Claim
 from litmus.claims.claims import Claims, Support
 from litmus.claims.evidence import Mark, Outcome
+from litmus.claims.ways import WAYS
 
 Shown = dict[str, Any]  # what a template shows, by the names that it has for it
 
@@ -58,6 +59,7 @@ def _tested(claims: Claims, claim: Claim, outcome: Outcome, mark: Mark, fails: s
         "sentence": outcome.sentence,
         "passed": bool(ran and not outcome.failed),
         "by": mark.by,
+        "by_means": WAYS.get(mark.by, ""),
         "without": dropped.note.title if dropped else mark.drops.lstrip("^").replace("-", " "),
         "fails": fails,
         "came_out": "skipped" if not ran else f"{outcome.passed} of {ran}" if ran > 1 else "",
