@@ -10,7 +10,7 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from litmus.python.fingerprint import LEDGER, fingerprint, is_test, torch_versio
 from litmus.python.touches import last_of
 
 ROLES = ["claim", "control", "counterexample"]
+TRAVELS = "travels"  # marks what runs only where somebody has what it needs, and leaves a record
 # A marker, or pytest.mark by another name, perhaps.
 USE = re.compile(
     rb"\bmark\.(?:claim|control|counterexample)\b|\bmark +as\b|\bmark\s*(?:[#;]|$)", re.M
@@ -67,6 +68,8 @@ class Outcome:
     statements: tuple[tuple[str, str], ...]  # each claim's name with a hash of its statement then
     measured: float | None = None  # what came closest to failing it; None if it got not that far
     allowed: float | None = None  # what that was held against
+    record: str = ""  # the file of the record that tells of it, where the ledger does not
+    device: str = ""  # what computed, as the record says
 
     @property
     def file(self) -> str:
@@ -77,6 +80,12 @@ class Outcome:
     def name(self) -> str:
         """The test's name without its file."""
         return self.test.partition("::")[2]
+
+    @property
+    def ran_with(self) -> str:
+        """What the test ran with: "torch 2.11.0, Python 3.11.7, NVIDIA H200"."""
+        device = [self.device] if self.device else []
+        return ", ".join([f"torch {self.torch}", f"Python {self.python}", *device])
 
     @property
     def sentence(self) -> str:
@@ -132,8 +141,8 @@ def due(root: Path, statements: dict[str, str], cache: Cache | None = None) -> l
     wrong = {outcome.file for outcome in ledger if outcome.failed or outcome.test in stale}
     return [
         file
-        for file in sorted(_tests(root))
-        if file in wrong or (file not in known and _has_marker(root / file))
+        for file in sorted(project_files(root, is_test))
+        if file in wrong or (file not in known and _is_checked_here(root / file))
     ]
 
 
@@ -174,29 +183,36 @@ def circumstances(file: str, root: Path, cache: Cache | None) -> Circumstances:
     }
 
 
-def _tests(root: Path) -> Iterator[str]:
-    """Yield the files of tests by their paths from the root."""
+def project_files(root: Path, is_wanted: Callable[[str], bool]) -> Iterator[str]:
+    """Yield the files with a name that is wanted, where pytest looks for tests; from the root."""
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name not in ELSEWHERE and name[0] != "."]
         if {"pyvenv.cfg", "conda-meta"}.isdisjoint([*files, *folders]):
-            tests = (Path(folder, name) for name in files if is_test(name))
-            yield from (path.relative_to(root).as_posix() for path in tests)
+            wanted = (Path(folder, name) for name in files if is_wanted(name))
+            yield from (path.relative_to(root).as_posix() for path in wanted)
         else:
             folders.clear()  # packages that are installed, with tests of their own
 
 
-def _has_marker(file: Path) -> bool:
-    """Say whether a file uses one of our markers; a string that mentions one is none."""
+def _is_checked_here(file: Path) -> bool:
+    """Say whether a file marks claims, and does not leave its outcome in a record."""
+    marks = _markers_in(file)
+    return TRAVELS not in marks and not marks.isdisjoint(ROLES)
+
+
+def _markers_in(file: Path) -> set[str]:
+    """Return the names of our markers that a file uses; a string that mentions one is none."""
     source = file.read_bytes()
     if not USE.search(source):
-        return False  # most files: to parse them all takes a fifth of a second
+        return set()  # most files: to parse them all takes a fifth of a second
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return True  # pytest says what is wrong with it
+        return {*ROLES}  # pytest says what is wrong with it
     nodes = [*ast.walk(tree)]
-    of = {last_of(n.value) for n in nodes if isinstance(n, ast.Attribute) and n.attr in ROLES}
-    return "mark" in of or not of.isdisjoint(_other_names_of_mark(nodes))
+    ours = [n for n in nodes if isinstance(n, ast.Attribute) and n.attr in {*ROLES, TRAVELS}]
+    names = {"mark", *_other_names_of_mark(nodes)}
+    return {node.attr for node in ours if last_of(node.value) in names}
 
 
 def _other_names_of_mark(nodes: Iterable[ast.AST]) -> Iterator[str]:
