@@ -25,7 +25,7 @@ ROLES = ["claim", "control", "counterexample"]
 TRAVELS = "travels"  # marks what runs only where somebody has what it needs, and leaves a record
 # A marker, or pytest.mark by another name, perhaps.
 USE = re.compile(
-    rb"\bmark\.(?:claim|control|counterexample)\b|\bmark +as\b|\bmark\s*(?:[#;]|$)", re.M
+    rb"\bmark\.(?:claim|control|counterexample|travels)\b|\bmark +as\b|\bmark\s*(?:[#;]|$)", re.M
 )
 # Folders in which pytest does not look for tests either, and copies that are built or changed.
 ELSEWHERE = {"build", "dist", "node_modules", "venv", "site", "mutants", "__pycache__"}
@@ -196,11 +196,11 @@ def project_files(root: Path, is_wanted: Callable[[str], bool]) -> Iterator[str]
 
 def _is_checked_here(file: Path) -> bool:
     """Say whether a file marks claims, and does not leave its outcome in a record."""
-    marks = _markers_in(file)
+    marks = markers_in(file)
     return TRAVELS not in marks and not marks.isdisjoint(ROLES)
 
 
-def _markers_in(file: Path) -> set[str]:
+def markers_in(file: Path) -> set[str]:
     """Return the names of our markers that a file uses; a string that mentions one is none."""
     source = file.read_bytes()
     if not USE.search(source):
