@@ -44,7 +44,7 @@ def compare(roles: set[str], value: object, allowed: object) -> tuple[Measured, 
 def closest(roles: set[str], measured: Iterable[Measured]) -> Measured:
     """Return, of all that a test measured, what came closest to failing it."""
     pick = min if roles & BREAKS else max
-    return pick(measured, key=lambda one: one.share)
+    return pick(measured, key=lambda one: (one.share, one.value))
 
 
 def _size(number: Any, what: str) -> Any:

@@ -108,6 +108,7 @@ def test_the_closest_call_is_the_largest_share_of_a_check_and_the_smallest_of_a_
     assert closest(CONTROL, found[:3]) == Measured(1e-13, 1e-12)
     assert closest(CHECK, [*found, Measured(1e-300, 0.0)]) == Measured(1e-300, 0.0)
     assert closest(CONTROL, [Measured(1e-300, 0.0), Measured(5.0, 4.0)]) == Measured(5.0, 4.0)
+    assert closest(CONTROL, [Measured(2.0, 0.0), Measured(1.0, 0.0)]) == Measured(1.0, 0.0)
 
 
 TEST = """
