@@ -99,7 +99,7 @@ def test_control_after_a_growth_that_slowed_down_the_ratio_is_another(measured):
     factors = lag_factor(SHARE, GROWTH), lag_factor(SHARE, slower)
     assert factors[0] < found < factors[1]
     for factor in factors:
-        measured(abs(found / factor - 1), allowed=Fraction(1, 10))  # they are two fifths apart
+        measured(abs(found / factor - 1), allowed=Fraction(1, 10))  # 0.50 and 0.93
 
 
 @pytest.mark.control(CLAIM, drops="^constant-growth")
