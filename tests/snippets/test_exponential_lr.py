@@ -19,7 +19,7 @@ from snippets.exponential_lr import (
     seeded_buffer,
     sgd_step,
 )
-from tests.snippets.rational_losses import plain_slope, ratio_slope
+from tests.snippets.rational_losses import ends, plain_slope, ratio_slope
 
 THEOREM = "decay-is-growing-rate-with-momentum"
 PLAIN = "decay-is-growing-rate"  # the one without momentum
@@ -236,15 +236,6 @@ def test_control_no_real_root_makes_a_twin_when_the_discriminant_is_negative(mea
         run = ratio_slope, START, ZERO, RATE, decay, MOMENTUM, STEPS
         grown = descend_with_growing_rate(*run, root)
         measured(exact_gap(descend_with_decay(*run), grown, root), allowed=MARGIN)
-
-
-def ends(descend, *run):
-    """Say whether a run comes to zero, where there is no gradient."""
-    try:
-        descend(*run)
-    except ZeroDivisionError:
-        return True
-    return False
 
 
 @pytest.mark.control(THEOREM, drops="iterates-never-zero")

@@ -20,7 +20,7 @@ from snippets.momentum_conventions import (
     larger_root,
 )
 from snippets.scalar_run import scalar_run
-from tests.snippets.rational_losses import plain_slope, ratio_slope
+from tests.snippets.rational_losses import ends, plain_slope, ratio_slope
 
 CLASSICAL, AVERAGED = "classical-momentum-twin", "averaged-momentum-twin"
 DECOUPLED, SPLIT = "decoupled-decay-twin", "coupled-decay-is-decoupled-decay"
@@ -196,15 +196,6 @@ def aimed(step, *settings):
     return there / -shift[0]
 
 
-def ends(*arguments):
-    """Say whether a run comes to zero, where there is no gradient."""
-    try:
-        run(*arguments)
-    except ZeroDivisionError:
-        return True
-    return False
-
-
 @pytest.mark.control(CLASSICAL, drops="iterates-never-zero")
 @pytest.mark.control(AVERAGED, drops="iterates-never-zero")
 @pytest.mark.control(DECOUPLED, drops="iterates-never-zero")
@@ -223,7 +214,7 @@ def test_control_a_buffer_that_leads_to_zero_ends_both_runs(measured, kind):
         first, *longer = [[part[:steps] for part in lists] for steps in range(1, STEPS + 1)]
         assert not run(step, START, buffer, *first)[0][-1].any()
         # of the steps that the claim promises, those that are not there: all others
-        missing = sum(ends(step, START, buffer, *part) for part in longer)
+        missing = sum(ends(run, step, START, buffer, *part) for part in longer)
         assert missing == STEPS - 1
         measured(missing, allowed=0)
 
