@@ -20,7 +20,7 @@ from snippets.nesterov import (
     single_momentum_defects,
     two_momenta,
 )
-from tests.snippets.rational_losses import matrix, ratio_slope
+from tests.snippets.rational_losses import ends, matrix, ratio_slope
 
 TWO, NONE = "nesterov-twin-has-two-momenta", "nesterov-has-no-single-momentum-twin"
 ANY = "any-nesterov-schedule-has-a-twin"
@@ -132,15 +132,6 @@ def test_control_a_number_that_is_no_root_parts_them(measured):
     measured(gap(KEPT), allowed=MARGIN)
 
 
-def ends(run):
-    """Whether a run comes to zero, where its loss has no gradient for the next step."""
-    try:
-        run()
-    except ZeroDivisionError:
-        return True
-    return False
-
-
 @pytest.mark.control(TWO, drops="iterates-never-zero")
 def test_control_a_buffer_that_leads_to_zero_ends_both_runs(measured):
     alpha = ROOTS[0]
@@ -153,7 +144,7 @@ def test_control_a_buffer_that_leads_to_zero_ends_both_runs(measured):
         (START, seed, rates, 0, *two_momenta(KEPT, GAMMA, alpha)),
     ]:
         assert not descend(*run[:2], run[2][:1], *run[3:])[-1].any()
-        measured(ends(lambda run=run: descend(*run)), allowed=0)
+        measured(ends(descend, *run), allowed=0)
 
 
 @pytest.mark.control(TWO, drops="differentiable-away-from-zero")
@@ -310,7 +301,7 @@ def test_control_a_buffer_that_leads_to_zero_ends_both_scheduled_runs(measured):
     _, rates, inner, outer = nesterov_twin(*lists)
     for run in [(*lists, lists[2]), (rates, [0, 0], inner, outer)]:
         assert not scheduled(START, aimed, *(part[:1] for part in run))[-1].any()
-        measured(ends(lambda run=run: scheduled(START, aimed, *run)), allowed=0)
+        measured(ends(scheduled, START, aimed, *run), allowed=0)
 
 
 @pytest.mark.control(ANY, drops="differentiable-away-from-zero")

@@ -29,19 +29,19 @@ def rate_of(t):
 
 def gaps(power=1, length=2.5, step=unprojected_step, steps=STEPS):
     psi, phi = START / START.norm(), length * START / START.norm()
-    held, worst = psi, [0.0, 0.0, 0.0]
+    held, worst = psi, torch.zeros(3, dtype=torch.float64)
     for t in range(steps):
         g, rate = slope(t, power), rate_of(t)
         a = kept_share(g(psi).norm().item(), rate)
         growth, before = 1 / a, phi.norm()
         held = a * held - a * rate * g(held)
         psi, phi = projected_step(psi, g, rate), step(phi, g, rate)
-        found = (
+        found = [
             (psi - phi / phi.norm()).norm(),
             (psi - held).norm(),
-            phi.norm() / before / growth - 1,
-        )
-        worst = [max(w, abs(x).item()) for w, x in zip(worst, found, strict=True)]
+            (phi.norm() / before / growth - 1).abs(),
+        ]
+        worst = torch.maximum(worst, torch.stack(found))  # of a length that is none: none
     return worst
 
 
@@ -65,7 +65,7 @@ def test_control_at_a_rate_with_another_power_of_the_length_the_directions_part(
     def step(weights, slope, rate):
         return weights - rate * weights.norm() ** power * slope(weights)
 
-    measured(gaps(step=step)[0], allowed=PARTED)
+    measured(gaps(step=step, steps=4)[0], allowed=PARTED)  # later the cube leaves the range
 
 
 @pytest.mark.control(CLAIM, drops="differentiable-away-from-zero")
