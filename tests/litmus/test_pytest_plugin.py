@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, entry_points
 import pytest
 from click.testing import CliRunner
 
-from litmus import cli
+from litmus import cli, installed
+from litmus.author import checks
 from litmus.claims import pytest_plugin
 from litmus.claims.evidence import due, read_ledger
 from litmus.claims.pytest_plugin import _has_claims
@@ -251,25 +252,28 @@ def test_check_looks_for_tests_where_pytest_does(tmp_path):
 
 def test_without_pytest_check_says_in_one_sentence_what_is_missing(written, monkeypatch):
     root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST})
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(installed, "find_spec", lambda name: None)
     monkeypatch.chdir(root)
     result = CliRunner().invoke(cli.main, ["check"])
     assert result.exit_code == 1
-    assert result.output.splitlines()[-1].startswith("Error: claims are checked by pytest")
+    assert result.output.splitlines()[-1] == (
+        "Error: pytest is not installed; "
+        'what checks claims comes with pip install "litmus-notes[author]".'
+    )
 
 
 def test_without_xdist_the_tests_run_in_one_process(written, monkeypatch):
     said = []
     root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST})
-    there = cli.find_spec
-    monkeypatch.setattr(cli, "find_spec", lambda name: name != "xdist" and there(name))
-    monkeypatch.setattr(cli.subprocess, "run", lambda command, **_: said.append(command) or DONE)
+    there = checks.find_spec
+    monkeypatch.setattr(checks, "find_spec", lambda name: name != "xdist" and there(name))
+    monkeypatch.setattr(checks.subprocess, "run", lambda command, **_: said.append(command) or DONE)
     monkeypatch.chdir(root)
     assert CliRunner().invoke(cli.main, ["check"]).exit_code == 0
     assert not {"xdist", "-n", "--dist"} & {*said[0]}
     monkeypatch.undo()
     (root / LEDGER).unlink()
-    monkeypatch.setattr(cli.subprocess, "run", lambda command, **_: said.append(command) or DONE)
+    monkeypatch.setattr(checks.subprocess, "run", lambda command, **_: said.append(command) or DONE)
     monkeypatch.chdir(root)
     assert CliRunner().invoke(cli.main, ["check"]).exit_code == 0
     assert {"xdist", "-n", "--dist"} <= {*said[1]}
