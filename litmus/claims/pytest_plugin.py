@@ -12,17 +12,33 @@ from pathlib import Path
 import pytest
 
 DOCS, CLAIMS = "docs", "claims"
+RECORD = "--litmus-record"
 READ = 4_000_000  # bytes of a note: what is longer is left out
 OPENING = re.compile(rb"(?:\xef\xbb\xbf)?---")  # of properties, below a byte order mark or not
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    what = "write how these tests come out into FILE, NAME.record.json beside them"
+    parser.getgroup("litmus").addoption(RECORD, metavar="FILE", help=what)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    record = config.getoption(RECORD)
     if root := _root(config):
-        from litmus.claims.recorder import MARKERS, Recorder
+        from litmus.claims.measuring import MARKERS, Measuring
+        from litmus.claims.recorder import Recorder
 
         for marker in MARKERS:
             config.addinivalue_line("markers", marker)
-        config.pluginmanager.register(Recorder(config, root), "litmus-recorder")
+        recorder = Recorder(config, root)
+        config.pluginmanager.register(Measuring(), "litmus-measuring")
+        config.pluginmanager.register(recorder, "litmus-recorder")
+        if record:
+            from litmus.claims.record_writer import RecordWriter
+
+            config.pluginmanager.register(RecordWriter(config, recorder, record), "litmus-record")
+    elif record:
+        raise pytest.UsageError(f"{RECORD} is for a project with claims, and there is none here.")
 
 
 def _root(config: pytest.Config) -> Path | None:

@@ -49,6 +49,13 @@ def imports(file: Path, root: Path, cache: Cache | None = None) -> set[Path]:
     return found
 
 
+def imported_packages(file: Path, root: Path, cache: Cache) -> set[str]:
+    """Return the first names of all modules that a file, or what it depends on, imports."""
+    code = (path for path in imports(file, root, cache) if path.suffix == ".py")
+    names = (name for path in code for name in _mentions(path, cache)[0])
+    return {name.partition(".")[0] for name in names if not name.startswith(".")}
+
+
 def is_test(name: str) -> bool:
     """Say whether pytest looks for tests in a file of that name."""
     return (name.endswith(".py") and name.startswith("test_")) or name.endswith("_test.py")

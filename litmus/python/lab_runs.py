@@ -75,6 +75,8 @@ def _run(lab: Path) -> str:
     from nbclient.exceptions import CellExecutionError
 
     notebook = jupytext.read(lab)
+    # As a script has it: a lab may show what lies beside it.
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"__file__ = {str(lab.resolve())!r}"))
     notebook.cells.append(nbformat.v4.new_code_cell(REPORT))
     with TemporaryDirectory() as empty:
         here = {"metadata": {"path": empty}}
@@ -85,6 +87,7 @@ def _run(lab: Path) -> str:
             is_report = bool(notebook.cells[-1].outputs)
             what = "measured what is no plain number" if is_report else "does not run to its end"
             raise RunError(f"{lab.name} {what}. {reason}") from error
+    notebook.cells.pop(0)
     report = notebook.cells.pop()
     notebook.metadata["measured"] = json.loads(report.outputs[0].text)
     return str(nbformat.writes(notebook))

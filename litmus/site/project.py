@@ -11,6 +11,7 @@ from litmus.cache import Cache
 from litmus.claims import markers
 from litmus.claims.claims import Claims
 from litmus.claims.evidence import Outcome, read_ledger
+from litmus.claims.records import Record, read_records
 from litmus.files.reading import leads_out, not_utf8
 from litmus.problems import Problem
 from litmus.python.fingerprint import IMPORTS, LEDGER
@@ -43,6 +44,7 @@ class Project:
     claims: Claims
     references: dict[str, Reference]
     outcomes: list[Outcome]
+    records: list[Record]  # of tests that run elsewhere
     problems: list[Problem]
     cache: Cache  # its own, in whatever process and however often it is read
     is_lab: IsLab | None = None  # says which files are run and become pages; none does
@@ -101,6 +103,7 @@ class Project:
             vault.withheld = {problem.file for problem in run}
             problems += run
         outcomes = read_ledger(root) if is_ours else []
+        records, unread = read_records(root) if is_ours else ([], [])
         claims = Claims.read(vault)
         references = {}
         try:
@@ -111,10 +114,10 @@ class Project:
         except Problem as problem:
             problems.append(problem)
         problems += [p for note in vault.as_written for p in note.problems if p not in problems]
-        problems += [*claims.problems, *markers.attach(outcomes, claims, root, cache)]
-        return cls(
-            root, docs, is_ours, vault, claims, references, outcomes, problems, cache, is_lab
-        )
+        evidence = markers.attach(outcomes, records, claims, root, cache)
+        problems += [*claims.problems, *unread, *evidence]
+        found = vault, claims, references, outcomes, records
+        return cls(root, docs, is_ours, *found, problems, cache, is_lab)
 
     @property
     def cache_folder(self) -> Path:

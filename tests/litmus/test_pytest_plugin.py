@@ -31,12 +31,12 @@ from pytest import mark
 from snippets.used import ONE
 
 @pytest.mark.claim("c", by="exact")
-def test_it_holds():
-    assert ONE == 1
+def test_it_holds(measured):
+    measured(abs(ONE - 1), allowed=0)
 
 @mark.control("c", drops="d")
-def test_control_it_does_not_hold_without():
-    assert ONE != 2
+def test_control_it_does_not_hold_without(measured):
+    measured(abs(ONE - 3), allowed=0.5)
 """
 SAYS = """
 import sys
@@ -184,10 +184,12 @@ def test_check_records_the_evidence_of_any_project_and_is_not_due_again(written,
 def test_a_check_is_due_again_when_code_has_changed_wherever_it_lies(
     written, check, settings, file, line
 ):
-    test = f"import pytest\n{line}\n\n@pytest.mark.claim('c', by='exact')\ndef test_v():\n"
+    test = f"import pytest\n{line}\n\n@pytest.mark.claim('c', by='exact')\ndef test_v(measured):\n"
     packages = {f"{folder}/__init__.py": "" for folder in ["tests", "tests/sub"]}
     files = {**packages, "pyproject.toml": settings, file: "V = 1\n"}
-    root = written(NOTES, files, {"tests/sub/test_c.py": f"{test}    assert pkg.V == 1\n"})
+    root = written(
+        NOTES, files, {"tests/sub/test_c.py": f"{test}    measured(pkg.V - 1, allowed=0)\n"}
+    )
     assert check(root).exit_code == 0
     assert check(root).output == "The evidence of every claim is up to date.\n"
     (root / file).write_text("V = 20\n")  # not of the same length: Python compares no more
@@ -217,7 +219,7 @@ def test_a_build_begins_with_what_the_check_before_it_found(written, monkeypatch
 
 
 def test_a_check_that_fails_fails_the_command_and_is_due_again(written, check):
-    root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST.replace("ONE == 1", "ONE == 3")})
+    root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST.replace("ONE - 1", "ONE - 3")})
     assert check(root).exit_code == 1
     assert [o.failed for o in read_ledger(root)] == [0, 1]
     assert due(root, Project.ours(root, root / "docs").claims.statements) == ["tests/test_c.py"]
