@@ -1,4 +1,4 @@
-"""What tests share that need more than a checkout: the wheel, built once."""
+"""What tests share that need more than a checkout: the wheel, and an environment of it alone."""
 
 import pytest
 
@@ -9,3 +9,9 @@ from tests.more import environments
 def wheel(tmp_path_factory):
     """The wheel of this checkout."""
     return environments.wheel(tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory, wheel):
+    """An environment of the wheel and what it requires."""
+    return environments.environment(tmp_path_factory.mktemp("bare") / "environment", wheel)

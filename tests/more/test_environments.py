@@ -30,12 +30,6 @@ def test_what_is_missing_or_of_another_version_is_said(required, said):
         closure([Requirement("click"), Requirement(required)])
 
 
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory, wheel):
-    """An environment of the wheel and what it requires."""
-    return environment(tmp_path_factory.mktemp("bare") / "environment", wheel)
-
-
 def test_what_is_required_is_imported_from_the_environment(bare):
     for module in ["litmus.cli", "mkdocs", "yaml"]:
         ran = bare.run("python", "-c", f"import {module} as m; print(m.__file__)")
