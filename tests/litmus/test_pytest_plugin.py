@@ -143,6 +143,20 @@ def test_who_asks_for_it_once_more_has_it_once(written, again):
     assert len(read_ledger(root)) == 2
 
 
+def test_an_older_distribution_that_was_left_behind_registers_nothing_twice(written):
+    older = {
+        "METADATA": "Metadata-Version: 2.1\nName: litmus-older\nVersion: 0.1.0\n",
+        "entry_points.txt": f"[pytest11]\n{PLUGIN} = {PLUGIN}\n",
+    }
+    left = {f"litmus_older-0.1.0.dist-info/{name}": text for name, text in older.items()}
+    root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST, "pytest.ini": "[pytest]"}, left)
+    found = "from importlib.metadata import entry_points as e; print(len(e(group='pytest11', name="
+    assert int(python(root, "-c", f"{found}'{PLUGIN}')))").stdout) == 2
+    ran = python(root, "-m", "pytest", "-q", "--strict-markers")
+    assert "2 passed" in ran.stdout
+    assert len(read_ledger(root)) == 2
+
+
 # What a stranger's project may say about its tests.
 SETTINGS = {
     "nothing": {},
