@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-# A page of each kind, not the longest: axe takes a second for some 1,500 elements.
-ESSAY, CLAIM = "ideas/intrinsic-learning-rate/", "claims/decay-is-growing-rate/"
-SNIPPET, LAB = "snippets/scale_invariance/", "labs/adamw-against-its-twin/"
+# A page of each kind, long ones among them.
+ESSAY, CLAIM = "papers/exponential-learning-rates/", "claims/decay-is-growing-rate/"
+SNIPPET, LAB = "snippets/scale_invariance/", "labs/explr-on-digits/"
 STILL = 0.01  # a tenth of what browsers call good
 PHONE, DESK = (390, 844), (1366, 768)
 LIGHT, DARK = "light", "dark"
