@@ -35,6 +35,7 @@ import hashlib
 import inspect
 import json
 import math
+import os
 import pickle
 import sys
 import warnings
@@ -476,7 +477,8 @@ RECORD = "tests/labs/full-width-on-a-gpu.record.json"
 
 def recorded_runs():
     """Return the date of the record and its runs, none where this file was copied without it."""
-    above = Path(globals().get("__file__", "lab.py")).resolve().parents
+    lab = globals().get("__file__") or os.environ.get("JPY_SESSION_NAME", "")  # Jupyter's word
+    above = Path(lab).resolve().parents
     for file in (folder / RECORD for folder in above if (folder / RECORD).is_file()):
         record = json.loads(file.read_text("utf-8"))
         told = [test["properties"] for test in record["tests"] if "properties" in test]

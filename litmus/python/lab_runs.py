@@ -75,19 +75,18 @@ def _run(lab: Path) -> str:
     from nbclient.exceptions import CellExecutionError
 
     notebook = jupytext.read(lab)
-    # As a script has it: a lab may show what lies beside it.
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"__file__ = {str(lab.resolve())!r}"))
     notebook.cells.append(nbformat.v4.new_code_cell(REPORT))
     with TemporaryDirectory() as empty:
         here = {"metadata": {"path": empty}}
         try:
-            NotebookClient(notebook, timeout=SECONDS, resources=here).execute()
+            # As Jupyter tells a notebook where it lies: it may show what is kept beside it.
+            where = {**os.environ, "JPY_SESSION_NAME": str(lab.resolve())}
+            NotebookClient(notebook, timeout=SECONDS, resources=here).execute(env=where)
         except CellExecutionError as error:
             reason = f"{error.ename}: {error.evalue}"
             is_report = bool(notebook.cells[-1].outputs)
             what = "measured what is no plain number" if is_report else "does not run to its end"
             raise RunError(f"{lab.name} {what}. {reason}") from error
-    notebook.cells.pop(0)
     report = notebook.cells.pop()
     notebook.metadata["measured"] = json.loads(report.outputs[0].text)
     return str(nbformat.writes(notebook))

@@ -172,11 +172,11 @@ def test_control_what_moves_the_page_is_noticed(desk, url):
 
 def test_a_link_shows_a_card_with_what_it_leads_to(seen):
     page = seen(ESSAY, LIGHT, DESK).page
-    link = page.locator("article p > a[href*='/claims/rescaling-symmetry/']:visible").first
+    link = page.locator("article p > a[href*='/claims/gradient-is-orthogonal/']:visible").first
     link.hover()
     card = page.locator(".preview-card")
     card.wait_for()
-    assert "rescaled" in card.inner_text()
+    assert "orthogonal" in card.inner_text()
     assert card.locator(".katex").count() > 0
     page.mouse.move(0, 0)
     card.wait_for(state="detached")
