@@ -53,6 +53,11 @@ class Environment:
         """The folder that modules are imported from."""
         return _packages(self.folder)
 
+    def files_of(self, name: str) -> Iterator[Path]:
+        """Yield the files of one of its distributions."""
+        files = (self.packages / file for file in self.linked[name].files or [])
+        return (file for file in files if file.exists())
+
     def variables(self, **more: str) -> dict[str, str]:
         """Return the variables of a process in it, without those that lead Python elsewhere."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
@@ -73,6 +78,11 @@ class Environment:
             capture_output=True,
             text=True,
         )
+
+
+def megabytes(paths: Iterable[Path]) -> float:
+    """Return what files and folders take on a disk, in millions of bytes."""
+    return sum(path.lstat().st_blocks for path in paths) * 512 / 1e6
 
 
 def wheel(folder: Path) -> Path:

@@ -8,7 +8,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.litmus.conftest import write_files
-from tests.more.environments import NAME, PROJECT, ROOT
+from tests.more.environments import NAME, PROJECT, ROOT, megabytes
 
 MEGABYTES = 330  # on disk, with what pip compiles
 HEAVY = {"torch", "numpy", "pytest", "playwright", "mutmut", "jupytext", "matplotlib", "scipy"}
@@ -90,8 +90,9 @@ def test_the_wheel_says_what_it_requires_and_which_extras_it_has(wheel):
 
 def test_the_environment_is_small_and_holds_nothing_heavy(bare):
     assert not bare.linked.keys() & HEAVY
-    blocks = sum(path.lstat().st_blocks for path in bare.packages.rglob("*"))
-    assert 50 < blocks * 512 / 1e6 <= MEGABYTES
+    total = megabytes(bare.packages.rglob("*"))
+    assert total <= MEGABYTES
+    assert 0.8 * total < sum(megabytes(bare.files_of(name)) for name in bare.linked) < total
 
 
 def test_a_hundred_notes_become_a_site_without_any_network(bare, tmp_path, offline):
