@@ -86,7 +86,7 @@ def megabytes(paths: Iterable[Path]) -> float:
 
 
 def wheel(folder: Path) -> Path:
-    """Build the wheel of this checkout from a copy of it; return the file."""
+    """Build the wheel of this checkout from a copy of it, in an empty folder; return the file."""
     source = folder / "source"
     shutil.copytree(ROOT, source, ignore=_no_sources, symlinks=True)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
