@@ -45,8 +45,12 @@ def build() -> None:
 def site(vault: Path, out: Path, strict: bool) -> None:
     """Build VAULT, any folder of notes, into a site; nothing in it is run or changed."""
     from litmus.material.commands import build_folder
+    from litmus.problems import Problem
 
-    build_folder(vault, out, strict)
+    try:
+        build_folder(vault, out, strict)
+    except Problem as problem:
+        raise click.ClickException(str(problem)) from None
 
 
 @main.command()

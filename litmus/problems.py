@@ -29,10 +29,17 @@ log = logging.getLogger("mkdocs.litmus")
 
 @dataclass(unsafe_hash=True)
 class Problem(Exception):  # noqa: N818  # most are collected, few are raised
-    """One thing that is wrong. Raised where nothing sensible can follow, collected elsewhere."""
+    """One thing that is wrong: where, what, and what to do about it; `str()` says it in a line.
 
-    file: str
-    line: int | None
+    It is raised where nothing sensible can follow, such as by `build_folder`, and collected
+    elsewhere, such as in `Project.problems`.
+
+        for problem in project.problems:
+            print(problem.file, problem.line, problem.what)
+    """
+
+    file: str  # below the notes, or as somebody named it; "" where none is known
+    line: int | None  # None where it is of no line, or of none that is known
     what: str
     remedy: str = ""
     kind: str = ""  # one of KINDS, by which the page of open ends sorts them
@@ -42,8 +49,8 @@ class Problem(Exception):  # noqa: N818  # most are collected, few are raised
         return Problem, (self.file, self.line, self.what, self.remedy, self.kind)
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.what}" + (f" {self.remedy}" if self.remedy else "")
+        place = f"{self.file}:{self.line}: " if self.line else f"{self.file}: " * bool(self.file)
+        return f"{place}{self.what}" + (f" {self.remedy}" if self.remedy else "")
 
 
 class Names(dict[str, str]):

@@ -11,6 +11,7 @@ from functools import cached_property
 
 from litmus.claims.evidence import Mark, Outcome
 from litmus.claims.kinds import FOUNDATIONS, KINDS
+from litmus.claims.statuses import Argument, Evidence
 from litmus.claims.ways import WAYS
 from litmus.files.digest import digest
 from litmus.markdown import Token
@@ -37,7 +38,13 @@ class Said:
 
 @dataclass
 class Claim:
-    """One claim. The lists name other claims; `outcomes` are the tests that mark this one."""
+    """One claim: its `note` and `kind`, what it rests on, and how well it stands.
+
+    `assumes`, `uses` and `used_by` name other claims, `outcomes` are the tests that mark this one,
+    and `argument` and `evidence` are its two statuses in words.
+
+        open_ends = [c.name for c in project.claims.values() if c.argument == "open"]
+    """
 
     note: Note
     kind: str
@@ -117,7 +124,7 @@ class Claim:
         return sorted(found, key=lambda pair: (["", *WAYS].index(pair[1].by), pair[0].test))
 
     @property
-    def evidence(self) -> str:
+    def evidence(self) -> Evidence:
         """The evidence in words: failing, stale, none, checked, or checked with control."""
         ran = [o for o in self.outcomes if o.passed or o.failed]
         if any(o.failed and o.test not in self.stale for o in ran):
@@ -143,7 +150,7 @@ class Claim:
         return self.evidence != "none" or self.kind not in FOUNDATIONS
 
     @property
-    def argument(self) -> str:
+    def argument(self) -> Argument:
         """The argument in words: by definition, argued, cited, open, or refuted."""
         if any(o.passed and not o.failed for o, _ in self.marked("counterexample")):
             return "refuted"

@@ -26,7 +26,12 @@ class Support:
 
 
 class Claims(dict[str, Claim]):
-    """The claims of a vault by name, with what is wrong with them."""
+    """The claims of a vault by name: a dictionary of `Claim`, with what is wrong in `problems`.
+
+    claims = project.claims
+    for name in claims.rests_on("momentum-has-a-twin"):  # directly or through others
+        print(name, claims[name].argument, claims[name].evidence)
+    """
 
     problems: list[Problem]
 

@@ -8,13 +8,13 @@ from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.commands.serve import serve as mkdocs_serve
 from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.exceptions import Abort
+from mkdocs.exceptions import Abort, PluginError
 
 from litmus.installed import lacking
 from litmus.material.plugin import LitmusPlugin
 from litmus.material.reports import log, told
 from litmus.material.server import interrupt_when_told_to_end
-from litmus.problems import file_of, words_of
+from litmus.problems import Problem, file_of, words_of
 from litmus.site import open_ends
 from litmus.site.folder import SiteFolder
 from litmus.site.project import Project
@@ -33,20 +33,38 @@ def build_project(project: Project) -> None:
             raise Abort(f"{missing}.") from error
         raise
     _plugin(config).session.read_before = project
-    _build(config)
+    with told():
+        _build(config)
 
 
-def build_folder(vault: Path, site: Path, strict: bool) -> None:
-    """Build any folder of notes into a site; ends the process with an error where it cannot."""
-    there = site.absolute()  # or MkDocs would begin at the folder of its settings, our package
-    with told():  # here, since MkDocs knows no links
-        SiteFolder(there, vault, is_ours=True).refuse_what_is_no_place()
-    config = load_config(str(BASE), **_folder_options(vault), site_dir=str(there), strict=strict)
-    _build(config)
-    session = _plugin(config).session
-    wrong, there = session.made.problems, site / open_ends.place(session.project)
-    ends = f"; open ends: {len(wrong)}, see {there}" if wrong else ""
-    log.info(f"{len(session.made.notes)} notes are in {site}{ends}")
+def build_folder(vault: Path, out: Path, strict: bool = False) -> list[Problem]:
+    """Build a folder of notes into a site in the folder `out`, as `litmus site` does.
+
+    Nothing in `vault` is run or changed, and nothing beside it is read. `out` is a new folder, an
+    empty one, or one that was built so before; what else lies there stays. Returns what is wrong
+    with the notes, which the site shows as they are written, marked.
+
+    Raises Problem, and leaves `out` as it was, where there are no notes to read or no site to
+    write; with `strict`, also where anything in the notes is wrong: its `__notes__` say what.
+
+        for problem in build_folder(Path("notes"), Path("site")):
+            print(problem)
+    """
+    if not vault.is_dir():
+        raise Problem(str(vault), None, "there is no such folder.")
+    there = out.absolute()  # or MkDocs would begin at the folder of its settings, our package
+    SiteFolder(there, vault, is_ours=True).refuse_what_is_no_place()  # MkDocs knows no links
+    try:
+        options = _folder_options(vault)
+        config = load_config(str(BASE), **options, site_dir=str(there), strict=strict)
+        session = _plugin(config).session
+        _build(config)
+    except Abort as end:  # which would end the process
+        raise _reason(end, out) from None
+    wrong, ends = session.made.problems, out / open_ends.place(session.project)
+    more = f"; open ends: {len(wrong)}, see {ends}" if wrong else ""
+    log.info(f"{len(session.made.notes)} notes are in {out}{more}")
+    return wrong
 
 
 def serve_folder(vault: Path) -> None:
@@ -60,10 +78,21 @@ def _build(config: MkDocsConfig) -> None:
     try:
         mkdocs_build(config)
     except OSError as error:  # the disk is full, or a file may not be read
-        where = f"{file}: " if (file := file_of(error)) else ""
-        raise Abort(f"{where}{words_of(error)}; the site is left as it was") from error
+        what = f"{words_of(error)}; the site is left as it was"
+        raise Problem(file_of(error), None, what) from error
     finally:
         config.plugins.on_shutdown()
+
+
+def _reason(end: Abort, out: Path) -> Problem:
+    """Return why MkDocs ends a build; where it is strict, with all that is wrong as notes."""
+    if isinstance(end.__cause__, Problem):
+        return end.__cause__
+    why = end.__context__ if isinstance(end.__context__, PluginError) else end
+    problem = Problem(str(out), None, str(why))
+    for note in getattr(why, "__notes__", ()):
+        problem.add_note(note)
+    return problem
 
 
 def _plugin(config: MkDocsConfig) -> LitmusPlugin:

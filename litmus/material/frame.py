@@ -15,7 +15,7 @@ from mkdocs.structure.toc import get_toc
 from mkdocs.utils.yaml import yaml_load
 
 from litmus.files import pickled
-from litmus.material import compiled_templates
+from litmus.material import compiled_templates, look
 from litmus.material.blocks import KeptBlocks
 from litmus.site import generated, stylesheets
 from litmus.site.build import Build
@@ -29,8 +29,9 @@ class Frame:
     """The frame of the pages of one build, which MkDocs tells of one thing after another."""
 
     def take_theme(self, config: MkDocsConfig, project: Project) -> None:
-        """Keep the theme's templates compiled."""
+        """Add what is ours to the theme, and keep its templates compiled."""
         self.config, self.cache = config, project.cache
+        look.add_to(config)
         compiled, environment = project.cache_folder / "templates", config.theme.get_env
         config.theme.get_env = lambda: compiled_templates.prepared(  # type: ignore[method-assign]
             environment(), compiled
@@ -39,7 +40,6 @@ class Frame:
     def take_settings(self, config: MkDocsConfig, project: Project) -> None:
         """Add to the settings what our pages need, and a menu where there is none."""
         self.styles = stylesheets.files(project.cache_folder / "fonts")
-        config.extra_css.append(stylesheets.KATEX_STYLE)
         config.theme.static_templates -= {"sitemap.xml"}  # it would list no page
         if not config.site_url and "features" in config.theme:  # it asks for a sitemap
             kept = [name for name in config.theme["features"] if name != "navigation.instant"]
@@ -119,7 +119,7 @@ class Frame:
         tags = [{"name": tag, "url": f"{TAGS}#{tag_anchor(tag)}"} for tag in page.tags]
         themed.active = True
         try:
-            template = self.env.get_template("main.html")
+            template = self.env.select_template(["litmus.html", "main.html"])
             shown = template.render(context, linked_from=page.linked_from, tags=tags)
             return katex.typeset(shown, self.cache)
         finally:

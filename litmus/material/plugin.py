@@ -19,13 +19,12 @@ from mkdocs.structure.files import Files
 from mkdocs.structure.nav import Navigation
 
 from litmus.material.frame import Frame
+from litmus.material.look import THEME
 from litmus.material.reports import Reports, told
 from litmus.material.server import Rebuilds, interrupt_when_told_to_end
 from litmus.python.labs import IsLab
 from litmus.site.folder import SiteFolder
 from litmus.site.session import Session
-
-THEME = Path(__file__).with_name("theme")
 
 
 class LitmusConfig(Config):  # type: ignore[no-untyped-call]
@@ -54,7 +53,8 @@ class LitmusPlugin(BasePlugin[LitmusConfig]):  # type: ignore[no-untyped-call]
     def _open(self, config: MkDocsConfig) -> MkDocsConfig:
         self.reports.begin(config.strict)
         docs, settings = Path(config.docs_dir), Path(config.config_file_path)
-        is_ours = bool(self.session.read_before or str(THEME) in config.theme.dirs)
+        # Who calls our theme his own, as our settings do, lets us look after the site's folder.
+        is_ours = bool(self.session.read_before or config.theme.custom_dir == str(THEME))
         site = SiteFolder(Path(config.site_dir), docs, is_ours and not self.serves)
         with told():
             built = self.session.open(docs, settings, site, _is_lab(config), self.config.raw_html)

@@ -44,13 +44,16 @@ class Reports(logging.Handler):
             if str(problem) not in self.said:
                 log.warning(str(problem))
         if problems and self.strict:
-            raise PluginError(f"{len(problems)} to mend; the site is left as it was")
+            end = PluginError(f"{len(problems)} to mend; the site is left as it was")
+            for problem in in_order(problems):
+                end.add_note(str(problem))
+            raise end
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """End a build for what is wrong with the folder of its site, with that as the last word."""
+    """End a build for what is wrong with the folder of its site, with that as its cause."""
     try:
         yield
     except Problem as problem:
-        raise Abort(str(problem)) from None
+        raise Abort(str(problem)) from problem

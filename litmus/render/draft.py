@@ -19,7 +19,11 @@ class TocEntry:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A note as it stands on its page; nothing of it changes any more."""
+    """A note as it stands on its page; nothing of it changes any more.
+
+    What `render_note` returns: `html`, the headings in `toc`, what is wrong in `problems`, and
+    what the page needs beside it.
+    """
 
     html: str
     toc: tuple[TocEntry, ...] = ()

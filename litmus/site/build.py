@@ -18,11 +18,12 @@ from litmus.parallel import in_parallel
 from litmus.problems import Problem, as_problem, in_order, tried
 from litmus.python.runs import Runner
 from litmus.render.draft import Rendered
-from litmus.render.library import Asked, Library, parted
+from litmus.render.library import Asked, parted
 from litmus.render.page import NotePages
 from litmus.render.phrases import Key, Phrase
 from litmus.site import generated, search, stylesheets
-from litmus.site.claims_json import claims_json
+from litmus.site.claims_json import SCHEMA, claims_json
+from litmus.site.note_alone import library_of
 from litmus.site.page import LinkedFrom, Page, linked_from
 from litmus.site.project import Project
 from litmus.site.redirects import redirects
@@ -97,11 +98,7 @@ class Build:
         for key, words in self.was.phrases.items():
             if key[0] in notes and notes[key[0]].digest == key[1]:
                 self.made.phrases[key] = words
-        self.library = Library(
-            *(project.root, project.vault, project.claims, project.references, runner),
-            snippets=project.snippets if project.is_ours else None,
-            cache=project.cache,
-        )
+        self.library = library_of(project, runner)
         # Of several notes of one address the last is shown.
         self.shown = {address(path): path for path in sorted(notes)}
         self.note_pages = NotePages(self.library, self.made.phrases, raw_html)
@@ -224,7 +221,7 @@ class Build:
         return self.dress(page).encode("utf-8", errors="replace")
 
     def _files(self, rendered: dict[str, Rendered]) -> Iterable[tuple[str, Content]]:
-        """Yield what is no page: attachments, snippets, figures, redirects and claims.json."""
+        """Yield what is no page: attachments, snippets, figures, redirects and claims as data."""
         for path in sorted(self.vault.files - self.vault.withheld):
             yield path, self.vault.made.get(path, self.project.docs / path)
         yield from self.project.snippets.items()
@@ -236,6 +233,7 @@ class Build:
         for path, redirect in redirects(self.project).items():
             yield path, redirect.encode()
         yield "claims.json", claims_json(self.project.claims).encode()
+        yield SCHEMA.name, SCHEMA
 
 
 def _digest(linked: list[LinkedFrom]) -> str:

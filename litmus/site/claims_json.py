@@ -1,6 +1,7 @@
 """claims.json, the public form of all claims: what they say, rest on and how they stand."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from litmus.claims.claim import Claim
@@ -8,13 +9,16 @@ from litmus.claims.claims import Claims
 from litmus.claims.evidence import ROLES
 from litmus.vault.addresses import address
 
+VERSION = 1  # another where a field means something else; that there are more is no change
+SCHEMA = Path(__file__).with_name("claims.schema.json")  # of the file, and its neighbour on a site
 MOST_NAMED = 100  # claims below one that are named
 
 
 def claims_json(claims: Claims) -> str:
     """Return the file."""
     entries = [_as_json(claim, _all_below(claims, claim.name)) for claim in claims.values()]
-    return json.dumps({"claims": entries}, indent=1, ensure_ascii=False) + "\n"
+    said = {"version": VERSION, "$schema": SCHEMA.name, "claims": entries}
+    return json.dumps(said, indent=1, ensure_ascii=False) + "\n"
 
 
 def _all_below(claims: Claims, name: str) -> list[str] | int:

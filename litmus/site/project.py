@@ -30,11 +30,15 @@ STORES = (FORMULAS, CODE, IMPORTS, REFERENCES)  # of the cache
 
 @dataclass(frozen=True)
 class Project:
-    """All that is known before a single page is made, and what is wrong with it.
+    """A folder of notes, read: `vault`, `claims`, `references`, and what is wrong in `problems`.
 
     A folder is foreign unless one says otherwise: text by somebody whom nobody knows. Nothing of it
     is run or written to, and nothing beside it is read. A project of ours has snippets, labs and
-    tests beside its vault, and they are run.
+    tests beside its vault, which are run when they are asked for. So there are two ways to read
+    one, and no third that guesses:
+
+        project = Project.foreign(Path("notes"))
+        project = Project.ours(Path("."), Path("docs"))
     """
 
     root: Path
@@ -63,14 +67,19 @@ class Project:
 
     @classmethod
     def ours(cls, root: Path, docs: Path, is_lab: IsLab | None = None) -> "Project":
-        """Read the vault in `docs`, and the ledger of the tests below `root`, which are trusted."""
+        """Read the vault in `docs`, and what the tests below `root` found, which is trusted.
+
+        What took long to make is kept in `root/build`. Raises Problem if there is no such folder.
+        """
+        _refuse_nothing(docs)
         cache = Cache()
         cache.recall(root / BUILD, STORES)
         return cls._read(root, docs, True, cache, last_reading.recall(root / BUILD), is_lab)
 
     @classmethod
     def foreign(cls, docs: Path) -> "Project":
-        """Read the vault in `docs`, and nothing else."""
+        """Read the vault in `docs`, and nothing else. Raises Problem if there is no such folder."""
+        _refuse_nothing(docs)
         return cls._read(docs, docs, False, Cache())  # in memory alone
 
     def again(self, left_out: Collection[str] = ()) -> "Project":
@@ -153,3 +162,8 @@ class Project:
             for path in sorted(folder.rglob("*.py"))
             if not leads_out(path, folder) and path.is_file()
         }
+
+
+def _refuse_nothing(docs: Path) -> None:
+    if not docs.is_dir():
+        raise Problem(str(docs), None, "there is no such folder.")

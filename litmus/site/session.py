@@ -57,7 +57,6 @@ class Session:
         with collector.at_rest():
             self.project = self._read(docs, settings.parent, is_lab)
         self.runner = self.runner or Runner(self.project.root)
-        self.runner.may_run, self.runner.cache = self.project.is_ours, self.project.cache
         self.report(self.project.problems)  # before what follows from them is reported, too
         self.build = self._build_of(self.project, writer(self._built))
         return self._built
@@ -132,7 +131,7 @@ class Session:
         self.abandon()
         if self.runner:
             self.runner.close()
-        self.runner = self._read_from = None
+        self.runner = self._read_from = self.read_before = None
 
     def words(self, error: BaseException) -> str:
         """Return what stopped a build, for who looks at the site: its place is on this machine."""

@@ -7,7 +7,9 @@ from itertools import pairwise
 from litmus.problems import Problem
 from litmus.vault.addresses import address, folders_above
 
-OURS = {"404.html", "claims.json", "sitemap.xml", "search/search_index.json"}  # of every site
+OURS = {  # of every site
+    *("404.html", "claims.json", "claims.schema.json", "sitemap.xml", "search/search_index.json")
+}
 REMEDY = "Rename one of them."
 
 

@@ -30,7 +30,14 @@ class Heading:
 
 @dataclass
 class Note:
-    """One Markdown file, or a lab that has run, parsed once."""
+    """One Markdown file, or a lab that has run, parsed once.
+
+    It has a `path`, a `name`, a `title`, `aliases`, `tags` and `properties` as its author wrote
+    them, `headings`, `links`, and its text as `tokens` of markdown-it. It changes no file.
+
+        for note in project.vault.notes.values():
+            print(note.title, note.tags, [link.target for link in note.links])
+    """
 
     path: str  # below the vault, with forward slashes
     properties: dict[str, Any]

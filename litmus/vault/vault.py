@@ -28,7 +28,15 @@ PREAMBLE = "preamble.sty"
 
 
 class Vault:
-    """All notes and other files of a folder, and the rules by which a link finds one of them."""
+    """All notes and other files of a folder, and the rules by which a link finds one of them.
+
+    `notes` has the notes by path below the folder, with forward slashes, and `files` the paths of
+    all else. Notes that say `publish: false` are in neither. A vault comes with its project.
+
+        vault = Project.foreign(Path("notes")).vault
+        path = vault.resolve("batch-norm", from_path="ideas/momentum.md")  # as [[batch-norm]] does
+        note = vault.notes[path] if path in vault.notes else None
+    """
 
     def __init__(
         self, notes: Iterable[Note], files: Iterable[str], strict_line_breaks: bool

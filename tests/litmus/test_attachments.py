@@ -1,18 +1,14 @@
 """Code that comes with notes: what a browser would run is not published, the rest never run."""
 
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner
 from mkdocs.__main__ import cli
 
 from litmus.cli import main
-from litmus.site import stylesheets
 from litmus.site.project import Project
 from litmus.vault.attachments import runs
 from tests.litmus.conftest import write_files
 
-THEME = Path(stylesheets.__file__).parents[1] / "material/theme"
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"%s</svg>'
 HTML = "http://www.w3.org/1999/xhtml"
 RUN = {
@@ -113,11 +109,10 @@ def test_control_our_own_files_are_published(tmp_path):
     assert theirs == {"evil.svg", "page.html", "app.js"}
 
 
-OUR_SETTINGS = f"""
+OUR_SETTINGS = """
 site_name: Test
-theme: {{name: material, font: false, custom_dir: {THEME}}}
-plugins: {{litmus: {{}}, mkdocs-jupyter: {{include: [labs/*.py], execute: true, ignore: ["*.md"]}}}}
-markdown_extensions: [toc]
+theme: material
+plugins: {litmus: {}, mkdocs-jupyter: {include: [labs/*.py], execute: true, ignore: ["*.md"]}}
 """
 
 

@@ -5,31 +5,27 @@ import json
 import logging
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from mkdocs.__main__ import cli
 
-from litmus.site import stylesheets
+from litmus.material.look import THEME
 from tests import html
 from tests.active import active, parsed, runs
 from tests.html import unbalanced
 from tests.litmus.conftest import write_files
 
-THEME = Path(stylesheets.__file__).parents[1] / "material/theme"
 ASK_FOR_FONTS = [
     script.split()
     for script in re.findall(
-        r"<script>(.*?)</script>", (THEME / "main.html").read_text("utf-8"), re.DOTALL
+        r"<script>(.*?)</script>", (THEME / "litmus.html").read_text("utf-8"), re.DOTALL
     )
 ]
-CONFIG = f"""
+CONFIG = """
 site_name: Test
-theme: {{name: material, font: false, custom_dir: {THEME}, features: [search.highlight]}}
-plugins: [search, tags, {{litmus: {{raw_html: %s}}}}]
-extra_css: [assets/litmus.css]
-markdown_extensions: [toc]
+theme: {name: material, features: [search.highlight]}
+plugins: [search, tags, {litmus: {raw_html: %s}}]
 """
 
 SCRIPT = "<script>alert(1)</script>"
