@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from litmus.author import note_names, own_project
-from litmus.author.own_project import DOCS
+from litmus.author.own_project import seen_from
 from litmus.markdown.headings import folded
 from litmus.vault.addresses import address
 from litmus.vault.vault import Vault
@@ -17,15 +17,17 @@ from litmus.vault.vault import Vault
 def begin(root: Path, kind: str, name: str) -> str:
     """Write the note of a new claim; return what to say of it, or end the command with why not."""
     name = unicodedata.normalize("NFC", name)
-    vault, folder = own_project.read(root).vault, root / DOCS / "claims"
-    _refuse_the_name(name, vault, folder)
-    if not folder.resolve().is_relative_to((root / DOCS).resolve()):
-        raise click.ClickException(f"{DOCS}/claims is a link to elsewhere, where no note is read.")
+    project = own_project.read(root)
+    folder = project.docs / "claims"
+    _refuse_the_name(name, project.vault, folder)
+    if not folder.resolve().is_relative_to(project.docs.resolve()):
+        where = seen_from(root, folder)
+        raise click.ClickException(f"{where} is a link to elsewhere, where no note is read.")
     try:
-        note = _begun(root, kind, name)
+        note = _begun(project.docs, kind, name)
     except (OSError, ValueError) as error:
         raise click.ClickException(f"the claim cannot be begun: {error}") from None
-    return f"Wrote {note.relative_to(root).as_posix()}. Show it in an essay with ![[{name}]]."
+    return f"Wrote {seen_from(root, note)}. Show it in an essay with ![[{name}]]."
 
 
 def _refuse_the_name(name: str, vault: Vault, folder: Path) -> None:
@@ -50,15 +52,15 @@ def _refuse_the_name(name: str, vault: Vault, folder: Path) -> None:
         raise click.ClickException(f"'{name}' is taken. Names are for good: choose another.")
 
 
-def _begun(root: Path, kind: str, name: str) -> Path:
+def _begun(docs: Path, kind: str, name: str) -> Path:
     """Write the note of a claim as the template says; raise OSError or ValueError if it cannot."""
-    template = f"{DOCS}/templates/{'definition' if kind == 'definition' else 'claim'}.md"
-    if not (root / template).is_file():
-        raise FileNotFoundError(f"there is no {template} to begin from.")
-    text = (root / template).read_text(encoding="utf-8")
+    template = f"templates/{'definition' if kind == 'definition' else 'claim'}.md"
+    if not (docs / template).is_file():
+        raise FileNotFoundError(f"there is no {docs.name}/{template} to begin from.")
+    text = (docs / template).read_text(encoding="utf-8")
     text = text.replace("{{date}}", date.today().isoformat()).replace("{{title}}", name)
     lines = [f"kind: {kind}" if line.startswith("kind:") else line for line in text.split("\n")]
-    note = root / DOCS / "claims" / f"{name}.md"
+    note = docs / "claims" / f"{name}.md"
     note.parent.mkdir(parents=True, exist_ok=True)
     with note.open("x", encoding="utf-8") as file:
         file.write("\n".join(lines))

@@ -18,8 +18,8 @@ from litmus.python.fingerprint import LEDGER
 class Recorder:
     """Collects the outcomes of tests that mark claims, and writes them when the session ends."""
 
-    def __init__(self, config: pytest.Config, root: Path) -> None:
-        self.config, self.root = config, root
+    def __init__(self, config: pytest.Config, root: Path, docs: Path) -> None:
+        self.config, self.root, self.docs = config, root, docs
         self.wrong: dict[str, None] = {}  # markers, as told by processes that run side by side
         self.cache = Cache()
         self.statements: dict[str, str] = {}  # by claim, once there is a marked test
@@ -36,7 +36,7 @@ class Recorder:
         from litmus.claims.claims import Claims
         from litmus.vault.vault import Vault
 
-        vault, _ = Vault.read(self.root / "docs")  # what is wrong with notes, the build reports
+        vault, _ = Vault.read(self.docs)  # what is wrong with notes, the build reports
         claims = Claims.read(vault)
         self.statements = claims.statements
         wrong = [

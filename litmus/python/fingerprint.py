@@ -33,7 +33,8 @@ def fingerprint(file: Path, root: Path, cache: Cache | None = None) -> str:
     base = root.resolve()
     parts: list[str | bytes] = [f"torch {torch_version()}"]
     for path in sorted(imports(file, root, cache)):
-        parts += [path.relative_to(base).as_posix(), path.read_bytes()]
+        # A lab lies among the notes, which need not lie below the root.
+        parts += [Path(os.path.relpath(path, base)).as_posix(), path.read_bytes()]
     return digest(*parts)
 
 

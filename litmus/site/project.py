@@ -54,14 +54,20 @@ class Project:
     is_lab: IsLab | None = None  # says which files are run and become pages; none does
 
     @classmethod
-    def open(cls, docs: Path, settings: Path, is_lab: IsLab | None = None) -> "Project":
-        """Read the vault in `docs`, ours if it is in the folder that the settings are in.
+    def open(
+        cls,
+        docs: Path,
+        settings: Path,
+        is_lab: IsLab | None = None,
+        is_called_ours: bool = False,
+    ) -> "Project":
+        """Read the vault in `docs`, ours if it is in the folder of the settings or they say so.
 
         The settings that come with the engine are nobody's: they are for any folder.
         """
-        if not settings.resolve().is_relative_to(ENGINE) and docs.resolve().is_relative_to(
-            settings.resolve()
-        ):
+        folder = settings.resolve()
+        is_ours = is_called_ours or docs.resolve().is_relative_to(folder)
+        if is_ours and not folder.is_relative_to(ENGINE):
             return cls.ours(settings, docs, is_lab)
         return cls.foreign(docs)
 
