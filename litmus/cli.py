@@ -62,6 +62,26 @@ def serve(vault: Path) -> None:
     serve_folder(vault)
 
 
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option("--here", is_flag=True, help="add what is missing around notes that exist")
+def init(folder: Path | None, here: bool) -> None:
+    """Begin a knowledge base in FOLDER, which is new or empty: an example to write on from.
+
+    With --here, add what a project lacks around the notes in FOLDER, or where you are. No file that
+    exists is changed. Notes belong into docs/; where they lie in the folder itself, as in a vault
+    of Obsidian, the project's files go into a folder beside it.
+    """
+    from litmus.author import new_project
+
+    if here:
+        click.echo(new_project.around(folder or Path.cwd()))
+    elif folder:
+        click.echo(new_project.anew(folder))
+    else:
+        raise click.UsageError("name a new FOLDER, or add to the notes that are there with --here.")
+
+
 @main.command(context_settings={"ignore_unknown_options": True})  # a name may look like one
 @click.argument("kind", type=click.Choice(list(KINDS)))
 @click.argument("name")

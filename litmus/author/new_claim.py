@@ -8,7 +8,9 @@ from pathlib import Path
 import click
 
 from litmus.author import note_names, own_project
+from litmus.author.new_project import STARTER
 from litmus.author.own_project import seen_from
+from litmus.files import settings
 from litmus.markdown.headings import folded
 from litmus.vault.addresses import address
 from litmus.vault.vault import Vault
@@ -53,11 +55,13 @@ def _refuse_the_name(name: str, vault: Vault, folder: Path) -> None:
 
 
 def _begun(docs: Path, kind: str, name: str) -> Path:
-    """Write the note of a claim as the template says; raise OSError or ValueError if it cannot."""
+    """Write the note of a claim as the template says, the vault's own or else that of new vaults.
+
+    Raises OSError or ValueError if it cannot.
+    """
     template = f"templates/{'definition' if kind == 'definition' else 'claim'}.md"
-    if not (docs / template).is_file():
-        raise FileNotFoundError(f"there is no {docs.name}/{template} to begin from.")
-    text = (docs / template).read_text(encoding="utf-8")
+    own, ours = docs / template, STARTER / settings.DOCS / template
+    text = (own if own.is_file() else ours).read_text(encoding="utf-8")
     text = text.replace("{{date}}", date.today().isoformat()).replace("{{title}}", name)
     lines = [f"kind: {kind}" if line.startswith("kind:") else line for line in text.split("\n")]
     note = docs / "claims" / f"{name}.md"

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from litmus.cache import Cache
+from litmus.files import settings
 from litmus.files.writing import write_whole
 from litmus.python.fingerprint import LEDGER, fingerprint, is_test, torch_version
 from litmus.python.touches import last_of
@@ -187,11 +188,13 @@ def project_files(root: Path, is_wanted: Callable[[str], bool]) -> Iterator[str]
     """Yield the files with a name that is wanted, where pytest looks for tests; from the root."""
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name not in ELSEWHERE and name[0] != "."]
-        if {"pyvenv.cfg", "conda-meta"}.isdisjoint([*files, *folders]):
+        is_installed = {"pyvenv.cfg", "conda-meta"} & {*files, *folders}
+        is_another = settings.FILE in files and Path(folder) != root
+        if is_installed or is_another:
+            folders.clear()  # packages or a project, with tests of their own
+        else:
             wanted = (Path(folder, name) for name in files if is_wanted(name))
             yield from (path.relative_to(root).as_posix() for path in wanted)
-        else:
-            folders.clear()  # packages that are installed, with tests of their own
 
 
 def _is_checked_here(file: Path) -> bool:

@@ -145,9 +145,10 @@ def closure(requirements: Iterable[Requirement]) -> dict[str, Distribution]:
 
 
 def _no_sources(folder: str, names: list[str]) -> set[str]:
-    at_the_top = BUILT if Path(folder) == ROOT else set[str]()
+    hidden = {name for name in names if name.startswith(".")}
+    at_the_top = hidden | BUILT if Path(folder) == ROOT else set[str]()  # a new project has hidden
     made = {"__pycache__", *(name for name in names if name.endswith(".egg-info"))}
-    return {name for name in names if name.startswith(".")} | at_the_top | made
+    return at_the_top | made
 
 
 def _required(one: Distribution, extras: Iterable[str]) -> Iterator[Requirement]:
