@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from litmus import cli
+from litmus.author import checks
 from litmus.claims.evidence import (
     LEDGER,
     Mark,
@@ -357,7 +358,7 @@ def check(tested, monkeypatch):
         result = CliRunner().invoke(cli.main, ["check"])
         return [file for files in ran for file in files], result.exit_code, result.output
 
-    monkeypatch.setattr(cli.subprocess, "run", run)
+    monkeypatch.setattr(checks.subprocess, "run", run)
     monkeypatch.chdir(tested.root)
     return check
 

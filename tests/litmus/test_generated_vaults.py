@@ -26,7 +26,7 @@ def made(tmp_path_factory):
     return of
 
 
-@pytest.mark.parametrize("seed", [7, 8])
+@pytest.mark.parametrize("seed", [7, 8, 9])
 def test_a_generated_vault_comes_out_as_its_manifest_says(made, seed):
     folder, manifest, site = made(seed)
     assert list(Truth(folder, manifest, site).faults()) == []

@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, entry_points
 import pytest
 from click.testing import CliRunner
 
-from litmus import cli
+from litmus import cli, installed
+from litmus.author import checks
 from litmus.claims import pytest_plugin
 from litmus.claims.evidence import due, read_ledger
 from litmus.claims.pytest_plugin import _has_claims
@@ -142,6 +143,20 @@ def test_who_asks_for_it_once_more_has_it_once(written, again):
     assert len(read_ledger(root)) == 2
 
 
+def test_an_older_distribution_that_was_left_behind_registers_nothing_twice(written):
+    older = {
+        "METADATA": "Metadata-Version: 2.1\nName: litmus-older\nVersion: 0.1.0\n",
+        "entry_points.txt": f"[pytest11]\n{PLUGIN} = {PLUGIN}\n",
+    }
+    left = {f"litmus_older-0.1.0.dist-info/{name}": text for name, text in older.items()}
+    root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST, "pytest.ini": "[pytest]"}, left)
+    found = "from importlib.metadata import entry_points as e; print(len(e(group='pytest11', name="
+    assert int(python(root, "-c", f"{found}'{PLUGIN}')))").stdout) == 2
+    ran = python(root, "-m", "pytest", "-q", "--strict-markers")
+    assert "2 passed" in ran.stdout
+    assert len(read_ledger(root)) == 2
+
+
 # What a stranger's project may say about its tests.
 SETTINGS = {
     "nothing": {},
@@ -253,25 +268,28 @@ def test_check_looks_for_tests_where_pytest_does(tmp_path):
 
 def test_without_pytest_check_says_in_one_sentence_what_is_missing(written, monkeypatch):
     root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST})
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(installed, "find_spec", lambda name: None)
     monkeypatch.chdir(root)
     result = CliRunner().invoke(cli.main, ["check"])
     assert result.exit_code == 1
-    assert result.output.splitlines()[-1].startswith("Error: claims are checked by pytest")
+    assert result.output.splitlines()[-1] == (
+        "Error: pytest is not installed; "
+        'what checks claims comes with pip install "litmus-notes[author]".'
+    )
 
 
 def test_without_xdist_the_tests_run_in_one_process(written, monkeypatch):
     said = []
     root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST})
-    there = cli.find_spec
-    monkeypatch.setattr(cli, "find_spec", lambda name: name != "xdist" and there(name))
-    monkeypatch.setattr(cli.subprocess, "run", lambda command, **_: said.append(command) or DONE)
+    there = checks.find_spec
+    monkeypatch.setattr(checks, "find_spec", lambda name: name != "xdist" and there(name))
+    monkeypatch.setattr(checks.subprocess, "run", lambda command, **_: said.append(command) or DONE)
     monkeypatch.chdir(root)
     assert CliRunner().invoke(cli.main, ["check"]).exit_code == 0
     assert not {"xdist", "-n", "--dist"} & {*said[0]}
     monkeypatch.undo()
     (root / LEDGER).unlink()
-    monkeypatch.setattr(cli.subprocess, "run", lambda command, **_: said.append(command) or DONE)
+    monkeypatch.setattr(checks.subprocess, "run", lambda command, **_: said.append(command) or DONE)
     monkeypatch.chdir(root)
     assert CliRunner().invoke(cli.main, ["check"]).exit_code == 0
     assert {"xdist", "-n", "--dist"} <= {*said[1]}
