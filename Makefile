@@ -6,19 +6,25 @@ export NO_MKDOCS_2_WARNING := 1
 export PYTHONDONTWRITEBYTECODE :=  # some shells forbid it; to compile all tests anew takes 7 s each time
 INSTALLED := .venv/.installed
 
-.PHONY: serve test site bench mutants fuzz
+.PHONY: serve test test-more integrations site bench mutants fuzz
 
 serve: $(INSTALLED)  ## check the claims, build the site, serve it and rebuild as notes change
 	litmus check
 	mkdocs serve
 
-test: $(INSTALLED)   ## everything that CI runs
+test: $(INSTALLED)   ## lint, types, and all tests that need no more than this checkout
 	pip check
 	ruff check .
 	ruff format --check .
 	mypy
 	pytest -n logical --dist loadfile --no-loadscope-reorder
 	mkdocs build --strict
+
+test-more: $(INSTALLED)     ## the tests that need more; says what they skip, as it is not installed
+	pytest -rs -n logical --dist loadfile tests/more
+
+integrations: $(INSTALLED)  ## install what `test-more` needs and nothing else does
+	pip install --disable-pip-version-check -c requirements.txt -r requirements-integration.txt
 
 site: $(INSTALLED)   ## run the checks whose evidence is missing or stale, then build into site/
 	litmus build
@@ -40,5 +46,6 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo 'Python lacks its venv module. On Debian and Ubuntu: apt install python3-venv' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --disable-pip-version-check -r requirements.txt
+	.venv/bin/pip uninstall --quiet --quiet --yes litmus  # as litmus-notes was called once
 	.venv/bin/pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@

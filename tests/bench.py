@@ -25,6 +25,7 @@ from urllib.request import urlopen
 from playwright.sync_api import Page
 
 from litmus.material import commands
+from tests.more import environments
 from tests.site.browser import browser, served
 from tests.site.test_browser import findings
 
@@ -62,10 +63,39 @@ def main() -> None:
                 )
                 found = accessibility(context.new_page(), url + NOTE)
                 print(f"{f'accessibility findings, {scheme}, {width} px':44} {found:8d}      (0)")
+    commands_of_an_author()
+    the_wheel_alone()
     with_formulas()
     if GENERATOR.exists():
         seconds = {count: generated(count) for count in (1000, 5000)}
         print(f"{'5,000 notes to 1,000':44} {seconds[5000] / seconds[1000]:8.1f} x      (≤ 5)")
+
+
+def commands_of_an_author() -> None:
+    """Print how long one waits for a command about our own notes: of five calls the median."""
+    for arguments, limit in [(["--help"], 0.2), (["why", "gradient-is-orthogonal"], 0.6)]:
+        took = []
+        for _ in range(6):
+            begin = time.perf_counter()
+            subprocess.run([LITMUS, *arguments], cwd=ROOT, check=True, capture_output=True)
+            took.append(time.perf_counter() - begin)
+        seconds = sorted(took[1:])[2]  # the first has kept what it read
+        what = f"litmus {' '.join(arguments)}, second call"
+        print(f"{what:44} {seconds:8.2f} s    (≤ {limit})", flush=True)
+
+
+def the_wheel_alone() -> None:
+    """Print how much is installed with the wheel of Litmus, and what of it is the largest."""
+    with tempfile.TemporaryDirectory() as folder:
+        built = environments.wheel(Path(folder))
+        made = environments.environment(Path(folder) / "environment", built)
+        direct = len(environments.PROJECT["dependencies"])
+        print(f"{'the wheel requires, directly':44} {direct:8d}      (≤ 26)")
+        total = environments.megabytes(made.packages.rglob("*"))
+        print(f"{'an environment of the wheel alone':44} {total:8.0f} MB   (≤ 330)")
+        sizes = {name: environments.megabytes(made.files_of(name)) for name in made.linked}
+        for name in sorted(sizes, key=sizes.__getitem__, reverse=True)[:10]:
+            print(f"{f'  {name}':44} {sizes[name]:8.1f} MB")
 
 
 def for_people(what: str, limit: str, seconds: float, megabytes: float) -> None:

@@ -8,6 +8,7 @@ import pytest
 from litmus.claims.claims import Claims
 from litmus.claims.kinds import FOUNDATIONS
 from litmus.claims.recorder import marks_of
+from litmus.claims.ways import WAYS
 from litmus.vault.notes import walk
 from litmus.vault.vault import Vault
 
@@ -88,3 +89,10 @@ def test_control_a_note_that_links_no_assumption_does_not_speak_of_it(tmp_path, 
     vault, _ = Vault.read(tmp_path)
     claim = Claims.read(vault)["lemma"]
     assert unsaid(claim, vault, {"other", "^dropped"}) == left
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_ways_of_evidence_are_told_in_the_words_that_the_site_has(page):
+    told = re.findall(r"^- [`*](.+)[`*]: (.+)$", (ROOT / page).read_text("utf-8"), re.M)
+    assert dict(told) == WAYS
+    assert [way for way, _ in told] == list(WAYS)

@@ -1,16 +1,44 @@
 """What a claim rests on, or what rests on it, as lines to read: a tree, each part of it once."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
+import click
+
+from litmus.author import own_project
 from litmus.claims.claim import Claim
 from litmus.claims.claims import Claims
 from litmus.claims.grounds import told
+from litmus.problems import nearest
 
 DEEPEST = 20  # steps that are shown by indentation; of deeper lines it would be most
 
 
-def lines(
-    claims: Claims, name: str, beyond: Callable[[Claim], list[str]], upwards: bool = False
+def below(root: Path, name: str) -> str:
+    """Return what a claim of a project rests on; end the command if there is no such claim."""
+    return _tree(root, name, lambda claim: [*claim.assumes, *claim.uses])
+
+
+def above(root: Path, name: str) -> str:
+    """Return what rests on a claim of a project; end the command if there is no such claim."""
+    return _tree(root, name, lambda claim: claim.used_by, upwards=True)
+
+
+def _tree(
+    root: Path, name: str, beyond: Callable[[Claim], list[str]], upwards: bool = False
+) -> str:
+    project = own_project.read(root)
+    claims = project.claims
+    with suppress(OSError):  # where nothing can be kept, the next command takes as long
+        project.save_cache()
+    if name not in claims:
+        raise click.ClickException(f"no claim is called '{name}'. {nearest(name, claims)}".strip())
+    return "\n".join(_lines(claims, name, beyond, upwards))
+
+
+def _lines(
+    claims: Claims, name: str, beyond: Callable[[Claim], list[str]], upwards: bool
 ) -> Iterator[str]:
     """Yield a line for each claim on the ways from one, indented by how many steps it is away.
 

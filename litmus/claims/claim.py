@@ -129,10 +129,12 @@ class Claim:
         ran = [o for o in self.outcomes if o.passed or o.failed]
         if any(o.failed and o.test not in self.stale for o in ran):
             return "failing"
-        if any(o.test in self.stale for o in ran):
+        # A record that is out of date takes nothing from what was found here.
+        holds = [o for o in ran if not (o.record and o.test in self.stale)]
+        if any(o.test in self.stale for o in holds) or (ran and not holds):
             return "stale"
-        checked = any(o.passed for o, _ in self.marked("claim"))
-        controlled = any(o.passed for o, _ in self.marked("control"))
+        checked = any(o.passed for o, _ in self.marked("claim") if o in holds)
+        controlled = any(o.passed for o, _ in self.marked("control") if o in holds)
         if not checked:
             return "none"
         return "checked with control" if controlled else "checked"

@@ -10,21 +10,23 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from litmus.cache import Cache
+from litmus.files import settings
 from litmus.files.writing import write_whole
 from litmus.python.fingerprint import LEDGER, fingerprint, is_test, torch_version
 from litmus.python.touches import last_of
 
 ROLES = ["claim", "control", "counterexample"]
+TRAVELS = "travels"  # marks what runs only where somebody has what it needs, and leaves a record
 # A marker, or pytest.mark by another name, perhaps.
 USE = re.compile(
-    rb"\bmark\.(?:claim|control|counterexample)\b|\bmark +as\b|\bmark\s*(?:[#;]|$)", re.M
+    rb"\bmark\.(?:claim|control|counterexample|travels)\b|\bmark +as\b|\bmark\s*(?:[#;]|$)", re.M
 )
 # Folders in which pytest does not look for tests either, and copies that are built or changed.
 ELSEWHERE = {"build", "dist", "node_modules", "venv", "site", "mutants", "__pycache__"}
@@ -38,6 +40,15 @@ class Mark:
     claim: str
     by: str = ""  # one of ways.WAYS, for a claim
     drops: str = ""  # an assumption's name, or a block of the statement, for a control
+
+
+class Circumstances(TypedDict):
+    """Under what a test ran."""
+
+    date: str
+    python: str
+    torch: str
+    fingerprint: str  # of the test's file
 
 
 @dataclass(frozen=True)
@@ -56,8 +67,10 @@ class Outcome:
     torch: str
     fingerprint: str  # of the test's file when it ran
     statements: tuple[tuple[str, str], ...]  # each claim's name with a hash of its statement then
-    measured: float | None  # what came closest to failing it; None if it did not get that far
-    allowed: float | None  # what that was held against
+    measured: float | None = None  # what came closest to failing it; None if it got not that far
+    allowed: float | None = None  # what that was held against
+    record: str = ""  # the file of the record that tells of it, where the ledger does not
+    device: str = ""  # what computed, as the record says
 
     @property
     def file(self) -> str:
@@ -68,6 +81,12 @@ class Outcome:
     def name(self) -> str:
         """The test's name without its file."""
         return self.test.partition("::")[2]
+
+    @property
+    def ran_with(self) -> str:
+        """What the test ran with: "torch 2.11.0, Python 3.11.7, NVIDIA H200"."""
+        device = [self.device] if self.device else []
+        return ", ".join([f"torch {self.torch}", f"Python {self.python}", *device])
 
     @property
     def sentence(self) -> str:
@@ -123,8 +142,8 @@ def due(root: Path, statements: dict[str, str], cache: Cache | None = None) -> l
     wrong = {outcome.file for outcome in ledger if outcome.failed or outcome.test in stale}
     return [
         file
-        for file in sorted(_tests(root))
-        if file in wrong or (file not in known and _has_marker(root / file))
+        for file in sorted(project_files(root, is_test))
+        if file in wrong or (file not in known and _is_checked_here(root / file))
     ]
 
 
@@ -148,26 +167,14 @@ def settle(
     without = [file for file in files if file not in {o.file for o in kept}]
     if without or kept != after:
         nothing = [
-            Outcome(
-                file,
-                1,
-                (),
-                0,
-                0,
-                0,
-                0.0,
-                statements=(),
-                measured=None,
-                allowed=None,
-                **circumstances(file, root, cache),
-            )
+            Outcome(file, 1, (), 0, 0, 0, 0.0, statements=(), **circumstances(file, root, cache))
             for file in without
         ]
         write_ledger(root, kept + nothing, {*files})
     return without
 
 
-def circumstances(file: str, root: Path, cache: Cache | None) -> dict[str, str]:
+def circumstances(file: str, root: Path, cache: Cache | None) -> Circumstances:
     """Return under what a test file runs now, as an outcome says it."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
@@ -177,29 +184,38 @@ def circumstances(file: str, root: Path, cache: Cache | None) -> dict[str, str]:
     }
 
 
-def _tests(root: Path) -> Iterator[str]:
-    """Yield the files of tests by their paths from the root."""
+def project_files(root: Path, is_wanted: Callable[[str], bool]) -> Iterator[str]:
+    """Yield the files with a name that is wanted, where pytest looks for tests; from the root."""
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if name not in ELSEWHERE and name[0] != "."]
-        if {"pyvenv.cfg", "conda-meta"}.isdisjoint([*files, *folders]):
-            tests = (Path(folder, name) for name in files if is_test(name))
-            yield from (path.relative_to(root).as_posix() for path in tests)
+        is_installed = {"pyvenv.cfg", "conda-meta"} & {*files, *folders}
+        is_another = settings.FILE in files and Path(folder) != root
+        if is_installed or is_another:
+            folders.clear()  # packages or a project, with tests of their own
         else:
-            folders.clear()  # packages that are installed, with tests of their own
+            wanted = (Path(folder, name) for name in files if is_wanted(name))
+            yield from (path.relative_to(root).as_posix() for path in wanted)
 
 
-def _has_marker(file: Path) -> bool:
-    """Say whether a file uses one of our markers; a string that mentions one is none."""
+def _is_checked_here(file: Path) -> bool:
+    """Say whether a file marks claims, and does not leave its outcome in a record."""
+    marks = markers_in(file)
+    return TRAVELS not in marks and not marks.isdisjoint(ROLES)
+
+
+def markers_in(file: Path) -> set[str]:
+    """Return the names of our markers that a file uses; a string that mentions one is none."""
     source = file.read_bytes()
     if not USE.search(source):
-        return False  # most files: to parse them all takes a fifth of a second
+        return set()  # most files: to parse them all takes a fifth of a second
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return True  # pytest says what is wrong with it
+        return {*ROLES}  # pytest says what is wrong with it
     nodes = [*ast.walk(tree)]
-    of = {last_of(n.value) for n in nodes if isinstance(n, ast.Attribute) and n.attr in ROLES}
-    return "mark" in of or not of.isdisjoint(_other_names_of_mark(nodes))
+    ours = [n for n in nodes if isinstance(n, ast.Attribute) and n.attr in {*ROLES, TRAVELS}]
+    names = {"mark", *_other_names_of_mark(nodes)}
+    return {node.attr for node in ours if last_of(node.value) in names}
 
 
 def _other_names_of_mark(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -214,4 +230,6 @@ def _other_names_of_mark(nodes: Iterable[ast.AST]) -> Iterator[str]:
 def _outcome(entry: dict[str, Any]) -> Outcome:
     marks = tuple(Mark(**mark) for mark in entry.pop("marks"))
     statements = tuple((name, then) for name, then in entry.pop("statements"))
-    return Outcome(marks=marks, statements=statements, **entry)
+    # Read by name: a ledger without them is of a version that asked tests for no numbers.
+    numbers = {name: entry.pop(name) for name in ("measured", "allowed")}
+    return Outcome(marks=marks, statements=statements, **numbers, **entry)

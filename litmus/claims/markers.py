@@ -1,22 +1,35 @@
 """The tests that mark claims: which claim each is given to, and what is wrong with a marker."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from litmus.cache import Cache
 from litmus.claims.claims import Claims
 from litmus.claims.evidence import Mark, Outcome, stale_tests
+from litmus.claims.records import Record
 from litmus.claims.ways import WAYS
 from litmus.problems import Problem, nearest
 
 
 def attach(
-    outcomes: Sequence[Outcome], claims: Claims, root: Path, cache: Cache | None = None
+    outcomes: Sequence[Outcome],
+    records: Iterable[Record],
+    claims: Claims,
+    root: Path,
+    cache: Cache | None = None,
 ) -> list[Problem]:
-    """Give each claim the tests that mark it; return what is wrong with the tests."""
+    """Give each claim the tests that mark it; return what is wrong with the tests.
+
+    Of a test that is in the ledger no record is needed: it ran here.
+    """
     problems = []
     changed = stale_tests(outcomes, claims.statements, root, cache)
-    for outcome in outcomes:
+    here = {outcome.test for outcome in outcomes}
+    elsewhere = []
+    for record in records:
+        changed |= record.stale(claims.statements, root, cache) - here
+        elsewhere += [outcome for outcome in record.outcomes if outcome.test not in here]
+    for outcome in [*outcomes, *elsewhere]:
         stale = outcome.test in changed
         for mark in outcome.marks:
             wrong = wrong_with(mark, claims)

@@ -31,10 +31,8 @@ def compare(roles: set[str], value: object, allowed: object) -> tuple[Measured, 
 
     They are compared as they are given, so that a rational number is not rounded first. Raises
     ValueError where either is not a finite size, or where one test is to break one claim and to
-    check another: the same number cannot do both.
+    check another: the same number cannot do both. A test without a role checks what is no claim.
     """
-    if not roles:
-        raise ValueError("a test that marks no claim is evidence of nothing. Mark one, or assert.")
     if roles & BREAKS and roles - BREAKS:
         raise ValueError("a test checks one claim and breaks another. Part it in two.")
     size, limit = _size(value, "what is measured"), _size(allowed, "what is allowed")
@@ -46,7 +44,7 @@ def compare(roles: set[str], value: object, allowed: object) -> tuple[Measured, 
 def closest(roles: set[str], measured: Iterable[Measured]) -> Measured:
     """Return, of all that a test measured, what came closest to failing it."""
     pick = min if roles & BREAKS else max
-    return pick(measured, key=lambda one: one.share)
+    return pick(measured, key=lambda one: (one.share, one.value))
 
 
 def _size(number: Any, what: str) -> Any:

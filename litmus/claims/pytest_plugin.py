@@ -11,29 +11,48 @@ from pathlib import Path
 
 import pytest
 
-DOCS, CLAIMS = "docs", "claims"
+CLAIMS = "claims"
+RECORD = "--litmus-record"
 READ = 4_000_000  # bytes of a note: what is longer is left out
 OPENING = re.compile(rb"(?:\xef\xbb\xbf)?---")  # of properties, below a byte order mark or not
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    what = "write how these tests come out into FILE, NAME.record.json beside them"
+    parser.getgroup("litmus").addoption(RECORD, metavar="FILE", help=what)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    if root := _root(config):
-        from litmus.claims.recorder import MARKERS, Recorder
+    record = config.getoption(RECORD)
+    if found := _project(config):
+        from litmus.claims.measuring import MARKERS, Measuring
+        from litmus.claims.recorder import Recorder
 
         for marker in MARKERS:
             config.addinivalue_line("markers", marker)
-        config.pluginmanager.register(Recorder(config, root), "litmus-recorder")
+        recorder = Recorder(config, *found)
+        config.pluginmanager.register(Measuring(), "litmus-measuring")
+        config.pluginmanager.register(recorder, "litmus-recorder")
+        if record:
+            from litmus.claims.record_writer import RecordWriter
+
+            config.pluginmanager.register(RecordWriter(config, recorder, record), "litmus-record")
+    elif record:
+        raise pytest.UsageError(f"{RECORD} is for a project with claims, and there is none here.")
 
 
-def _root(config: pytest.Config) -> Path | None:
-    """Return the root of the project with claims to which the tests belong, if there is one.
+def _project(config: pytest.Config) -> tuple[Path, Path] | None:
+    """Return the root and the notes of the project with claims to which the tests belong, if any.
 
     Without a file of settings pytest takes the folder of the tests for its root.
     """
+    from litmus.files import settings
+
     places = [config.rootpath]
     if config.invocation_params.dir in config.rootpath.parents:
         places.append(config.invocation_params.dir)
-    return next((place for place in places if _has_claims(place / DOCS)), None)
+    with_notes = ((place, docs) for place in places if (docs := settings.docs_of(place)))
+    return next((found for found in with_notes if _has_claims(found[1])), None)
 
 
 def _has_claims(docs: Path) -> bool:

@@ -1,7 +1,7 @@
 """Carries what the tests of claims find into the ledger, and refuses markers that mark nothing."""
 
 from collections import defaultdict
-from collections.abc import Callable, Generator
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,29 +9,17 @@ import pytest
 from filelock import FileLock
 
 from litmus.cache import Cache
-from litmus.claims.evidence import ROLES, Mark, Outcome, circumstances, write_ledger
-from litmus.claims.measured import BREAKS, Measured, closest, compare
-from litmus.claims.ways import WAYS
+from litmus.claims.evidence import TRAVELS, Circumstances, Outcome, circumstances, write_ledger
+from litmus.claims.measured import closest
+from litmus.claims.measuring import marks_of, measured_by, place
 from litmus.python.fingerprint import LEDGER
-
-MARKERS = [
-    f"claim(name, by): the test checks a claim; by is one of {', '.join(WAYS)}",
-    "control(name, drops): the claim without one assumption, which must fail by a clear margin",
-    "counterexample(name): the test refutes a conjecture",
-]
-MEASURED = "measured"  # among the properties of a test, which pytest hands on with its report
-UNMEASURED = (
-    "the test marks a claim and has measured nothing. Ask for the fixture `measured`, and call "
-    "measured(value, allowed=…): in a check how far the claim is missed, in a control by how much "
-    "it breaks; where nothing may differ, measured(found != expected, allowed=0)."
-)
 
 
 class Recorder:
     """Collects the outcomes of tests that mark claims, and writes them when the session ends."""
 
-    def __init__(self, config: pytest.Config, root: Path) -> None:
-        self.config, self.root = config, root
+    def __init__(self, config: pytest.Config, root: Path, docs: Path) -> None:
+        self.config, self.root, self.docs = config, root, docs
         self.wrong: dict[str, None] = {}  # markers, as told by processes that run side by side
         self.cache = Cache()
         self.statements: dict[str, str] = {}  # by claim, once there is a marked test
@@ -48,11 +36,11 @@ class Recorder:
         from litmus.claims.claims import Claims
         from litmus.vault.vault import Vault
 
-        vault, _ = Vault.read(self.root / "docs")  # what is wrong with notes, the build reports
+        vault, _ = Vault.read(self.docs)  # what is wrong with notes, the build reports
         claims = Claims.read(vault)
         self.statements = claims.statements
         wrong = [
-            f"{_place(item)}: {reason}"
+            f"{place(item)}: {reason}"
             for item in marked
             for mark in marks_of(item)
             if (reason := markers.wrong_with(mark, claims))
@@ -63,7 +51,8 @@ class Recorder:
         elif wrong:
             raise pytest.UsageError(*dict.fromkeys(wrong))
         for item in marked:
-            self.items[self._test(item)].append(item)
+            if not item.get_closest_marker(TRAVELS):  # its outcome is kept in a record
+                self.items[test_of(item, self.root)].append(item)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
@@ -73,41 +62,8 @@ class Recorder:
         for reason in self.wrong:
             terminalreporter.write_line(f"ERROR: {reason}", red=True)
 
-    @pytest.fixture
-    def measured(self, request: pytest.FixtureRequest) -> Callable[..., None]:
-        """Record what a marked test measures, and fail it where that is not as it must be.
-
-        `measured(value, allowed=limit)`: a check fails if the value, how far the claim is missed,
-        exceeds the limit; a control or a counterexample fails unless the value, by how much the
-        claim breaks, exceeds it. Both are finite sizes, never negative: numbers, or tensors and
-        arrays of one element. A truth is a size as well, 1 where something differs.
-        """
-        item = request.node
-        roles = {mark.role for mark in marks_of(item)}
-
-        def measured(value: object, *, allowed: object) -> None:
-            __tracebackhide__ = True
-            try:
-                found, holds = compare(roles, value, allowed)
-            except ValueError as error:
-                pytest.fail(str(error))
-            item.user_properties.append((MEASURED, found))
-            if not holds:
-                must = "more than" if roles & BREAKS else "at most"
-                pytest.fail(
-                    f"measured {found.value:.6g}, where it must be {must} {found.allowed:.6g}"
-                )
-
-        return measured
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
-        yield
-        if self._is_ours(item) and not _measured_by(item):
-            pytest.fail(UNMEASURED, pytrace=False)
-
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        self.deselected |= {self._test(item) for item in items if self._is_ours(item)}
+        self.deselected |= {test_of(item, self.root) for item in items if self._is_ours(item)}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" or report.outcome != "passed":
@@ -125,7 +81,13 @@ class Recorder:
             if any(item.nodeid not in self.reports for item in items)
         }
         complete = self.items.keys() - partial
-        outcomes = [self._outcome(test, self.items[test]) for test in complete]
+        outcomes = [
+            outcome_of(
+                *(test, self.items[test], self.reports, self.statements),
+                circumstances(_file(test), self.root, self.cache),
+            )
+            for test in complete
+        ]
         whole = {_file(test) for test in complete} - {_file(test) for test in partial}
         if any("::" in argument for argument in asked):
             whole.clear()
@@ -138,63 +100,46 @@ class Recorder:
         """Say whether a test says something about claims of this project."""
         return item.path.is_relative_to(self.root) and bool(marks_of(item))
 
-    def _test(self, item: pytest.Item) -> str:
-        """Return the node id without parameters, from the project's root."""
-        _, mark, name = item.nodeid.partition("::")
-        return item.path.relative_to(self.root).as_posix() + mark + name.partition("[")[0]
 
-    def _outcome(self, test: str, items: list[pytest.Item]) -> Outcome:
-        per_item = [_worst(self.reports[item.nodeid]) for item in items]
-        marks = tuple(dict.fromkeys(mark for item in items for mark in marks_of(item)))
-        found = [
-            m for i in items for report in self.reports[i.nodeid] for m in _measured_by(report)
-        ]
-        near = closest({mark.role for mark in marks}, found) if found else None
-        return Outcome(
-            test=test,
-            line=(items[0].location[1] or 0) + 1,
-            marks=marks,
-            passed=per_item.count("passed"),
-            failed=per_item.count("failed"),
-            skipped=per_item.count("skipped"),
-            seconds=round(sum(r.duration for i in items for r in self.reports[i.nodeid]), 3),
-            statements=tuple(
-                (name, self.statements[name]) for name in dict.fromkeys(m.claim for m in marks)
-            ),
-            measured=near.value if near else None,
-            allowed=near.allowed if near else None,
-            **circumstances(_file(test), self.root, self.cache),
-        )
+def test_of(item: pytest.Item, root: Path) -> str:
+    """Return the node id without parameters, from the project's root."""
+    _, mark, name = item.nodeid.partition("::")
+    return item.path.relative_to(root).as_posix() + mark + name.partition("[")[0]
 
 
-def marks_of(item: pytest.Item) -> list[Mark]:
-    """Return what a test says about claims."""
-    marks = []
-    for role in ROLES:
-        for mark in item.iter_markers(role):
-            try:
-                marks.append(Mark(role, *mark.args, **mark.kwargs))
-            except TypeError:
-                usage = next(line for line in MARKERS if line.startswith(role))
-                raise pytest.UsageError(f"{_place(item)}: the marker is {usage}") from None
-    return marks
-
-
-def _measured_by(test: pytest.Item | pytest.TestReport) -> list[Measured]:
-    """Return what a test has recorded; a report from another process has lists for tuples."""
-    properties: list[tuple[str, Any]] = test.user_properties
-    return [Measured(*found) for name, found in properties if name == MEASURED]
-
-
-def _place(item: pytest.Item) -> str:
-    file, line, _ = item.location
-    return f"{file}:{(line or 0) + 1}"
+def outcome_of(
+    test: str,
+    items: Sequence[pytest.Item],
+    reports: Mapping[str, Sequence[pytest.TestReport]],
+    statements: Mapping[str, str],
+    under: Circumstances,
+) -> Outcome:
+    """Return how a test came out over all its parameters, whose reports are there by node id."""
+    per_item = [_worst(reports[item.nodeid]) for item in items]
+    marks = tuple(dict.fromkeys(mark for item in items for mark in marks_of(item)))
+    found = [m for i in items for report in reports[i.nodeid] for m in measured_by(report)]
+    near = closest({mark.role for mark in marks}, found) if found else None
+    return Outcome(
+        test=test,
+        line=(items[0].location[1] or 0) + 1,
+        marks=marks,
+        passed=per_item.count("passed"),
+        failed=per_item.count("failed"),
+        skipped=per_item.count("skipped"),
+        seconds=round(sum(r.duration for i in items for r in reports[i.nodeid]), 3),
+        statements=tuple(
+            (name, statements[name]) for name in dict.fromkeys(m.claim for m in marks)
+        ),
+        measured=near.value if near else None,
+        allowed=near.allowed if near else None,
+        **under,
+    )
 
 
 def _file(test: str) -> str:
     return test.partition("::")[0]
 
 
-def _worst(reports: list[pytest.TestReport]) -> str:
+def _worst(reports: Sequence[pytest.TestReport]) -> str:
     outcomes = {"failed" if hasattr(r, "wasxfail") else r.outcome for r in reports}
     return next(outcome for outcome in ["failed", "skipped", "passed"] if outcome in outcomes)

@@ -6,6 +6,7 @@ from typing import Any
 from litmus.claims.claim import Claim
 from litmus.claims.claims import Claims, Support
 from litmus.claims.evidence import Mark, Outcome
+from litmus.claims.ways import WAYS
 
 Shown = dict[str, Any]  # what a template shows, by the names that it has for it
 
@@ -34,7 +35,7 @@ def standing(claims: Claims, claim: Claim) -> Shown:
         "rests_on": _count(support),
         "weakest": weakest.note.path if weakest else "",
         "weakest_argument": weakest.argument if weakest else "",
-        "ran": _when(claim.outcomes),
+        "ran": _when([outcome for outcome in claim.outcomes if not outcome.record]),
         "checks": tests("claim"),
         "controls": tests("control"),
         "counterexamples": tests("counterexample"),
@@ -58,17 +59,19 @@ def _tested(claims: Claims, claim: Claim, outcome: Outcome, mark: Mark, fails: s
         "sentence": outcome.sentence,
         "passed": bool(ran and not outcome.failed),
         "by": mark.by,
+        "by_means": WAYS.get(mark.by, ""),
         "without": dropped.note.title if dropped else mark.drops.lstrip("^").replace("-", " "),
         "fails": fails,
         "came_out": "skipped" if not ran else f"{outcome.passed} of {ran}" if ran > 1 else "",
         "is_stale": outcome.test in claim.stale,
+        "recorded": f"{outcome.date}, {outcome.ran_with}" if outcome.record else "",
     }
 
 
 def _when(outcomes: list[Outcome]) -> str:
     """Return when the tests ran and with what: "2026-11-23, torch 2.13.0, Python 3.11.7"."""
     dates = sorted({outcome.date for outcome in outcomes})
-    versions = sorted({f"torch {o.torch}, Python {o.python}" for o in outcomes})
+    versions = sorted({outcome.ran_with for outcome in outcomes})
     days = " to ".join(dict.fromkeys([*dates[:1], *dates[-1:]]))
     return ", ".join([days, *versions]) if outcomes else ""
 

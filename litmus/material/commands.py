@@ -10,6 +10,7 @@ from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort, PluginError
 
+from litmus.installed import lacking
 from litmus.material.plugin import LitmusPlugin
 from litmus.material.reports import log, told
 from litmus.material.server import interrupt_when_told_to_end
@@ -23,7 +24,14 @@ BASE = Path(__file__).with_name("mkdocs.yml")  # how a site looks, whatever its 
 
 def build_project(project: Project) -> None:
     """Build the site of a project that has been read already, as its mkdocs.yml says, strictly."""
-    config = load_config(str(project.root / "mkdocs.yml"), strict=True)
+    settings = project.root / "mkdocs.yml"
+    try:
+        config = load_config(str(settings), strict=True)
+    except Abort as error:  # MkDocs has said of what, but not how to get it
+        missing = lacking("run", "runs labs", "mkdocs_jupyter")
+        if missing and b"mkdocs-jupyter" in settings.read_bytes():
+            raise Abort(f"{missing}.") from error
+        raise
     _plugin(config).session.read_before = project
     with told():
         _build(config)

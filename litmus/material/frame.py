@@ -4,6 +4,7 @@ import html
 from collections.abc import Iterator
 from pathlib import Path
 
+import mkdocs
 from jinja2 import Environment
 from markdown.extensions.toc import nest_toc_tokens
 from mkdocs.commands.build import get_context
@@ -94,10 +95,11 @@ class Frame:
         env.globals["kept"] = KeptBlocks(page.url for page in self.nav.pages)
 
     def mark(self) -> str:
-        """Return what changes when the frame does: settings, menu, theme and code."""
+        """Return what changes when the frame does: settings, host, menu, theme and code."""
         with Path(self.config.config_file_path).open("rb") as settings:
             said = [repr(yaml_load(settings))]
         said += [str(self.config.site_url), str(self.config.theme.name)]
+        said += [mkdocs.__name__, mkdocs.__version__]  # which each page says; or it is ProperDocs
         said += [f"{here} {title}" for here, title in self.menu.items()]
         return pickled.makers(said, self.config.theme.dirs)
 

@@ -32,6 +32,9 @@ class LitmusConfig(Config):  # type: ignore[no-untyped-call]
 
     raw_html = config_options.Type(bool, default=False)
     """Let notes' HTML through untouched, scripts and all: for who wrote every note of the vault."""
+    ours = config_options.Type(bool, default=False)
+    """The notes are the author's though they lie outside of the settings' folder: what is in that
+    folder is run for them, and so are their labs."""
 
 
 class LitmusPlugin(BasePlugin[LitmusConfig]):  # type: ignore[no-untyped-call]
@@ -57,7 +60,8 @@ class LitmusPlugin(BasePlugin[LitmusConfig]):  # type: ignore[no-untyped-call]
         is_ours = bool(self.session.read_before or config.theme.custom_dir == str(THEME))
         site = SiteFolder(Path(config.site_dir), docs, is_ours and not self.serves)
         with told():
-            built = self.session.open(docs, settings, site, _is_lab(config), self.config.raw_html)
+            trust = self.config.raw_html, self.config.ours
+            built = self.session.open(docs, settings, site, _is_lab(config), *trust)
         config.site_dir = str(built)
         self.frame.take_theme(config, self.session.project)
         return config

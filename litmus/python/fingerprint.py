@@ -33,7 +33,8 @@ def fingerprint(file: Path, root: Path, cache: Cache | None = None) -> str:
     base = root.resolve()
     parts: list[str | bytes] = [f"torch {torch_version()}"]
     for path in sorted(imports(file, root, cache)):
-        parts += [path.relative_to(base).as_posix(), path.read_bytes()]
+        # A lab lies among the notes, which need not lie below the root.
+        parts += [Path(os.path.relpath(path, base)).as_posix(), path.read_bytes()]
     return digest(*parts)
 
 
@@ -47,6 +48,13 @@ def imports(file: Path, root: Path, cache: Cache | None = None) -> set[Path]:
         found.add(path)
         waiting |= cache.seen("needs", path, partial(_needs, root=root, cache=cache)) - found
     return found
+
+
+def imported_packages(file: Path, root: Path, cache: Cache) -> set[str]:
+    """Return the first names of all modules that a file, or what it depends on, imports."""
+    code = (path for path in imports(file, root, cache) if path.suffix == ".py")
+    names = (name for path in code for name in _mentions(path, cache)[0])
+    return {name.partition(".")[0] for name in names if not name.startswith(".")}
 
 
 def is_test(name: str) -> bool:

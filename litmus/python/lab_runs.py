@@ -17,8 +17,9 @@ from filelock import FileLock
 from litmus.cache import Cache
 from litmus.files.digest import digest
 from litmus.files.writing import write_whole
+from litmus.installed import lacking
 from litmus.python.fingerprint import fingerprint
-from litmus.python.runs import RunError
+from litmus.python.runs import NotInstalledError, RunError
 
 FOLDER = "labs"  # below what a project keeps
 SECONDS = 600  # for one cell; the longest trains networks for some ten
@@ -66,6 +67,8 @@ def measured(lab: Path, root: Path, kept: Path) -> dict[str, Any]:
 
 def _run(lab: Path) -> str:
     """Return the notebook of a run. What it needs takes long to import, and few builds run any."""
+    if missing := lacking("run", "runs labs", "jupytext", "nbformat", "nbclient", "ipykernel"):
+        raise NotInstalledError(missing)
     import jupytext
     import nbformat
     from nbclient import NotebookClient
@@ -76,7 +79,9 @@ def _run(lab: Path) -> str:
     with TemporaryDirectory() as empty:
         here = {"metadata": {"path": empty}}
         try:
-            NotebookClient(notebook, timeout=SECONDS, resources=here).execute()
+            # As Jupyter tells a notebook where it lies: it may show what is kept beside it.
+            where = {**os.environ, "JPY_SESSION_NAME": str(lab.resolve())}
+            NotebookClient(notebook, timeout=SECONDS, resources=here).execute(env=where)
         except CellExecutionError as error:
             reason = f"{error.ename}: {error.evalue}"
             is_report = bool(notebook.cells[-1].outputs)

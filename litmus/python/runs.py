@@ -10,6 +10,7 @@ from typing import Any
 from litmus.cache import Cache
 from litmus.files.digest import digest
 from litmus.files.writing import write_whole
+from litmus.installed import lacking
 from litmus.python.fingerprint import fingerprint
 
 CACHE = Path("build/runs")  # below the project's root
@@ -18,6 +19,10 @@ SECONDS = 120.0  # a snippet takes about one, on a busy machine thirty; more tha
 
 class RunError(RuntimeError):
     """A file raised, hung, ended with an error or wrote outside of its temporary folder."""
+
+
+class NotInstalledError(RunError):
+    """What runs files is not installed; the words say how to get it."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ class Runner:
 
     def _ask(self, request: list[Any]) -> dict[str, Any]:
         if not self._server or self._server.poll() is not None:
+            if missing := lacking("run", "runs snippets", "torch", "matplotlib", "jaxtyping"):
+                raise NotInstalledError(missing)
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "litmus.python.fork_server"],
                 stdin=subprocess.PIPE,

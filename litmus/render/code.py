@@ -16,7 +16,7 @@ from litmus.cache import Cache, Store
 from litmus.files.digest import digest
 from litmus.problems import nearest
 from litmus.python import quotes
-from litmus.python.runs import Run, RunError
+from litmus.python.runs import NotInstalledError, Run, RunError
 from litmus.render import obsidian_plugins
 from litmus.render.diagrams import diagram
 from litmus.render.renderer import At, Rules
@@ -150,7 +150,8 @@ def _run(at: At) -> str:
     try:
         run = at.library.runner.run(file)
     except RunError as error:
-        remedy = f"Run `python {file}` by hand, in an empty folder."
+        by_hand = f"Run `python {file}` by hand, in an empty folder."
+        remedy = "" if isinstance(error, NotInstalledError) else by_hand
         at.report(f"{file} does not run: {error}.", remedy, line=1)
         return as_written(at)
     at.scope.draft.quoted.append(file)

@@ -4,6 +4,7 @@ from collections import Counter
 
 from litmus.claims.claim import Claim
 from litmus.claims.kinds import FOUNDATIONS, KINDS
+from litmus.claims.ways import WAYS
 from litmus.render.renderer import Renderer
 from litmus.site.page import Page, filled
 from litmus.site.project import Project
@@ -13,9 +14,14 @@ MOST_COLUMNS = 50  # of a table; what fewer claims assume is named beside them
 
 
 def all_claims(project: Project, renderer: Renderer) -> Page:
-    """Every claim with its kind, both statuses and how many claims it rests on."""
+    """Every claim with its kind, both statuses and how many it rests on; what the words mean."""
     claims, support = _by_kind(project), project.claims.support
-    return filled("all_claims.html", CLAIMS, "All claims", renderer, claims=claims, support=support)
+    return filled(
+        *("all_claims.html", CLAIMS, "All claims", renderer),
+        claims=claims,
+        support=support,
+        ways=WAYS,
+    )
 
 
 def assumptions(project: Project, renderer: Renderer) -> Page:

@@ -61,6 +61,7 @@ def _as_json(claim: Claim, rests_on: list[str] | int) -> dict[str, Any]:
                 "date": outcome.date,
                 "python": outcome.python,
                 "torch": outcome.torch,
+                **({"record": outcome.record, "device": outcome.device} if outcome.record else {}),
             }
             for role in ROLES
             for outcome, mark in claim.marked(role)

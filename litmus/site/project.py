@@ -11,6 +11,7 @@ from litmus.cache import Cache
 from litmus.claims import markers
 from litmus.claims.claims import Claims
 from litmus.claims.evidence import Outcome, read_ledger
+from litmus.claims.records import Record, read_records
 from litmus.files.reading import leads_out, not_utf8
 from litmus.problems import Problem
 from litmus.python.fingerprint import IMPORTS, LEDGER
@@ -47,19 +48,26 @@ class Project:
     claims: Claims
     references: dict[str, Reference]
     outcomes: list[Outcome]
+    records: list[Record]  # of tests that run elsewhere
     problems: list[Problem]
     cache: Cache  # its own, in whatever process and however often it is read
     is_lab: IsLab | None = None  # says which files are run and become pages; none does
 
     @classmethod
-    def open(cls, docs: Path, settings: Path, is_lab: IsLab | None = None) -> "Project":
-        """Read the vault in `docs`, ours if it is in the folder that the settings are in.
+    def open(
+        cls,
+        docs: Path,
+        settings: Path,
+        is_lab: IsLab | None = None,
+        is_called_ours: bool = False,
+    ) -> "Project":
+        """Read the vault in `docs`, ours if it is in the folder of the settings or they say so.
 
         The settings that come with the engine are nobody's: they are for any folder.
         """
-        if not settings.resolve().is_relative_to(ENGINE) and docs.resolve().is_relative_to(
-            settings.resolve()
-        ):
+        folder = settings.resolve()
+        is_ours = is_called_ours or docs.resolve().is_relative_to(folder)
+        if is_ours and not folder.is_relative_to(ENGINE):
             return cls.ours(settings, docs, is_lab)
         return cls.foreign(docs)
 
@@ -110,6 +118,7 @@ class Project:
             vault.withheld = {problem.file for problem in run}
             problems += run
         outcomes = read_ledger(root) if is_ours else []
+        records, unread = read_records(root) if is_ours else ([], [])
         claims = Claims.read(vault)
         references = {}
         try:
@@ -120,10 +129,10 @@ class Project:
         except Problem as problem:
             problems.append(problem)
         problems += [p for note in vault.as_written for p in note.problems if p not in problems]
-        problems += [*claims.problems, *markers.attach(outcomes, claims, root, cache)]
-        return cls(
-            root, docs, is_ours, vault, claims, references, outcomes, problems, cache, is_lab
-        )
+        evidence = markers.attach(outcomes, records, claims, root, cache)
+        problems += [*claims.problems, *unread, *evidence]
+        found = vault, claims, references, outcomes, records
+        return cls(root, docs, is_ours, *found, problems, cache, is_lab)
 
     @property
     def cache_folder(self) -> Path:

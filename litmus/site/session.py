@@ -45,7 +45,13 @@ class Session:
         self._search: dict[str, Any] | None = None  # as the theme has begun it
 
     def open(
-        self, docs: Path, settings: Path, site: SiteFolder, is_lab: IsLab | None, raw_html: bool
+        self,
+        docs: Path,
+        settings: Path,
+        site: SiteFolder,
+        is_lab: IsLab | None,
+        raw_html: bool,
+        is_called_ours: bool = False,
     ) -> Path:
         """Read the project, with its settings in a file; return the folder to build in.
 
@@ -55,7 +61,7 @@ class Session:
         self._settings, self._raw_html, self.site = settings, raw_html, site
         self._built = site.begin()
         with collector.at_rest():
-            self.project = self._read(docs, settings.parent, is_lab)
+            self.project = self._read(docs, settings.parent, is_lab, is_called_ours)
         self.runner = self.runner or Runner(self.project.root)
         self.report(self.project.problems)  # before what follows from them is reported, too
         self.build = self._build_of(self.project, writer(self._built))
@@ -153,13 +159,15 @@ class Session:
         """Is this the project's site, rather than one that somebody looks at elsewhere?"""
         return self.project.is_ours and self.folder.is_relative_to(self.project.root.resolve())
 
-    def _read(self, docs: Path, settings: Path, is_lab: IsLab | None) -> Project:
+    def _read(
+        self, docs: Path, settings: Path, is_lab: IsLab | None, is_called_ours: bool
+    ) -> Project:
         """Read the project, or what has changed of it since this command has read it before."""
         if before := self.read_before:
             return replace(before, is_lab=is_lab).again() if is_lab else before
         if self._read_from == (docs, settings):
             return self.project.again()
-        project = Project.open(docs, settings, is_lab)
+        project = Project.open(docs, settings, is_lab, is_called_ours)
         self._read_from = docs, settings
         return project
 

@@ -26,7 +26,9 @@ def pages(
     about = {file: quotes.summary(source) for file, source in sources.items()}
     yield filled("snippets.html", SNIPPETS, "Snippets", renderer, about=about)
     marked = [outcome for outcome in project.outcomes if outcome.marks]
-    needs = {f: imports(root / f, root, project.cache) for f in {o.file for o in marked}}
+    recorded = [*_recorded(project)]
+    test_files = {outcome.file for outcome in [*marked, *(outcome for outcome, _ in recorded)]}
+    needs = {file: imports(root / file, root, project.cache) for file in test_files}
     for file, source in sources.items():
         here, whole = address(file), root / file
         yield filled(
@@ -39,8 +41,16 @@ def pages(
             about=about[file],
             download=relative_url(file, here),
             tests=[(o, _claims_of(o, project)) for o in marked if whole in needs[o.file]],
+            recorded=[(o, is_stale) for o, is_stale in recorded if whole in needs[o.file]],
             notes=shown.get(file, []),
         )
+
+
+def _recorded(project: Project) -> Iterator[tuple[Outcome, bool]]:
+    """Yield what records tell of tests, and whether it is stale."""
+    for record in project.records:
+        stale = record.stale(project.claims.statements, project.root, project.cache)
+        yield from ((outcome, outcome.test in stale) for outcome in record.outcomes)
 
 
 def _claims_of(outcome: Outcome, project: Project) -> list[Note]:

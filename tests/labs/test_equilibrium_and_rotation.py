@@ -3,77 +3,90 @@
 The bounds hold for each of the four seeds of weights and batches that were tried.
 """
 
+import math
+
 import pytest
 
 CONVOLUTIONS = ("conv 1", "conv 2", "conv 3")
 
 
 @pytest.fixture(scope="module")
-def measured(measured_by):
+def lab(measured_by):
     return measured_by("docs/labs/equilibrium-and-rotation.py")
 
 
 @pytest.mark.claim("rotation-does-not-depend-on-the-gradients", by="experiment")
 @pytest.mark.parametrize("name", ["SGD", "momentum"])
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
-def test_sgd_turns_every_convolution_by_the_formula(measured, name, layer):
+def test_sgd_turns_every_convolution_by_the_formula(measured, lab, name, layer):
     # The plain mean of the cosine instead of the one weighted by the squared norm costs a per cent.
-    assert measured["angles"][f"{name}, {layer}"] == pytest.approx(1, abs=0.02)
+    measured(abs(lab["angles"][f"{name}, {layer}"] - 1), allowed=0.02)
     # The weights are stored in single precision: 6e-8 of them, against a sine squared of 1e-3.
-    assert measured["identity"][f"{name}, {layer}"] < 1e-5
+    measured(lab["identity"][f"{name}, {layer}"], allowed=1e-5)
 
 
 @pytest.mark.claim("equilibrium-of-adamw", by="experiment")
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
-def test_adamw_turns_every_convolution_nearly_by_the_formula(measured, layer):
+def test_adamw_turns_every_convolution_nearly_by_the_formula(measured, lab, layer):
     # Nothing makes this angle exact: steps are not tangent, and gradients are not fresh.
-    assert measured["angles"][f"AdamW, {layer}"] == pytest.approx(1, abs=0.08)
+    measured(abs(lab["angles"][f"AdamW, {layer}"] - 1), allowed=0.08)
 
 
-def test_the_angle_of_the_other_convention_is_off_by_a_factor(measured):
-    assert measured["wrong_angle"]["momentum"] < 1 / 3
-    assert measured["wrong_angle"]["AdamW"] > 3
+def test_the_angle_of_the_other_convention_is_off_by_a_factor(lab):
+    assert lab["wrong_angle"]["momentum"] < 1 / 3
+    assert lab["wrong_angle"]["AdamW"] > 3
 
 
 @pytest.mark.control("rotation-does-not-depend-on-the-gradients", drops="scale-invariant-loss")
 @pytest.mark.parametrize("name", ["SGD", "momentum"])
-def test_a_classifier_that_is_not_invariant_turns_by_another_angle(measured, name):
-    assert measured["angles"][f"{name}, classifier"] < 1 / 2
-    assert measured["identity"][f"{name}, classifier"] > 0.1
+def test_a_classifier_that_is_not_invariant_turns_by_another_angle(measured, lab, name):
+    measured(
+        1 - lab["angles"][f"{name}, classifier"], allowed=1 / 2
+    )  # a convolution's is off by 0.02
+    measured(lab["identity"][f"{name}, classifier"], allowed=0.1)  # a convolution's is 1e-5 at most
 
 
 @pytest.mark.claim("equilibrium-of-sgd", by="experiment")
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
 def test_without_momentum_the_norm_is_the_formulas_although_gradients_are_correlated(
-    measured, layer
+    measured, lab, layer
 ):
     # What is left is the ends of the window, and a G that varies together with the norm.
-    assert measured["norms"][f"SGD, {layer}"]["quotient"] == pytest.approx(1, abs=0.02)
-    assert measured["correlations"][f"SGD, {layer}"][1] < -0.05
+    measured(abs(lab["norms"][f"SGD, {layer}"]["quotient"] - 1), allowed=0.02)
+    assert lab["correlations"][f"SGD, {layer}"][1] < -0.05
 
 
 @pytest.mark.control("equilibrium-of-momentum-sgd", drops="^memoryless")
-@pytest.mark.claim("gradients-with-memory-move-the-norm-by-a-bounded-factor", by="experiment")
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
-def test_with_momentum_the_norm_is_shorter_by_what_the_gradients_remember(measured, layer):
-    norm = measured["norms"][f"momentum, {layer}"]
+def test_with_momentum_the_norm_is_shorter_by_what_the_gradients_remember(measured, lab, layer):
+    norm = lab["norms"][f"momentum, {layer}"]
     assert norm["memory"] < -0.03
-    assert norm["quotient"] < 0.995
+    measured(1 - norm["quotient"], allowed=0.005)  # without momentum it is off by less
     assert norm["with_memory"] == pytest.approx(1, abs=0.015)
     assert abs(norm["with_memory"] - 1) < 1 - norm["quotient"]
-    assert (0.1 / 1.9) ** 0.25 < norm["quotient"] < (1.9 / 0.1) ** 0.25
+
+
+@pytest.mark.claim("gradients-with-memory-move-the-norm-by-a-bounded-factor", by="experiment")
+@pytest.mark.parametrize("layer", CONVOLUTIONS)
+def test_what_the_gradients_remember_moves_the_norm_by_no_more_than_the_bound(measured, lab, layer):
+    norm = lab["norms"][f"momentum, {layer}"]
+    assert norm["memory"] < -0.03
+    # The claim's bound for the momentum 0.9, either way.
+    measured(abs(math.log(norm["quotient"])), allowed=math.log(1.9 / 0.1) / 4)
 
 
 @pytest.mark.claim("equilibrium-of-momentum-sgd", by="experiment")
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
-def test_with_momentum_the_norm_is_nearer_its_formula_than_that_of_sgdw(measured, layer):
+def test_with_momentum_the_norm_is_nearer_its_formula_than_that_of_sgdw(measured, lab, layer):
     # SGDW's norm would be longer by (1 − γ)^(−1/4) = 1.78, plain SGD's shorter by that.
-    assert 0.85 < measured["norms"][f"momentum, {layer}"]["quotient"] < 1.05
+    assert lab["norms"][f"momentum, {layer}"]["quotient"] < 1.05
+    # Gradients with a memory cost some per cent; those of SGDW would be off by 0.78.
+    measured(abs(lab["norms"][f"momentum, {layer}"]["quotient"] - 1), allowed=0.15)
 
 
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
-def test_gradients_agree_for_a_step_and_oppose_each_other_for_several(measured, layer):
-    correlation = measured["correlations"][f"momentum, {layer}"]
+def test_gradients_agree_for_a_step_and_oppose_each_other_for_several(lab, layer):
+    correlation = lab["correlations"][f"momentum, {layer}"]
     assert correlation[0] == pytest.approx(1)
     assert correlation[1] > 0.04
     assert min(correlation[3:12]) < -0.02
@@ -82,47 +95,50 @@ def test_gradients_agree_for_a_step_and_oppose_each_other_for_several(measured, 
 
 @pytest.mark.claim("equilibrium-of-adamw", by="experiment")
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
-def test_adamws_norm_is_below_the_formula_as_its_steps_are(measured, layer):
-    # A second moment that fluctuates and gradients that cancel both shorten steps.
-    row = measured["adamw"][layer]
-    assert 0.8 < row["quotient"] < 1
+def test_adamws_norm_is_below_the_formula_as_its_steps_are(measured, lab, layer):
+    row = lab["adamw"][layer]
     assert row["energy"] < 0.95
-    assert row["identity"] == pytest.approx(1, abs=0.02)
+    # A second moment that fluctuates and gradients that cancel both shorten steps.
+    measured(1 - row["quotient"], allowed=0.2)
+    # With the steps that were seen, what is left is the ends of the window.
+    measured(abs(row["identity"] - 1), allowed=0.02)
 
 
 @pytest.mark.parametrize("momentum", ["0.0", "0.5", "0.9"])
-def test_without_perpendicular_steps_the_norm_is_short_by_what_is_predicted(measured, momentum):
+def test_without_perpendicular_steps_the_norm_is_short_by_what_is_predicted(lab, momentum):
     # Sixty runs, six memories each: the mean square is good to a per cent or two. For β₁ = 0 the
     # length is that of a single number, whose square fluctuates by √2 of itself.
-    row = measured["without_perpendicular"][momentum]
+    row = lab["without_perpendicular"][momentum]
     rel = 0.08 if momentum == "0.0" else 0.02
     assert row["quotient"] == pytest.approx(row["predicted"], rel=rel)
 
 
-def test_the_perpendicular_step_is_everything_without_momentum_and_little_with_it(measured):
-    rows = measured["without_perpendicular"]
+def test_the_perpendicular_step_is_everything_without_momentum_and_little_with_it(lab):
+    rows = lab["without_perpendicular"]
     assert rows["0.0"]["quotient"] < 0.2 < 0.95 < rows["0.9"]["quotient"] < 0.985
 
 
 @pytest.mark.claim("norm-relaxes-to-equilibrium", by="experiment")
-def test_from_above_the_norm_comes_down_by_decay_and_from_below_in_one_step(measured):
-    seen, told = (measured["transient"][f"× 4, {kind}"] for kind in ("measured", "constant G"))
+def test_from_above_the_norm_comes_down_by_decay_and_from_below_in_one_step(measured, lab):
+    seen, told = (lab["transient"][f"× 4, {kind}"] for kind in ("measured", "constant G"))
     assert seen[0] > 2.5
-    assert seen[1:4] == pytest.approx(told[1:4], rel=0.02)  # to step 20, where decay rules
-    assert seen[-1] < 1.25
-    assert measured["own_g"] > 1.02
-    seen, told = (measured["transient"][f"× 0.25, {kind}"] for kind in ("measured", "Gₜ"))
+    off = max(abs(one / other - 1) for one, other in zip(seen[1:4], told[1:4], strict=True))
+    measured(off, allowed=0.02)  # to step 20, where decay rules
+    measured(abs(seen[-1] - 1), allowed=0.25)  # of an excess of 2, with a G that is not constant
+    assert lab["own_g"] > 1.02
+    seen, told = (lab["transient"][f"× 0.25, {kind}"] for kind in ("measured", "Gₜ"))
     assert seen[0] < 0.25
-    assert seen[1] == pytest.approx(told[1], rel=1e-3)  # one step, in single precision
+    measured(abs(seen[1] / told[1] - 1), allowed=1e-3)  # one step, in single precision
     assert 0.6 < seen[1] < 2.5
-    assert all(0.8 < value < 1.2 for value in seen[5:])  # a norm varies by some per cent
+    off = max(abs(value - 1) for value in seen[5:])
+    measured(off, allowed=0.2)  # a norm varies by some per cent
 
 
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
-def test_the_unit_gradient_norm_is_steady_late(measured, layer):
-    assert measured["drift"][f"SGD, {layer}"][3] == pytest.approx(1, abs=0.15)
+def test_the_unit_gradient_norm_is_steady_late(lab, layer):
+    assert lab["drift"][f"SGD, {layer}"][3] == pytest.approx(1, abs=0.15)
 
 
-def test_the_unit_gradient_norm_is_not_what_it_will_be_at_the_start(measured):
-    assert measured["drift"]["SGD, conv 1"][0] < 0.9
-    assert measured["drift"]["momentum, conv 3"][0] > 1.08
+def test_the_unit_gradient_norm_is_not_what_it_will_be_at_the_start(lab):
+    assert lab["drift"]["SGD, conv 1"][0] < 0.9
+    assert lab["drift"]["momentum, conv 3"][0] > 1.08

@@ -3,33 +3,34 @@
 import pytest
 
 OFF = "adam-ignores-the-strength-off-the-data"
+COMPLETED = 0.02  # of the size of what is hidden: what a strong penalty costs as a bias
 
 
 @pytest.fixture(scope="module")
-def measured(measured_by):
+def lab(measured_by):
     return measured_by("docs/labs/matrix-completion.py")
 
 
 @pytest.mark.claim(OFF, by="experiment")
-def test_adam_completes_at_every_strength_and_descent_at_the_strong_ones_only(measured):
-    adam, descent = measured["planted"]["Adam"], measured["planted"]["gradient descent"]
-    size = measured["planted_hidden_size"]
-    assert max(adam) < 0.02 * size
+def test_adam_completes_at_every_strength_and_descent_at_the_strong_ones_only(measured, lab):
+    adam, descent = lab["planted"]["Adam"], lab["planted"]["gradient descent"]
+    size = lab["planted_hidden_size"]
+    measured(max(adam) / size, allowed=COMPLETED)
     assert adam == sorted(adam)  # the bias grows with the strength
     assert min(descent[:2]) > 0.8 * size  # not yet moved
-    assert descent[-1] < 0.02 * size
+    assert descent[-1] < COMPLETED * size
     assert descent == sorted(descent, reverse=True)
 
 
-def test_with_more_steps_descent_gets_there_with_a_weaker_penalty_too(measured):
-    patient = measured["patient"]
+def test_with_more_steps_descent_gets_there_with_a_weaker_penalty_too(lab):
+    patient = lab["patient"]
     assert patient[0] > 5 * patient[1]
-    assert patient[-1] < 0.01 * measured["planted_hidden_size"]
+    assert patient[-1] < 0.01 * lab["planted_hidden_size"]
 
 
-def test_on_pictures_gains_are_modest_and_adam_has_no_advantage(measured):
+def test_on_pictures_gains_are_modest_and_adam_has_no_advantage(lab):
     # so with the seeds 0 to 3; which of the two penalties does better differs from one to the next
-    baselines, pictures = measured["pictures_baseline"], measured["pictures"]
+    baselines, pictures = lab["pictures_baseline"], lab["pictures"]
     best = {name: [min(row) for row in rows] for name, rows in pictures.items()}
     assert len(baselines) == 3
     for errors in best.values():
@@ -39,8 +40,8 @@ def test_on_pictures_gains_are_modest_and_adam_has_no_advantage(measured):
         assert descent < adam
 
 
-def test_the_pictures_are_not_of_low_rank(measured):
-    spectrum = measured["spectrum"]
+def test_the_pictures_are_not_of_low_rank(lab):
+    spectrum = lab["spectrum"]
     assert len(spectrum) == 24
     assert spectrum[-1] > 0.01 * spectrum[0]
     assert spectrum[11] > 0.04 * spectrum[0]

@@ -442,7 +442,7 @@ def test_a_claim_is_what_lies_in_claims_or_has_a_theorem_kind(project, path, pro
         (Mark("control", "c", drops="^part"), ""),
         (Mark("counterexample", "c"), ""),
         (Mark("claim", "cc", by="exact"), "'cc', which no note states. Did you mean 'c'"),
-        (Mark("claim", "c", by="eye"), "needs by= one of certificate, exact, float64, experiment"),
+        (Mark("claim", "c", by="eye"), "needs by= one of formal, certificate"),
         (Mark("claim", "c"), "needs by="),
         (Mark("control", "c", drops="other"), "does not assume. It can drop: ^part, d."),
         (Mark("control", "c", drops="^nope"), "does not assume. It can drop: ^part, d."),

@@ -5,6 +5,7 @@ import gc
 import pytest
 from click.testing import CliRunner
 
+from litmus.author import new_project
 from litmus.cli import main
 from tests.litmus.conftest import write_files
 
@@ -183,12 +184,11 @@ def test_new_writes_a_name_in_one_unicode_form(litmus, tmp_path):
     assert (tmp_path / "docs/claims/étale.md").exists()
 
 
-def test_new_says_that_there_is_no_template(litmus, tmp_path):
-    before = everything(tmp_path)
-    code, said = litmus("new", "definition", "bold-guess")
-    assert code == 1
-    assert "there is no docs/templates/definition.md to begin from" in said
-    assert everything(tmp_path) == before
+def test_new_begins_as_in_a_new_vault_where_there_is_no_template(litmus, tmp_path):
+    assert litmus("new", "definition", "bold-guess")[0] == 0
+    note = (tmp_path / "docs/claims/bold-guess.md").read_text(encoding="utf-8")
+    template = (new_project.STARTER / "docs/templates/definition.md").read_text(encoding="utf-8")
+    assert note == template.replace("{{title}}", "bold-guess")
 
 
 def test_new_says_what_is_wrong_with_a_template_that_is_not_text(litmus, tmp_path):

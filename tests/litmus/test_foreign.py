@@ -98,7 +98,7 @@ def test_a_folder_is_foreign_unless_it_lies_by_its_settings(vault, tmp_path):
     for docs, settings in [
         (vault, tmp_path / "beside"),
         (tmp_path / "beside/docs", tmp_path / "beside"),
-        (ENGINE / "templates", ENGINE),
+        (ENGINE / "site/templates", ENGINE),
     ]:
         assert not Project.open(docs, settings).is_ours
     theirs = Project.foreign(vault)

@@ -17,7 +17,7 @@ FRESH = str(random.SystemRandom().randrange(10**9))
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", ["one", FRESH], ids=["one", "fresh"])
+@pytest.mark.parametrize("seed", ["one", "two", FRESH], ids=["one", "two", "fresh"])
 def test_any_note_becomes_a_whole_page_on_which_nothing_runs(tmp_path, seed):
     writer, fuzz = Writer(seed), Fuzz(tmp_path)
     for count in range(150):

@@ -9,7 +9,8 @@ from importlib.metadata import PackageNotFoundError, entry_points
 import pytest
 from click.testing import CliRunner
 
-from litmus import cli
+from litmus import cli, installed
+from litmus.author import checks
 from litmus.claims import pytest_plugin
 from litmus.claims.evidence import due, read_ledger
 from litmus.claims.pytest_plugin import _has_claims
@@ -30,12 +31,12 @@ from pytest import mark
 from snippets.used import ONE
 
 @pytest.mark.claim("c", by="exact")
-def test_it_holds():
-    assert ONE == 1
+def test_it_holds(measured):
+    measured(abs(ONE - 1), allowed=0)
 
 @mark.control("c", drops="d")
-def test_control_it_does_not_hold_without():
-    assert ONE != 2
+def test_control_it_does_not_hold_without(measured):
+    measured(abs(ONE - 3), allowed=0.5)
 """
 SAYS = """
 import sys
@@ -112,8 +113,9 @@ def test_in_a_project_without_claims_nothing_happens(written, notes):
     ran = python(root, "-m", "pytest", "-s", PYTHONDONTWRITEBYTECODE="1")
     assert ran.returncode == 0, ran.stdout
     assert f"PLUGINS ['{PLUGIN}']" in ran.stdout
-    assert re.search(
-        f"OURS \\['litmus', 'litmus.claims', ('litmus.claims.kinds', )?'{PLUGIN}'\\]", ran.stdout
+    light = {"litmus", "litmus.claims", "litmus.claims.kinds", "litmus.files", PLUGIN}
+    assert {*re.findall(r"'(.*?)'", ran.stdout.partition("OURS ")[2].partition("\n")[0])} <= (
+        light | {"litmus.files.settings"}
     )
     assert "MARKERS ['claim: their own']" in ran.stdout
     made = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
@@ -138,6 +140,20 @@ def test_who_asks_for_it_once_more_has_it_once(written, again):
         NOTES, SNIPPET, {"tests/test_c.py": TEST, "plug.py": plug, "pytest.ini": "[pytest]"}
     )
     ran = python(root, "-m", "pytest", "-q", *again, "--strict-markers")
+    assert "2 passed" in ran.stdout
+    assert len(read_ledger(root)) == 2
+
+
+def test_an_older_distribution_that_was_left_behind_registers_nothing_twice(written):
+    older = {
+        "METADATA": "Metadata-Version: 2.1\nName: litmus-older\nVersion: 0.1.0\n",
+        "entry_points.txt": f"[pytest11]\n{PLUGIN} = {PLUGIN}\n",
+    }
+    left = {f"litmus_older-0.1.0.dist-info/{name}": text for name, text in older.items()}
+    root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST, "pytest.ini": "[pytest]"}, left)
+    found = "from importlib.metadata import entry_points as e; print(len(e(group='pytest11', name="
+    assert int(python(root, "-c", f"{found}'{PLUGIN}')))").stdout) == 2
+    ran = python(root, "-m", "pytest", "-q", "--strict-markers")
     assert "2 passed" in ran.stdout
     assert len(read_ledger(root)) == 2
 
@@ -183,10 +199,12 @@ def test_check_records_the_evidence_of_any_project_and_is_not_due_again(written,
 def test_a_check_is_due_again_when_code_has_changed_wherever_it_lies(
     written, check, settings, file, line
 ):
-    test = f"import pytest\n{line}\n\n@pytest.mark.claim('c', by='exact')\ndef test_v():\n"
+    test = f"import pytest\n{line}\n\n@pytest.mark.claim('c', by='exact')\ndef test_v(measured):\n"
     packages = {f"{folder}/__init__.py": "" for folder in ["tests", "tests/sub"]}
     files = {**packages, "pyproject.toml": settings, file: "V = 1\n"}
-    root = written(NOTES, files, {"tests/sub/test_c.py": f"{test}    assert pkg.V == 1\n"})
+    root = written(
+        NOTES, files, {"tests/sub/test_c.py": f"{test}    measured(pkg.V - 1, allowed=0)\n"}
+    )
     assert check(root).exit_code == 0
     assert check(root).output == "The evidence of every claim is up to date.\n"
     (root / file).write_text("V = 20\n")  # not of the same length: Python compares no more
@@ -216,7 +234,7 @@ def test_a_build_begins_with_what_the_check_before_it_found(written, monkeypatch
 
 
 def test_a_check_that_fails_fails_the_command_and_is_due_again(written, check):
-    root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST.replace("ONE == 1", "ONE == 3")})
+    root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST.replace("ONE - 1", "ONE - 3")})
     assert check(root).exit_code == 1
     assert [o.failed for o in read_ledger(root)] == [0, 1]
     assert due(root, Project.ours(root, root / "docs").claims.statements) == ["tests/test_c.py"]
@@ -251,25 +269,28 @@ def test_check_looks_for_tests_where_pytest_does(tmp_path):
 
 def test_without_pytest_check_says_in_one_sentence_what_is_missing(written, monkeypatch):
     root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST})
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(installed, "find_spec", lambda name: None)
     monkeypatch.chdir(root)
     result = CliRunner().invoke(cli.main, ["check"])
     assert result.exit_code == 1
-    assert result.output.splitlines()[-1].startswith("Error: claims are checked by pytest")
+    assert result.output.splitlines()[-1] == (
+        "Error: pytest is not installed; "
+        'what checks claims comes with pip install "litmus-notes[author]".'
+    )
 
 
 def test_without_xdist_the_tests_run_in_one_process(written, monkeypatch):
     said = []
     root = written(NOTES, SNIPPET, {"tests/test_c.py": TEST})
-    there = cli.find_spec
-    monkeypatch.setattr(cli, "find_spec", lambda name: name != "xdist" and there(name))
-    monkeypatch.setattr(cli.subprocess, "run", lambda command, **_: said.append(command) or DONE)
+    there = checks.find_spec
+    monkeypatch.setattr(checks, "find_spec", lambda name: name != "xdist" and there(name))
+    monkeypatch.setattr(checks.subprocess, "run", lambda command, **_: said.append(command) or DONE)
     monkeypatch.chdir(root)
     assert CliRunner().invoke(cli.main, ["check"]).exit_code == 0
     assert not {"xdist", "-n", "--dist"} & {*said[0]}
     monkeypatch.undo()
     (root / LEDGER).unlink()
-    monkeypatch.setattr(cli.subprocess, "run", lambda command, **_: said.append(command) or DONE)
+    monkeypatch.setattr(checks.subprocess, "run", lambda command, **_: said.append(command) or DONE)
     monkeypatch.chdir(root)
     assert CliRunner().invoke(cli.main, ["check"]).exit_code == 0
     assert {"xdist", "-n", "--dist"} <= {*said[1]}

@@ -1,6 +1,5 @@
 """A real browser, and a server on this machine, for tests and benchmarks of the site."""
 
-import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -9,8 +8,9 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Error, sync_playwright
+
+from tests.needs import missing
 
 # The shell is the same Chromium without what nobody sees here: half of the time goes with it.
 NAMES = ["chromium-headless-shell", "chromium", "chromium-browser"]
@@ -42,15 +42,15 @@ def served(folder: Path) -> Iterator[str]:
 def browser() -> Iterator[Browser]:
     """Yield a Chromium: the system's, or else Playwright's own.
 
-    Without one the tests are skipped, except where CI=true: there a missing browser is a failure.
+    Without one the tests are skipped; one of the system that does not start is a failure.
     """
     system = next(filter(None, map(shutil.which, NAMES)), None)
     with sync_playwright() as playwright:
         try:
             chromium = playwright.chromium.launch(executable_path=system, args=FLAGS)
         except Error:
-            if os.environ.get("CI") == "true" or system:
+            if system:
                 raise
-            pytest.skip("no Chromium here: install one, or run `playwright install chromium`")
+            missing("There is no Chromium", "Install one, or run `playwright install chromium`.")
         yield chromium
         chromium.close()

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-# A page of each kind, not the longest: axe takes a second for some 1,500 elements.
-ESSAY, CLAIM = "ideas/intrinsic-learning-rate/", "claims/decay-is-growing-rate/"
-SNIPPET, LAB = "snippets/scale_invariance/", "labs/adamw-against-its-twin/"
+# A page of each kind, long ones among them.
+ESSAY, CLAIM = "papers/exponential-learning-rates/", "claims/decay-is-growing-rate/"
+SNIPPET, LAB = "snippets/scale_invariance/", "labs/explr-on-digits/"
 STILL = 0.01  # a tenth of what browsers call good
 PHONE, DESK = (390, 844), (1366, 768)
 LIGHT, DARK = "light", "dark"
@@ -172,11 +172,11 @@ def test_control_what_moves_the_page_is_noticed(desk, url):
 
 def test_a_link_shows_a_card_with_what_it_leads_to(seen):
     page = seen(ESSAY, LIGHT, DESK).page
-    link = page.locator("article p > a[href*='/claims/rescaling-symmetry/']:visible").first
+    link = page.locator("article p > a[href*='/claims/gradient-is-orthogonal/']:visible").first
     link.hover()
     card = page.locator(".preview-card")
     card.wait_for()
-    assert "rescaled" in card.inner_text()
+    assert "orthogonal" in card.inner_text()
     assert card.locator(".katex").count() > 0
     page.mouse.move(0, 0)
     card.wait_for(state="detached")

@@ -26,6 +26,15 @@ def ratio_slope(t, weights, epsilon=0):
     return slope_of_ratio(matrix(t, len(weights)), weights, epsilon)
 
 
+def ends(run, *arguments):
+    """Say whether a run comes to zero weights, where the ratio has no gradient to go on with."""
+    try:
+        run(*arguments)
+    except ZeroDivisionError:
+        return True
+    return False
+
+
 def plain_slope(t, weights):
     """∇L of L(x) = xᵀAₜx / 20, which is not scale invariant."""
     return matrix(t, len(weights)) @ weights / 10

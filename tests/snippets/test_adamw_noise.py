@@ -12,6 +12,10 @@ from snippets.adamw_noise import LAWS, draw, energy, shares, squared_norm
 
 STEPS, NORM = "adamw-steps-are-never-longer-than-the-formula", "adamw-norm-stays-below-the-formula"
 RUNS = 10_000
+ERRORS = 4  # standard errors: with ten other seeds nothing was as many off
+LONGER = Fraction(11, 10)  # a tenth above the formula: what is not sampled has no noise at all
+VISIBLE = 1.05  # five per cent above the formula; each test asks for standard errors as well
+ROUNDING = 1e-9  # of thousands of terms in float64
 
 
 def found(law, second, momentum=0.5, kept=0.8, runs=RUNS):
@@ -27,14 +31,14 @@ def table():
 
 
 @pytest.mark.claim(STEPS, by="certificate")
-def test_exchanging_two_gradients_shows_that_the_recent_one_counts_less():
+def test_exchanging_two_gradients_shows_that_the_recent_one_counts_less(measured):
     x, y, z, later, earlier = sympy.symbols("X Y Z w_j w_k", positive=True)
     one, other = later * x + earlier * y + z, later * y + earlier * x + z
     shown = -(later - earlier) * (x - y) ** 2 / (one * other)  # not positive for w_j > w_k
-    assert sympy.cancel((x - y) * (1 / one - 1 / other) - shown) == 0
     b = sympy.symbols("beta", positive=True)
     squares = (1 - b) ** 2 / (1 - b**2)  # the sum of the squares of (1 − β₁) β₁ᵏ
-    assert sympy.cancel(energy(b) - squares) == 0
+    rests = (x - y) * (1 / one - 1 / other) - shown, energy(b) - squares
+    measured(sum(sympy.cancel(rest) != 0 for rest in rests), allowed=0)
 
 
 def mean_share(values, momentum, second, count=4):
@@ -46,46 +50,51 @@ def mean_share(values, momentum, second, count=4):
 
 @pytest.mark.claim(STEPS, by="exact")
 @pytest.mark.parametrize("sizes", [(1, 3), (1, 30)])
-def test_from_the_start_on_steps_are_as_long_as_the_formula_at_one_place_and_shorter_above(sizes):
+def test_from_the_start_on_steps_are_as_long_as_the_formula_at_one_place_and_shorter_above(
+    measured, sizes
+):
     law = [Fraction(sign * size) for sign in (1, -1) for size in sizes]
     half = Fraction(1, 2)
-    assert mean_share(law, half, half**2) == 1
+    measured(abs(mean_share(law, half, half**2) - 1), allowed=0)
     for second in (Fraction(3, 10), half, Fraction(9, 10)):
-        assert mean_share(law, half, second) < Fraction(99, 100)
+        share = mean_share(law, half, second)
+        measured(share, allowed=1)  # of the formula
+        assert share < Fraction(99, 100)
     assert mean_share(law[::2], half, half) == 1  # of one size, v does not fluctuate
 
 
 @pytest.mark.control(STEPS, drops="^order")
-def test_control_a_second_moment_that_forgets_sooner_makes_longer_steps_exactly():
+def test_control_a_second_moment_that_forgets_sooner_makes_longer_steps_exactly(measured):
     law = [Fraction(sign * size) for sign in (1, -1) for size in (1, 3)]
-    assert mean_share(law, Fraction(1, 2), Fraction(1, 10)) > Fraction(11, 10)
+    measured(mean_share(law, Fraction(1, 2), Fraction(1, 10)), allowed=LONGER)
 
 
 @pytest.mark.control(STEPS, drops="^symmetric")
-def test_control_two_sizes_of_one_sign_make_longer_steps_exactly():
+def test_control_two_sizes_of_one_sign_make_longer_steps_exactly(measured):
     law = [Fraction(1), Fraction(3)]
-    assert mean_share(law, Fraction(1, 2), Fraction(1, 4)) > 2
+    # twice the formula, which is more than any law that is symmetric allows
+    measured(mean_share(law, Fraction(1, 2), Fraction(1, 4)), allowed=2)
 
 
 @pytest.mark.claim(STEPS, by="experiment")
 @pytest.mark.parametrize("law", LAWS)
-def test_steps_are_as_long_as_the_formula_at_one_place_and_shorter_above(table, law):
+def test_steps_are_as_long_as_the_formula_at_one_place_and_shorter_above(measured, table, law):
     for second in (0.25, 0.5, 0.9):  # 0.25 is β₁²
         value, error = table[law, second][0]
         assert error < 0.02
-        assert value < 1 + 4 * error
+        measured(value, allowed=1 + ERRORS * error)
         if second == 0.25 or law == "two values":
-            assert abs(value - 1) < 4 * error  # ten other seeds: none was 4 errors off
+            measured(abs(value - 1), allowed=ERRORS * error)
         elif second == 0.5:
-            assert value < 1 - 4 * error
+            assert value < 1 - ERRORS * error
 
 
 @pytest.mark.control(STEPS, drops="^order")
-def test_control_a_second_moment_that_forgets_sooner_makes_longer_steps():
+def test_control_a_second_moment_that_forgets_sooner_makes_longer_steps(measured):
     for law in ("Gaussian", "Laplace"):
         value, error = found(law, 0.1)[0]
-        assert value > 1.1
         assert value > 1 + 5 * error
+        measured(value, allowed=LONGER)
 
 
 def last_share(gradients, momentum, second):
@@ -98,36 +107,37 @@ def last_share(gradients, momentum, second):
 
 
 @pytest.mark.control(STEPS, drops="^symmetric")
-def test_control_gradients_of_one_sign_make_longer_steps():
+def test_control_gradients_of_one_sign_make_longer_steps(measured):
     n = draw("Gaussian", RUNS * 50, torch.Generator().manual_seed(0)).abs().reshape(50, RUNS)
-    assert last_share(n, 0.5, 0.5).mean() > 1.5
+    # half as much again: ten thousand runs leave a noise of a hundredth
+    measured(last_share(n, 0.5, 0.5).mean(), allowed=1.5)
     ones = [Fraction(1)] * 60
     assert last_share(ones, Fraction(1, 2), Fraction(1, 4)) > Fraction(299, 100)  # 3 is the limit
 
 
 @pytest.mark.control(STEPS, drops="^same-law")
-def test_control_a_gradient_much_larger_than_those_before_makes_a_longer_step():
+def test_control_a_gradient_much_larger_than_those_before_makes_a_longer_step(measured):
     burst = [Fraction((-1) ** t) for t in range(60)] + [Fraction(1000)]
     share = last_share(burst, Fraction(1, 2), Fraction(99, 100))
-    assert share > 70
     assert share == pytest.approx(0.5**2 / 0.01 * 3, rel=0.02)
+    measured(share, allowed=LONGER)
 
 
 @pytest.mark.claim(NORM, by="experiment")
 @pytest.mark.parametrize("law", LAWS)
-def test_no_law_of_ours_makes_longer_weights_from_one_momentum_on(table, law):
+def test_no_law_of_ours_makes_longer_weights_from_one_momentum_on(measured, table, law):
     for second in (0.5, 0.9):  # 0.5 is β₁
         value, error = table[law, second][1]
         assert error < 0.02
-        assert value < 1 + 4 * error
+        measured(value, allowed=1 + ERRORS * error)
 
 
 @pytest.mark.control(NORM, drops="^order")
-def test_control_with_a_shorter_memory_the_weights_are_longer(table):
+def test_control_with_a_shorter_memory_the_weights_are_longer(measured, table):
     for law in ("Gaussian", "Laplace", "Student 3", "rare large"):
         value, error = table[law, 0.25][1]
-        assert value > 1.05
-        assert value > 1 + 4 * error
+        assert value > 1 + ERRORS * error
+        measured(value, allowed=VISIBLE)
 
 
 def gained(momentum, second, square, steps=400):
@@ -169,19 +179,23 @@ def test_for_small_fluctuations_and_slow_decay_the_threshold_is_the_one_of_the_n
 
 @pytest.mark.control(NORM, drops="^order")
 @pytest.mark.parametrize("momentum", [0.2, 0.5, 0.9])
-def test_control_below_a_threshold_even_small_fluctuations_make_longer_weights(momentum):
+def test_control_below_a_threshold_even_small_fluctuations_make_longer_weights(measured, momentum):
     assert momentum**2 < threshold(momentum) < momentum
     for square in (0.99, 1.01):
-        assert gained(momentum, threshold(momentum) - 0.02, square) > 1e-7
-        assert gained(momentum, threshold(momentum) + 0.02, square) < -1e-7
+        assert gained(momentum, threshold(momentum) + 0.02, square) < -100 * ROUNDING
+        more = gained(momentum, threshold(momentum) - 0.02, square)
+        measured(max(more, 0), allowed=100 * ROUNDING)
 
 
 @pytest.mark.claim(NORM, by="float64")
 @pytest.mark.parametrize("momentum", [0.05, 0.5, 0.9, 0.95])
-def test_no_rare_gradient_of_another_size_makes_longer_weights_from_one_momentum_on(momentum):
+def test_no_rare_gradient_of_another_size_makes_longer_weights_from_one_momentum_on(
+    measured, momentum
+):
     for second in (momentum, (1 + momentum) / 2):
         for power in range(-20, 41):
-            assert gained(momentum, second, 2.0**power, 1000) <= 1e-9
+            more = gained(momentum, second, 2.0**power, 1000)
+            measured(max(more, 0), allowed=ROUNDING)
 
 
 def test_the_formulas():

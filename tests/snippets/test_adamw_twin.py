@@ -19,6 +19,9 @@ THEOREM, STOCK = "adamw-twin", "adamw-twin-as-a-stock-adam"
 NAIVE = "naive-rule-misses-by-the-second-moment"
 EVERY, SYMMETRY = "every-adamw-schedule-is-a-stock-adam", "adam-rescaling-symmetry"
 ROUNDING = 1e-11  # a hundred steps, each rounded at 1e-16, of which training amplifies the early
+VISIBLE = 1e-3  # a share, a hundred million times what rounding does
+CLEAR = 0.1  # a difference of small numbers that are not rounded before they differ
+SHORT = 1e-5  # a million times what rounding does to a step
 BETAS = (0.8, 0.95)
 
 c, a0, a, eta, v, eps, bias1, bias2, b2 = sympy.symbols("c a0 a eta v eps k l b2", positive=True)
@@ -58,13 +61,13 @@ def sizes(rests):
 
 
 @pytest.mark.claim(THEOREM, by="certificate")
-def test_one_step_keeps_weights_and_moments_together_for_all_values():
-    assert [sympy.simplify(rest) for rest in rests()] == [0, 0, 0]
+def test_one_step_keeps_weights_and_moments_together_for_all_values(measured):
+    measured(sum(sympy.simplify(rest) != 0 for rest in rests()), allowed=0)
 
 
 @pytest.mark.control(THEOREM, drops="scale-invariant-loss")
-def test_control_with_a_gradient_that_does_not_scale_all_three_are_off():
-    assert min(sizes(rests(other))) > 0.1
+def test_control_with_a_gradient_that_does_not_scale_all_three_are_off(measured):
+    measured(min(sizes(rests(other))), allowed=CLEAR)
 
 
 def changed(part):
@@ -83,20 +86,20 @@ def changed(part):
 
 
 @pytest.mark.control(THEOREM, drops="^rates")
-def test_control_the_exponent_two_of_gradient_descent_is_wrong():
-    assert sizes(rests(settings=changed("rate")))[0] > 0.1
+def test_control_the_exponent_two_of_gradient_descent_is_wrong(measured):
+    measured(sizes(rests(settings=changed("rate")))[0], allowed=CLEAR)
 
 
 @pytest.mark.control(THEOREM, drops="^betas")
 @pytest.mark.parametrize("part", ["betas", "square"])
-def test_control_betas_that_stay_are_wrong(part):
-    assert sizes(rests(settings=changed(part)))[2] > 0.1
+def test_control_betas_that_stay_are_wrong(measured, part):
+    measured(sizes(rests(settings=changed(part)))[2], allowed=CLEAR)
 
 
 @pytest.mark.control(THEOREM, drops="^eps")
-def test_control_an_epsilon_that_stays_is_wrong():
+def test_control_an_epsilon_that_stays_is_wrong(measured):
     weights, *moments = rests(settings=changed("eps"))
-    assert sizes([weights])[0] > 0.01
+    measured(sizes([weights])[0], allowed=CLEAR)
     assert [sympy.simplify(rest) for rest in moments] == [0, 0]
 
 
@@ -170,29 +173,30 @@ def gap(one, other):
 
 @pytest.mark.claim(THEOREM, by="float64")
 @pytest.mark.parametrize("seed", range(3), ids="seed={}".format)
-def test_the_twin_follows_the_adamw_of_torch_on_a_changing_schedule(seed):
+def test_the_twin_follows_the_adamw_of_torch_on_a_changing_schedule(measured, seed):
     data = problem(seed)
     make, settings = adamw_of(*rates_and_decays(60))
     decayed = torch_run(make, data, 60, settings)
-    assert gap(decayed, own_twin(data, 60)) < ROUNDING
+    measured(gap(decayed, own_twin(data, 60)), allowed=ROUNDING)
     assert gap(decayed, decayed[0].expand_as(decayed)) > 0.1
 
 
 @pytest.mark.control(THEOREM, drops="scale-invariant-loss")
-def test_control_on_a_loss_that_sees_the_length_the_runs_part():
+def test_control_on_a_loss_that_sees_the_length_the_runs_part(measured):
     data = problem()
     make, settings = adamw_of(*rates_and_decays(60))
-    assert gap(torch_run(make, data, 60, settings, "plain"), own_twin(data, 60, "plain")) > 1e-3
+    decayed = torch_run(make, data, 60, settings, "plain")
+    measured(gap(decayed, own_twin(data, 60, "plain")), allowed=VISIBLE)
 
 
 @pytest.mark.control(THEOREM, drops="^positive-scalar")
 @pytest.mark.control(EVERY, drops="^positive-scalar")  # its twin is the same run
-def test_control_beyond_a_negative_scalar_the_runs_part():
+def test_control_beyond_a_negative_scalar_the_runs_part(measured):
     data, rates, decays = problem(), [0.1] * 4, [0.1, 11.0, 0.1, 0.1]
     make, settings = adamw_of(rates, decays)
     decayed = torch_run(make, data, 4, settings, "odd")
     assert gap(decayed[:3], own_twin(data, 4, "odd", rates, decays)[:3]) < ROUNDING
-    assert gap(decayed, own_twin(data, 4, "odd", rates, decays)) > 1e-3
+    measured(gap(decayed, own_twin(data, 4, "odd", rates, decays)), allowed=VISIBLE)
     with pytest.raises(ValueError, match=r"step 1: lr · weight_decay = 1\.1 turns"):
         twin_scalars(rates, decays)
 
@@ -201,7 +205,7 @@ def test_control_beyond_a_negative_scalar_the_runs_part():
 @pytest.mark.control(STOCK, drops="differentiable-away-from-zero")
 @pytest.mark.control(EVERY, drops="differentiable-away-from-zero")
 @pytest.mark.control(SYMMETRY, drops="differentiable-away-from-zero")
-def test_control_a_slope_at_a_kink_that_depends_on_the_length_parts_them():
+def test_control_a_slope_at_a_kink_that_depends_on_the_length_parts_them(measured):
     def kink(weights):  # of |x|/‖θ‖ on the axis x = 0: one side when short, the other when long
         return np.array([1.0 if weights[1] < 0.99 else -1.0, 0.0]) / abs(weights[1])
 
@@ -211,18 +215,21 @@ def test_control_a_slope_at_a_kink_that_depends_on_the_length_parts_them():
     ends = [adam_step(w, nothing, kink(w), 0.1, 0, *shares, np.sqrt)[0] for w in (long, short)]
     assert ends[0][0] > 0.05
     assert ends[1][0] < -0.05
+    measured(abs(ends[0][0] - ends[1][0]), allowed=CLEAR)
 
 
 @pytest.mark.control(THEOREM, drops="iterates-never-zero")
 @pytest.mark.control(EVERY, drops="iterates-never-zero")
 @pytest.mark.control(SYMMETRY, drops="iterates-never-zero")
-def test_control_moments_that_lead_to_zero_end_the_run():
+def test_control_moments_that_lead_to_zero_end_the_run(measured):
     data = problem()
     start = data[2]
     shares = (1, 1), (0, 0), (1, 1), 0.0
     end, _ = adam_step(start, (start, torch.ones(6).double()), start, 1.0, 0.0, *shares)
     assert not end.any()
-    assert slope(data, 0, end).isnan().all()
+    lost = slope(data, 0, end).isnan()
+    assert lost.all()
+    measured(lost.sum(), allowed=0)  # numbers that no step can go on from
 
 
 def stock(part=None, rate=0.05, decay=0.3, eps=1e-3):
@@ -260,48 +267,52 @@ def stock_gap(part=None, kind="ratio", seed=0, momentum=None, steps=80):
 
 @pytest.mark.claim(STOCK, by="float64")
 @pytest.mark.parametrize("seed", range(3), ids="seed={}".format)
-def test_a_stock_adam_of_torch_follows_the_adamw_of_torch(seed):
-    assert stock_gap(seed=seed) < ROUNDING
+def test_a_stock_adam_of_torch_follows_the_adamw_of_torch(measured, seed):
+    measured(stock_gap(seed=seed), allowed=ROUNDING)
 
 
 @pytest.mark.claim(STOCK, by="certificate")
 @pytest.mark.parametrize("count", [1, 2, 4])
-def test_the_rate_and_eps_undo_the_shares_and_corrections_of_adam_for_all_values(count):
+def test_the_rate_and_eps_undo_the_shares_and_corrections_of_adam_for_all_values(measured, count):
     rate, decay = sympy.symbols("eta lam", positive=True)
     shrink = 1 - rate * decay
     lr, (new1, new2), small = stock_settings(count, rate, decay, (b1, b2), eps)
     lr, small = sympy.nsimplify(lr), sympy.nsimplify(small)  # a root for a power of 0.5
     first = (1 - b1) / (1 - b1**count) * (1 - new1**count) / (1 - new1)
     second = (1 - b2) / (1 - b2**count) * (1 - new2**count) / (1 - new2)
-    assert sympy.simplify((lr * shrink**count / rate) ** 2 * second - first**2) == 0
-    assert sympy.simplify((small / eps / shrink ** (count - 1)) ** 2 * second - 1) == 0
-    assert (new1, new2) == (b1 * shrink, b2 * shrink**2)
+    rests = [
+        (lr * shrink**count / rate) ** 2 * second - first**2,
+        (small / eps / shrink ** (count - 1)) ** 2 * second - 1,
+        new1 - b1 * shrink,
+        new2 - b2 * shrink**2,
+    ]
+    measured(sum(sympy.simplify(rest) != 0 for rest in rests), allowed=0)
 
 
 @pytest.mark.control(STOCK, drops="scale-invariant-loss")
-def test_control_a_stock_adam_does_not_follow_on_a_loss_that_sees_the_length():
-    assert stock_gap(kind="plain") > 1e-3
+def test_control_a_stock_adam_does_not_follow_on_a_loss_that_sees_the_length(measured):
+    measured(stock_gap(kind="plain"), allowed=VISIBLE)
 
 
 @pytest.mark.control(STOCK, drops="^fresh-moments")
-def test_control_running_moments_are_of_another_size():
-    assert stock_gap(momentum=True) > 1e-3
+def test_control_running_moments_are_of_another_size(measured):
+    measured(stock_gap(momentum=True), allowed=VISIBLE)
 
 
 @pytest.mark.control(STOCK, drops="^betas")
-def test_control_a_stock_adam_with_the_old_betas_parts():
-    assert stock_gap("betas") > 1e-3
+def test_control_a_stock_adam_with_the_old_betas_parts(measured):
+    measured(stock_gap("betas"), allowed=VISIBLE)
 
 
 @pytest.mark.control(STOCK, drops="^rates")
 @pytest.mark.parametrize("part", ["rate", "lr2"])
-def test_control_a_stock_adam_at_other_rates_parts(part):
-    assert stock_gap(part) > 1e-3
+def test_control_a_stock_adam_at_other_rates_parts(measured, part):
+    measured(stock_gap(part), allowed=VISIBLE)
 
 
 @pytest.mark.control(STOCK, drops="^eps")
-def test_control_a_stock_adam_with_the_old_eps_parts():
-    assert stock_gap("eps") > 1e-5
+def test_control_a_stock_adam_with_the_old_eps_parts(measured):
+    measured(stock_gap("eps"), allowed=VISIBLE)
 
 
 def shares(count, shrink, betas, slopes):
@@ -329,9 +340,10 @@ def shares(count, shrink, betas, slopes):
 @pytest.mark.claim(NAIVE, by="float64")
 @pytest.mark.parametrize("count", [1, 2, 10, 100])
 @pytest.mark.parametrize(("shrink", "betas"), [(0.99, (0.9, 0.999)), (0.95, BETAS), (1, BETAS)])
-def test_the_naive_step_has_the_stated_share_under_steady_gradients(count, shrink, betas):
+def test_the_naive_step_has_the_stated_share_under_steady_gradients(measured, count, shrink, betas):
     share = naive_step_share(count, shrink, betas)
-    assert share == pytest.approx(shares(count, shrink, betas, [-0.7] * count), rel=1e-11)
+    found = shares(count, shrink, betas, [-0.7] * count)
+    measured(abs(share / found - 1), allowed=ROUNDING)
     assert (share < 1 - 1e-6) == (count > 1 and shrink < 1)
 
 
@@ -351,59 +363,67 @@ def induction_of_moments(slope):
 
 
 @pytest.mark.claim(NAIVE, by="certificate")
-def test_the_moments_of_the_naive_rule_are_as_stated_at_every_step():
-    assert induction_of_moments(lambda steady: steady) == [0, 0]
-    assert weight_sum(b1, 1).simplify() == 1  # the start: one gradient, with its share
+def test_the_moments_of_the_naive_rule_are_as_stated_at_every_step(measured):
+    rests = induction_of_moments(lambda steady: steady)
+    rests.append(sympy.simplify(weight_sum(b1, 1) - 1))  # the start: one gradient, with its share
+    measured(sum(rest != 0 for rest in rests), allowed=0)
 
 
 @pytest.mark.control(NAIVE, drops="^steady")
-def test_control_with_one_gradient_of_another_size_both_moments_are_off():
-    assert all(gap != 0 for gap in induction_of_moments(lambda steady: 2 * steady))
+def test_control_with_one_gradient_of_another_size_both_moments_are_off(measured):
+    at = {"n": 3, "s": 5, "a": sympy.Rational(2, 3)}
+    at |= {"b1": sympy.Rational(1, 5), "b2": sympy.Rational(1, 7)}
+    rests = induction_of_moments(lambda steady: 2 * steady)
+    found = [rest.subs({x: at[x.name] for x in rest.free_symbols}) for rest in rests]
+    measured(min(abs(rest) for rest in found), allowed=CLEAR)
 
 
 @pytest.mark.claim(NAIVE, by="certificate")
-def test_the_share_and_its_limit_to_first_order_are_as_stated():
+def test_the_share_and_its_limit_to_first_order_are_as_stated(measured):
     n = sympy.symbols("n", positive=True)
     right = weight_sum(b1, n), weight_sum(b2, n)
     naive = weight_sum(b1 / a, n), weight_sum(b2 / a**2, n)
     square = sympy.nsimplify(naive_step_share(n, a, (b1, b2)) ** 2)
-    assert sympy.simplify(square / (naive[0] / right[0]) ** 2 * naive[1] / right[1]) == 1
     limit = (1 - b1) / (1 - b1 / a) * sympy.sqrt((1 - b2 / a**2) / (1 - b2))
     # Where the bases are below one their powers tend to zero.
     fading = {b1**n: 0, b2**n: 0, (b1 / a) ** n: 0, (b2 / a**2) ** n: 0}
-    assert sympy.simplify(square.subs(fading) - limit**2) == 0
     slope = sympy.diff(limit, a).subs(a, 1)
-    assert sympy.simplify(slope - (b2 / (1 - b2) - b1 / (1 - b1))) == 0
-    assert sympy.simplify(limit.subs(a, 1)) == 1
+    rests = [
+        square / (naive[0] / right[0]) ** 2 * naive[1] / right[1] - 1,
+        square.subs(fading) - limit**2,
+        slope - (b2 / (1 - b2) - b1 / (1 - b1)),
+        limit.subs(a, 1) - 1,
+    ]
+    measured(sum(sympy.simplify(rest) != 0 for rest in rests), allowed=0)
 
 
 @pytest.mark.claim(NAIVE, by="float64")
-def test_with_the_betas_in_order_every_step_but_the_first_is_too_short():
+def test_with_the_betas_in_order_every_step_but_the_first_is_too_short(measured):
     for first, second in [(0.9, 0.9), (0.5, 0.999), (0.01, 0.02), (0.9, 0.95)]:
         shares = [naive_step_share(count, 0.97, (first, second)) for count in range(1, 40)]
         assert shares[0] == pytest.approx(1)
-        assert max(shares[1:]) < 1 - 1e-5
+        measured(max(shares[1:]), allowed=1 - SHORT)
     assert naive_step_share(5, 0.97, (0.9, 0.0)) > 1.05  # and not if they are not
 
 
 @pytest.mark.claim(NAIVE, by="float64")
-def test_the_limits_are_as_stated():
+def test_the_limits_are_as_stated(measured):
     def limit(x, b=(0.9, 0.999)):
         return (1 - b[0]) / (1 - b[0] / (1 - x)) * ((1 - b[1] / (1 - x) ** 2) / (1 - b[1])) ** 0.5
 
-    assert naive_step_share(200000, 1 - 1e-4, (0.9, 0.999)) == pytest.approx(limit(1e-4), rel=1e-9)
-    assert (1 - limit(1e-7)) / 1e-7 == pytest.approx(999 - 9, rel=1e-3)
-    assert naive_step_share(20000, 0.999, (0.9, 0.999)) < 1e-3  # β₂ > a²
-    assert naive_step_share(10**6, 0.5, (0.2, 0.25)) < 2e-3  # β₂ = a²
+    late = naive_step_share(200000, 1 - 1e-4, (0.9, 0.999))
+    measured(abs(late / limit(1e-4) - 1), allowed=ROUNDING)
+    first_order = (1 - limit(1e-7)) / 1e-7
+    measured(abs(first_order / (999 - 9) - 1), allowed=1e-3)  # the second is about 999 · 1e-7
+    measured(naive_step_share(20000, 0.999, (0.9, 0.999)), allowed=1e-3)  # β₂ > a²: about aⁿ
+    measured(naive_step_share(10**6, 0.5, (0.2, 0.25)), allowed=2e-3)  # β₂ = a²: about 1.5/√n
 
 
 @pytest.mark.control(NAIVE, drops="^steady")
-def test_control_gradients_that_are_not_steady_have_another_share():
+def test_control_gradients_that_are_not_steady_have_another_share(measured):
     slopes = [1.0 + 5 * (s % 7 == 0) for s in range(50)]
-    assert (
-        abs(shares(50, 0.98, (0.9, 0.999), slopes) / naive_step_share(50, 0.98, (0.9, 0.999)) - 1)
-        > 0.01
-    )
+    found = shares(50, 0.98, (0.9, 0.999), slopes) / naive_step_share(50, 0.98, (0.9, 0.999))
+    measured(abs(found - 1), allowed=10 * VISIBLE)
 
 
 def test_sums_of_weights():

@@ -26,6 +26,8 @@ CONJECTURE = "almost-every-start-avoids-zero"
 
 START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
 STEPS = 5
+ROUNDING = 1e-12  # sixty steps in float64
+TENTH = Fraction(1, 10)  # of the squared length; most runs here are in fractions
 
 
 MATRICES = [matrix(t) for t in range(STEPS)]
@@ -49,39 +51,48 @@ def lengths_over_scalars(buffer, seed, slope=slope_of_ratio):
     return lengths
 
 
+def lost(before, after):
+    """The share of the squared length that is gone: all of it at zero, none if it has grown."""
+    return max(1 - (after @ after) / (before @ before), 0)
+
+
 @pytest.mark.claim(NEVER, by="exact")
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("inwards", [0, 1])
-def test_the_length_over_the_scalar_never_falls(seed, inwards):
+def test_the_length_over_the_scalar_never_falls(measured, seed, inwards):
     buffer = inwards * np.array([Fraction(-1), Fraction(2), Fraction(1, 2)])
     assert buffer @ START <= 0
     lengths = lengths_over_scalars(buffer, seed)
-    assert all(a <= b for a, b in pairwise(lengths))
+    measured(max(0, *(1 - b / a for a, b in pairwise(lengths))), allowed=0)
     assert lengths[-1] > lengths[0] > 0
 
 
 @pytest.mark.control(NEVER, drops="^buffer")
 @pytest.mark.parametrize("seed", [0, 1, 3])  # 2 starts with the momentum 0
-def test_control_a_buffer_along_the_weights_shortens_them(seed):
+def test_control_a_buffer_along_the_weights_shortens_them(measured, seed):
     lengths = lengths_over_scalars(2 * START, seed)
-    assert min(lengths) < Fraction(9, 10) * lengths[0]
+    measured(1 - min(lengths) / lengths[0], allowed=TENTH)
     # and one that is made for it ends on zero in a step
     rate, decay, momentum = Fraction(1, 3), Fraction(1, 5), Fraction(1, 2)
     slope = slope_of_ratio(MATRICES[0], START)
     aimed = (START / rate - decay * START - slope) / momentum
     assert (landing_gradient(START, aimed, rate, decay, momentum) == slope).all()
-    assert not sgd_step(START, aimed, slope, rate, decay, momentum)[0].any()
+    after, _ = sgd_step(START, aimed, slope, rate, decay, momentum)
+    assert not after.any()
+    measured(lost(START, after), allowed=TENTH)
 
 
 @pytest.mark.control(NEVER, drops="scale-invariant-loss")
-def test_control_a_loss_that_sees_the_length_can_be_at_zero_in_one_step():
+def test_control_a_loss_that_sees_the_length_can_be_at_zero_in_one_step(measured):
     half, nothing = Fraction(1, 2), 0 * START
-    assert not sgd_step(START, nothing, START, half, Fraction(1), half)[0].any()  # L = ‖θ‖²/2
+    after, _ = sgd_step(START, nothing, START, half, Fraction(1), half)  # L = ‖θ‖²/2
+    assert not after.any()
+    measured(lost(START, after), allowed=TENTH)
     assert min(scalar_path(half, Fraction(1), half, 1)) > 0
 
 
 @pytest.mark.control(NEVER, drops="differentiable-away-from-zero")
-def test_control_partial_derivatives_that_are_no_gradient_may_point_at_zero():
+def test_control_partial_derivatives_that_are_no_gradient_may_point_at_zero(measured):
     def loss(x, y, z):  # scale invariant and continuous, and not differentiable at (1, 1, 1)
         p = (2 * x - y - z) * (2 * y - z - x) * (2 * z - x - y)
         q = (x - y) ** 2 + (y - z) ** 2 + (z - x) ** 2
@@ -93,6 +104,7 @@ def test_control_partial_derivatives_that_are_no_gradient_may_point_at_zero():
     )
     after, _ = sgd_step(start, 0 * start, slope, 3**0.5, 0, 0.9)
     assert np.linalg.norm(after) < 1e-5
+    measured(lost(start, after), allowed=TENTH)
 
 
 P, Q = Fraction(-43, 96), Fraction(1, 4)
@@ -111,10 +123,11 @@ def example(scale=1):
 
 
 @pytest.mark.control(NEVER, drops="^positive-scalar")
-def test_control_where_the_scalar_turns_negative_a_run_ends_on_zero():
+def test_control_where_the_scalar_turns_negative_a_run_ends_on_zero(measured):
     path = example()
     assert (path[1] == np.array([Fraction(1, 2), Fraction(-1, 4)])).all()
     assert not path[2].any()
+    measured(lost(path[0], path[2]), allowed=TENTH)
     c = scalar_path(ETA, LAMBDA, GAMMA, 2)
     assert c[1] > 0 > c[2]
     assert c == [1, Fraction(1, 2), Fraction(-1, 6)]
@@ -155,7 +168,7 @@ def undone(weights, buffer, slope, rate, decay, momentum):
 
 @pytest.mark.claim(ALMOST, by="exact")
 @pytest.mark.parametrize("seed", range(3))
-def test_a_step_with_momentum_can_be_undone(seed):
+def test_a_step_with_momentum_can_be_undone(measured, seed):
     def slope(weights):
         return slope_of_ratio(matrix(seed), weights)
 
@@ -163,24 +176,30 @@ def test_a_step_with_momentum_can_be_undone(seed):
     buffer = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
     after = sgd_step(START, buffer, slope(START), *settings)
     before = undone(*after, slope, *settings)
-    assert (before[0] == START).all()
-    assert (before[1] == buffer).all()
+    measured(abs(before[0] - START).max(), allowed=0)
+    measured(abs(before[1] - buffer).max(), allowed=0)
 
 
 @pytest.mark.claim(ALMOST, by="certificate")
-def test_a_step_multiplies_volumes_by_a_power_of_the_momentum():
+def test_a_step_multiplies_volumes_by_a_power_of_the_momentum(measured):
     rate, decay, momentum = sympy.symbols("eta lambda gamma", positive=True)
     x, y, u, v = sympy.symbols("x y u v", real=True)
     loss = sympy.Function("L")(x, y)  # any loss at all
     slope = np.array([sympy.diff(loss, z) for z in (x, y)])
     after = sgd_step(np.array([x, y]), np.array([u, v]), slope, rate, decay, momentum)
     jacobian = sympy.Matrix([*after[0], *after[1]]).jacobian([x, y, u, v])
-    assert sympy.expand(jacobian.det(method="berkowitz") - momentum**2) == 0
+    measured(sympy.expand(jacobian.det(method="berkowitz") - momentum**2) != 0, allowed=0)
+
+
+def share_of_zeros(ends):
+    """The share of the runs that end on zero, where almost none may."""
+    return Fraction(sum(not end.any() for end in ends), len(ends))
 
 
 @pytest.mark.control(ALMOST, drops="^momentum")
 @pytest.mark.control(CONJECTURE, drops="^scalar")
-def test_control_where_the_scalar_is_zero_a_constant_loss_takes_every_start_there():
+def test_control_where_the_scalar_is_zero_a_constant_loss_takes_every_start_there(measured):
+    ends = []
     for momentum, rate, steps in [
         (Fraction(0), Fraction(1), 1),
         (Fraction(1, 2), Fraction(1, 2), 2),
@@ -192,15 +211,18 @@ def test_control_where_the_scalar_is_zero_a_constant_loss_takes_every_start_ther
             weights, buffer = (seed + 1) * START, 0 * START
             for _ in range(steps):
                 weights, buffer = sgd_step(weights, buffer, 0 * START, rate, decay, momentum)
-            assert not weights.any()
+            ends.append(weights)
+    assert not np.any(ends)
+    measured(share_of_zeros(ends), allowed=0)
 
 
 @pytest.mark.control(CONJECTURE, drops="scale-invariant-loss")
-def test_control_a_quadratic_loss_takes_every_start_to_zero():
-    for seed in range(3):
-        start = (seed + 1) * START
-        step = sgd_step(start, 0 * start, start, Fraction(1, 2), Fraction(1), Fraction(5, 6))
-        assert not step[0].any()
+def test_control_a_quadratic_loss_takes_every_start_to_zero(measured):
+    settings = Fraction(1, 2), Fraction(1), Fraction(5, 6)
+    starts = [(seed + 1) * START for seed in range(3)]
+    ends = [sgd_step(start, 0 * start, start, *settings)[0] for start in starts]
+    assert not np.any(ends)
+    measured(share_of_zeros(ends), allowed=0)
     assert 0 not in scalar_path(Fraction(1, 2), Fraction(1), Fraction(5, 6), 10)
 
 
@@ -218,7 +240,9 @@ def starts(size, count):
 @pytest.mark.claim(CONJECTURE, by="experiment")
 @pytest.mark.parametrize("size", [2, 3])
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_starts_that_come_near_to_zero_get_rare_at_least_as_isolated_points_would(size, settings):
+def test_starts_that_come_near_to_zero_get_rare_at_least_as_isolated_points_would(
+    measured, size, settings
+):
     assert min(scalar_path(*settings, 8)) < 0
     ratios = torch.cat(
         [
@@ -228,19 +252,21 @@ def test_starts_that_come_near_to_zero_get_rare_at_least_as_isolated_points_woul
     )
     wide, narrow = share_within(ratios, 0.1), share_within(ratios, 0.02)
     assert wide > 1e-3
+    rarer = wide / 5**size
     # a ratio of 5^size up to the noise of counting; a region of zeros would make it 1
-    assert narrow < wide / 5**size * 1.5 + 4 * (wide / 5**size / len(ratios)) ** 0.5
+    measured(narrow, allowed=rarer * 1.5 + 4 * (rarer / len(ratios)) ** 0.5)
 
 
 @pytest.mark.claim(NEVER, by="float64")
 @pytest.mark.parametrize("size", [2, 5])
-def test_with_mild_decay_no_start_comes_near(size):
+def test_with_mild_decay_no_start_comes_near(measured, size):
     rate, decay, momentum, steps = 0.1, 0.02, 0.9, 60
     weights = starts(size, 2000)
     c = scalar_path(rate, decay, momentum, steps)
     assert min(c) > 0
     least = closest_approach(random_slope(size, 0), weights, rate, decay, momentum, steps)
-    assert least.min() >= min(b / a for a, b in pairwise(c)) - 1e-12
+    bound = min(b / a for a, b in pairwise(c))
+    measured(max(bound / least.min() - 1, 0), allowed=ROUNDING)
     assert least.min() < 1
 
 

@@ -12,7 +12,8 @@ from snippets.degree_calculus import degree, misfit, total
 
 EPS = 1e-60
 ROUNDING = 1e-12  # float64, a few layers, and factors that are no powers of two
-CLEAR = 1e-2
+CLEAR = 0.15  # a share of the output, far from anything that rounding does
+BENT = 1e-4  # second differences of losses of size one, with steps of a half
 FACTORS = (0.3, 7.0)
 torch.set_num_threads(1)
 
@@ -37,23 +38,33 @@ def linear(trainable=True, bias=False):
 INPUTS = torch.randn(9, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
-def fits(model, k, inputs=INPUTS):
+def worst(model, k):
+    """How far is f(cθ) from c^k f(θ), for the worse of two factors?"""
+    return max(misfit(model, INPUTS, k, c) for c in FACTORS)
+
+
+def fits(model, k):
     """Is f(cθ) = c^k f(θ), for two factors?"""
-    return max(misfit(model, inputs, k, c) for c in FACTORS) < ROUNDING
+    return worst(model, k) < ROUNDING
 
 
-def has_no_degree(model, inputs=INPUTS):
-    """Is f(cθ) clearly no power of c times f(θ), whatever the power?"""
+def off_every_multiple(before, after):
+    """How far is one output from the nearest multiple of another, as a share of it?"""
+    nearest = (before * after).sum() / before.square().sum() * before
+    return (after - nearest).norm() / after.norm()
+
+
+def least_misfit(model):
+    """How far is f(cθ) from c^k f(θ), whatever the k?"""
     with torch.no_grad():
-        before = model(inputs)
+        before = model(INPUTS)
         trained = [p for p in model.parameters() if p.requires_grad]
         for p in trained:
             p *= 7
-        after = model(inputs)
+        after = model(INPUTS)
         for p in trained:
             p /= 7
-    cosine = (before * after).sum() / before.norm() / after.norm()
-    return cosine < 1 - 1e-4  # not even a multiple
+    return off_every_multiple(before, after)
 
 
 class Module(nn.Module):
@@ -105,10 +116,10 @@ RULES = {
 
 @pytest.mark.claim("degree-calculus", by="float64")
 @pytest.mark.parametrize("name", RULES)
-def test_the_rules_give_the_degree_that_the_network_has(name):
+def test_the_rules_give_the_degree_that_the_network_has(measured, name):
     model, expected = RULES[name]
     assert degree(model) == expected
-    assert fits(model, expected)
+    measured(worst(model, expected), allowed=ROUNDING)
     assert not fits(model, expected + 1)
     assert not fits(model, expected - 1)
 
@@ -128,20 +139,20 @@ NO_DEGREE = {
 
 @pytest.mark.control("degree-calculus", drops="^equal-degrees")
 @pytest.mark.parametrize("name", list(NO_DEGREE)[:5])
-def test_control_sums_of_unequal_degrees_have_none(name):
+def test_control_sums_of_unequal_degrees_have_none(measured, name):
     with pytest.raises(
         ValueError, match=r"(add|_\d) adds degrees \d and \d, so it has no degree; "
     ):
         degree(NO_DEGREE[name])
-    assert has_no_degree(NO_DEGREE[name])
+    measured(least_misfit(NO_DEGREE[name]), allowed=CLEAR)
 
 
 @pytest.mark.control("degree-calculus", drops="^degree-zero")
 @pytest.mark.parametrize("name", list(NO_DEGREE)[5:])
-def test_control_a_function_that_is_not_homogeneous_has_none(name):
+def test_control_a_function_that_is_not_homogeneous_has_none(measured, name):
     with pytest.raises(ValueError, match=r"gets degree [12] and needs 0; normalise its input"):
         degree(NO_DEGREE[name])
-    assert has_no_degree(NO_DEGREE[name])
+    measured(least_misfit(NO_DEGREE[name]), allowed=CLEAR)
 
 
 def test_inputs_that_are_passed_by_name_count():
@@ -160,7 +171,7 @@ def test_inputs_that_are_passed_by_name_count():
 
 
 @pytest.mark.control("degree-calculus", drops="^same-factor")
-def test_control_with_a_factor_for_each_tensor_a_sum_has_no_degree():
+def test_control_with_a_factor_for_each_tensor_a_sum_has_no_degree(measured):
     model, expected = RULES["sum"]
     assert expected == 1
     with torch.no_grad():
@@ -168,29 +179,32 @@ def test_control_with_a_factor_for_each_tensor_a_sum_has_no_degree():
         model.one.weight *= 7
         after = model(INPUTS)
         model.one.weight /= 7
-    assert (before * after).sum() / before.norm() / after.norm() < 1 - CLEAR
+    measured(off_every_multiple(before, after), allowed=CLEAR)
 
 
 @pytest.mark.control("degree-calculus", drops="normalisation-layer")
-def test_control_with_eps_a_normaliser_has_no_degree_zero():
+def test_control_with_eps_a_normaliser_has_no_degree_zero(measured):
     model = plain(linear(), layer_norm(4, eps=0.1))
     with pytest.raises(ValueError, match=r"_1 has eps = 0\.1, to which it compares its input"):
         degree(model)
     assert not fits(model, 0)
-    assert misfit(model, INPUTS, 0, 7.0) > CLEAR
+    measured(misfit(model, INPUTS, 0, 7.0), allowed=CLEAR)
     assert degree(model, eps_at_most=0.1) == 0  # who looks away is told what the rules say
 
 
 @pytest.mark.claim("degree-calculus", by="certificate")
-def test_each_rule_holds_for_all_numbers():
+def test_each_rule_holds_for_all_numbers(measured):
     a, b = sympy.symbols("a b", real=True)
     c = sympy.Symbol("c", positive=True)
     j, k = sympy.symbols("j k", integer=True)
-    assert sympy.simplify(c**j * a * c**k * b - c ** (j + k) * a * b) == 0
-    assert sympy.simplify(c**k * a + c**k * b - c**k * (a + b)) == 0
     relu = sympy.Max(a, 0).rewrite(sympy.Abs)
-    assert sympy.simplify(relu.subs(a, c * a) - c * relu) == 0
-    assert sympy.simplify(sympy.Abs(c * a) - c * sympy.Abs(a)) == 0
+    rests = [
+        c**j * a * c**k * b - c ** (j + k) * a * b,
+        c**k * a + c**k * b - c**k * (a + b),
+        relu.subs(a, c * a) - c * relu,
+        sympy.Abs(c * a) - c * sympy.Abs(a),
+    ]
+    measured(sum(sympy.simplify(rest) != 0 for rest in rests), allowed=0)
     # and a sum of unequal degrees is a multiple of itself for no two factors
     grown = (c * a + c**2 * b) / (a + b)
     assert sympy.simplify(sympy.diff(grown.subs(c, 2), a)) != 0
@@ -221,49 +235,50 @@ def cross_entropy_along_the_ray(model, factors):
 
 
 @pytest.mark.claim("trainable-affine-makes-degree-one", by="float64")
-def test_with_a_trained_last_affine_the_logits_are_homogeneous_of_degree_one():
+def test_with_a_trained_last_affine_the_logits_are_homogeneous_of_degree_one(measured):
     model = classifier(affine=True)
     assert degree(model) == 1
-    assert fits(model, 1)
+    measured(worst(model, 1), allowed=ROUNDING)
     assert not fits(model, 0)
 
 
 @pytest.mark.claim("trainable-affine-makes-degree-one", by="float64")
-def test_the_cross_entropy_is_strictly_convex_along_the_ray_and_without_the_affine_constant():
+def test_the_cross_entropy_is_strictly_convex_along_the_ray_and_without_the_affine_constant(
+    measured,
+):
     factors = [0.5, 1.0, 1.5, 2.0, 2.5]
     losses = cross_entropy_along_the_ray(classifier(affine=True), factors)
     bends = [a - 2 * b + c for a, b, c in zip(losses, losses[1:], losses[2:], strict=False)]
-    assert min(bends) > 1e-4
+    measured(sum(bend <= BENT for bend in bends), allowed=0)
     flat = cross_entropy_along_the_ray(classifier(affine=False), factors)
-    assert max(flat) - min(flat) < ROUNDING
+    measured(max(flat) - min(flat), allowed=ROUNDING)
 
 
 @pytest.mark.claim("trainable-affine-makes-degree-one", by="certificate")
-def test_the_second_derivative_of_the_loss_along_the_ray_is_the_variance_of_the_logits():
+def test_the_second_derivative_of_the_loss_along_the_ray_is_the_variance_of_the_logits(measured):
     f, c = sympy.symbols("f:3", real=True), sympy.Symbol("c", positive=True)
     loss = sympy.log(sum(sympy.exp(c * (g - f[0])) for g in f))
     powers = [sympy.exp(c * (g - f[0])) for g in f]
     p = [power / sum(powers) for power in powers]
     variance = sum(q * g**2 for q, g in zip(p, f, strict=True))
     variance -= sum(q * g for q, g in zip(p, f, strict=True)) ** 2
-    numerator, _ = sympy.together(sympy.diff(loss, c, 2) - variance).as_numer_denom()
-    assert numerator.expand() == 0
     # a sum of squares of differences: zero only if all logits are equal
     pairs = itertools.combinations(range(3), 2)
     squares = sum(p[i] * p[j] * (f[i] - f[j]) ** 2 for i, j in pairs)
-    numerator, _ = sympy.together(variance - squares).as_numer_denom()
-    assert numerator.expand() == 0
+    rests = sympy.diff(loss, c, 2) - variance, variance - squares
+    numerators = [sympy.together(rest).as_numer_denom()[0] for rest in rests]
+    measured(sum(numerator.expand() != 0 for numerator in numerators), allowed=0)
 
 
 @pytest.mark.claim("trainable-affine-makes-degree-one", by="float64")
-def test_with_the_affine_held_fixed_the_rest_is_invariant_together():
+def test_with_the_affine_held_fixed_the_rest_is_invariant_together(measured):
     model = classifier(affine=True)
     with torch.no_grad():
         model[3].weight.copy_(INPUTS[0])
         model[3].bias.copy_(INPUTS[1])
     model[3].requires_grad_(False)
     assert degree(model) == 0
-    assert fits(model, 0)
+    measured(worst(model, 0), allowed=ROUNDING)
 
 
 def test_affines_of_earlier_normalisers_do_not_count():
@@ -274,29 +289,29 @@ def test_affines_of_earlier_normalisers_do_not_count():
 
 
 @pytest.mark.control("trainable-affine-makes-degree-one", drops="^frozen-classifier")
-def test_control_a_trained_classifier_makes_it_two_and_a_bias_leaves_none():
+def test_control_a_trained_classifier_makes_it_two_and_a_bias_leaves_none(measured):
     model = classifier(affine=True, trained=True)
     assert degree(model) == 2
     assert fits(model, 2)
-    assert misfit(model, INPUTS, 1, 7.0) > CLEAR
+    measured(misfit(model, INPUTS, 1, 7.0), allowed=CLEAR)
     model = classifier(affine=True, bias=True)
     with pytest.raises(ValueError, match="bias of _4 adds degrees 1 and 0"):
         degree(model)
-    assert has_no_degree(model)
+    measured(least_misfit(model), allowed=CLEAR)
 
 
 @pytest.mark.control("trainable-affine-makes-degree-one", drops="^degree")
-def test_control_biases_before_the_normaliser_leave_no_degree():
+def test_control_biases_before_the_normaliser_leave_no_degree(measured):
     first = nn.Sequential(linear(bias=True), nn.ReLU(), linear(bias=True))
     model = classifier(affine=True, first=first)
     with pytest.raises(ValueError, match="adds degrees 2 and 1"):
         degree(model)
-    assert has_no_degree(model)
+    measured(least_misfit(model), allowed=CLEAR)
 
 
 @pytest.mark.control("trainable-affine-makes-degree-one", drops="normalisation-layer")
-def test_control_with_eps_the_degree_is_not_one():
-    assert misfit(classifier(affine=True, eps=0.1), INPUTS, 1, 7.0) > CLEAR
+def test_control_with_eps_the_degree_is_not_one(measured):
+    measured(misfit(classifier(affine=True, eps=0.1), INPUTS, 1, 7.0), allowed=CLEAR)
 
 
 # The writers to a residual stream: those tensors alone require a gradient.
@@ -322,19 +337,19 @@ class PreNorm(nn.Module):
 
 
 @pytest.mark.claim("residual-writers-are-one-block", by="float64")
-def test_all_that_writes_to_the_stream_is_one_invariant_block():
+def test_all_that_writes_to_the_stream_is_one_invariant_block(measured):
     model = PreNorm()
     assert degree(model) == 0
-    assert fits(model, 0)
+    measured(worst(model, 0), allowed=ROUNDING)
 
 
 @pytest.mark.control("residual-writers-are-one-block", drops="^together")
 @pytest.mark.parametrize("writer", ["embed", "out"])
-def test_control_a_single_writer_is_not_invariant(writer):
+def test_control_a_single_writer_is_not_invariant(measured, writer):
     model = PreNorm(writers=(writer,))
     with pytest.raises(ValueError, match="adds degrees"):
         degree(model)
-    assert misfit(model, INPUTS, 0, 7.0) > CLEAR
+    measured(misfit(model, INPUTS, 0, 7.0), allowed=CLEAR)
 
 
 # What is refused, and what the helpers do.
@@ -396,4 +411,4 @@ def test_a_trained_scale_with_a_frozen_shift_is_refused_by_name():
     nn.init.ones_(model[1].bias).requires_grad_(False)
     with pytest.raises(ValueError, match="the bias of _1 adds degrees 1 and 0"):
         degree(model)
-    assert has_no_degree(model)
+    assert least_misfit(model) > CLEAR

@@ -22,6 +22,9 @@ from snippets.moment_map import moment_path, moment_step
 
 SGD, MOMENTUM, SGDW = "equilibrium-of-sgd", "equilibrium-of-momentum-sgd", "equilibrium-of-sgdw"
 ADAMW = "equilibrium-of-adamw"
+ERRORS = 5  # standard errors; with ten other seeds none was as much as 4 off
+FLUCTUATION = 0.004  # of the squared norm: what a second moment of memory 0.999 adds at most
+VISIBLE = 0.1  # a share: a run that has settled is within a millionth of its balance
 BOTH = pytest.mark.parametrize("setting", [coupled, decoupled])
 ETA, LAM, GAMMA = sympy.symbols("eta lambda gamma", positive=True)
 
@@ -33,77 +36,84 @@ def vector(name):
 
 @pytest.mark.claim(MOMENTUM, by="certificate")
 @pytest.mark.claim(SGDW, by="certificate")
-def test_both_momenta_are_one_recursion_with_their_p_and_q():
+def test_both_momenta_are_one_recursion_with_their_p_and_q(measured):
     before, buffer, g0, g1 = map(vector, ("theta", "b", "g0", "g1"))
     b0 = GAMMA * buffer + g0 + LAM * before
     now = before - ETA * b0
     after = now - ETA * (GAMMA * b0 + g1 + LAM * now)
     p, q = coupled(ETA, LAM, GAMMA)
-    assert sympy.expand(after - (p * now - q * before - ETA * g1)) == 0
+    rests = [after - (p * now - q * before - ETA * g1)]
     b0 = GAMMA * buffer + g0
     now = (1 - ETA * LAM) * before - ETA * b0
     after = (1 - ETA * LAM) * now - ETA * (GAMMA * b0 + g1)
     p, q = decoupled(ETA, LAM, GAMMA)
-    assert sympy.expand(after - (p * now - q * before - ETA * g1)) == 0
+    rests.append(after - (p * now - q * before - ETA * g1))
+    measured(sum(sympy.expand(rest) != 0 for rest in rests), allowed=0)
 
 
-def settles(p, q):
-    """Whether A = gain · push² and R = cosine · A solve the two equations for the second moments.
+def unsettled(p, q):
+    """What A = gain · push² and R = cosine · A leave of the two equations for the second moments.
 
     Each is linear in the number that it is read for, R or A, so there is no other solution.
     """
     r = cosine(p, q)  # at A = 1
     first = p - q * r - r
     second = p**2 - 2 * p * q * r + q**2 + 1 / gain(p, q) - 1
-    return sympy.cancel(first) == 0 and sympy.cancel(second) == 0
+    return [first, second]
+
+
+def nonzero(rests):
+    """How many of these do not vanish for all values."""
+    return sum(sympy.cancel(rest) != 0 for rest in rests)
 
 
 @pytest.mark.claim(MOMENTUM, by="certificate")
-def test_the_two_equations_have_the_norm_and_the_angle_of_coupled_decay_as_their_solution():
-    assert settles(*sympy.symbols("p q"))
+def test_the_two_equations_have_the_norm_and_the_angle_of_coupled_decay_as_their_solution(measured):
+    rests = unsettled(*sympy.symbols("p q"))
     p, q = coupled(ETA, LAM, GAMMA)
     turned = ETA * LAM / (1 + GAMMA)
-    assert sympy.cancel(cosine(p, q) - (1 - turned)) == 0
     claimed = ETA / (LAM * (1 - GAMMA) * (2 - turned))  # A H/G²
-    assert sympy.cancel(gain(p, q) * ETA**2 - claimed) == 0
+    rests += [cosine(p, q) - (1 - turned), gain(p, q) * ETA**2 - claimed]
+    measured(nonzero(rests), allowed=0)
 
 
 @pytest.mark.claim(SGDW, by="certificate")
-def test_and_those_of_decoupled_decay():
+def test_and_those_of_decoupled_decay(measured):
     kept = sympy.symbols("a")
-    assert settles(kept + GAMMA, kept * GAMMA)
+    rests = unsettled(kept + GAMMA, kept * GAMMA)
     p, q = decoupled(1, 1 - kept, GAMMA)
     claimed = (1 + kept * GAMMA) / ((1 - kept**2) * (1 - GAMMA**2) * (1 - kept * GAMMA))
-    assert sympy.cancel(gain(p, q) - claimed) == 0
-    assert sympy.cancel(cosine(p, q) - (kept + GAMMA) / (1 + kept * GAMMA)) == 0
+    rests += [gain(p, q) - claimed, cosine(p, q) - (kept + GAMMA) / (1 + kept * GAMMA)]
+    measured(nonzero(rests), allowed=0)
 
 
 @pytest.mark.claim(ADAMW, by="certificate")
-def test_and_those_of_adamw_with_a_settled_second_moment():
+def test_and_those_of_adamw_with_a_settled_second_moment(measured):
     kept = sympy.symbols("a")
     before, buffer, n0, n1 = map(vector, ("theta", "u", "n0", "n1"))
     u0 = GAMMA * buffer + (1 - GAMMA) * n0
     now = (1 - ETA * LAM) * before - ETA * u0
     after = (1 - ETA * LAM) * now - ETA * (GAMMA * u0 + (1 - GAMMA) * n1)
     p, q = decoupled(ETA, LAM, GAMMA)
-    assert sympy.expand(after - (p * now - q * before - ETA * (1 - GAMMA) * n1)) == 0
+    rests = [after - (p * now - q * before - ETA * (1 - GAMMA) * n1)]
     p, q = kept + GAMMA, kept * GAMMA
     claimed = (1 - GAMMA) / (1 + GAMMA) * (1 + q) / ((1 - kept**2) * (1 - q))  # over η²d
-    assert settles(p, q)
-    assert sympy.cancel(gain(p, q) * (1 - GAMMA) ** 2 - claimed) == 0
-    assert sympy.cancel(cosine(p, q) - p / (1 + q)) == 0
     small = sympy.cancel(claimed * (1 - kept)).subs(kept, 1)
-    assert sympy.cancel(small) == sympy.Rational(1, 2)  # ηd/2λ, whatever β₁
+    rests += unsettled(p, q)
+    rests += [gain(p, q) * (1 - GAMMA) ** 2 - claimed, cosine(p, q) - p / (1 + q)]
+    rests.append(small - sympy.Rational(1, 2))  # ηd/2λ, whatever β₁
+    measured(nonzero(rests), allowed=0)
 
 
 @pytest.mark.claim(SGD, by="certificate")
-def test_a_mean_that_settles_without_momentum_gives_the_product_of_two_means():
+def test_a_mean_that_settles_without_momentum_gives_the_product_of_two_means(measured):
     x, y, kept, push = sympy.symbols("x y a push", positive=True)  # two runs, any two
     after = [moment_step((z, 0, 0), kept, 0, push)[0] for z in (x, y)]
     arithmetic, harmonic = (x + y) / 2, 2 / (1 / x + 1 / y)
     moved = sum(after) / 2 - arithmetic
     claimed = gain(kept, 0) * push**2  # η²G²/(1 − a²)
-    assert sympy.simplify(moved * harmonic - (1 - kept**2) * (claimed - arithmetic * harmonic)) == 0
+    rest = moved * harmonic - (1 - kept**2) * (claimed - arithmetic * harmonic)
+    measured(sympy.simplify(rest) != 0, allowed=0)
 
 
 def sure_run(p, q, kept, lean, steps=400):
@@ -126,30 +136,32 @@ def sure_run(p, q, kept, lean, steps=400):
 @pytest.mark.control(MOMENTUM, drops="scale-invariant-loss")
 @pytest.mark.control(SGDW, drops="scale-invariant-loss")
 @BOTH
-def test_control_gradients_that_lean_on_the_weights_balance_elsewhere(setting):
+def test_control_gradients_that_lean_on_the_weights_balance_elsewhere(measured, setting):
     p, q = setting(1.0, 0.1, 0.5)
     kept = 1.0 if setting is coupled else 0.9
     assert sure_run(p, q, kept, 0.0) == pytest.approx((1, cosine(p, q)), rel=1e-6)
     product, turned = sure_run(p, q, kept, -0.5)
-    assert product > 1.1
-    assert 1 - turned < 0.9 * (1 - cosine(p, q))
+    measured(abs(product - 1), allowed=VISIBLE)
+    measured(abs((1 - turned) / (1 - cosine(p, q)) - 1), allowed=VISIBLE)
 
 
 @pytest.mark.control(MOMENTUM, drops="^memoryless")
 @pytest.mark.control(SGDW, drops="^memoryless")
 @BOTH
-def test_control_gradients_that_persist_make_the_norm_longer(setting):
+def test_control_gradients_that_persist_make_the_norm_longer(measured, setting):
     p, q = setting(1.0, 0.1, 0.5)
     old, new = np.array([1.0, 0.0]), np.array([2.0, 0.0])
     for _ in range(600):
         old, new = new, p * new - q * old - np.array([-new[1], new[0]]) / (new @ new)
-    assert (new @ new) ** 2 / gain(p, q) == pytest.approx((1 + q) / (1 - q), rel=1e-6)
+    product = (new @ new) ** 2 / gain(p, q)
+    assert product == pytest.approx((1 + q) / (1 - q), rel=1e-6)
+    measured(abs(product - 1), allowed=VISIBLE)
 
 
 @pytest.mark.control(MOMENTUM, drops="constant-unit-gradient-norm")
 @pytest.mark.control(SGDW, drops="constant-unit-gradient-norm")
 @BOTH
-def test_control_with_two_unit_gradients_by_turns_the_product_is_another(setting):
+def test_control_with_two_unit_gradients_by_turns_the_product_is_another(measured, setting):
     p, q = setting(1.0, 0.9, 0.5)
     run = [(1.0, 0.0, 1.0)]
     for t in range(1000):
@@ -157,7 +169,7 @@ def test_control_with_two_unit_gradients_by_turns_the_product_is_another(setting
     x = np.array([m[0] for m in run[-2:]])  # with a random phase, its means are steady
     assert run[-1][0] == pytest.approx(run[-3][0])
     found = x.mean() / (1 / x).mean()
-    assert abs(found / (gain(p, q) * (3.0**2 + 0.5**2) / 2) - 1) > 0.15
+    measured(abs(found / (gain(p, q) * (3.0**2 + 0.5**2) / 2) - 1), allowed=1.5 * VISIBLE)
 
 
 def test_relaxation_is_that_of_the_map():
@@ -273,7 +285,7 @@ def errors(above, below):
 
 
 @pytest.mark.claim(MOMENTUM, by="experiment")
-def test_torch_sgd_on_a_loss_that_is_noise_has_the_predicted_norm_and_angle():
+def test_torch_sgd_on_a_loss_that_is_noise_has_the_predicted_norm_and_angle(measured):
     runs, size = 4000, 8
     noises = torch.Generator().manual_seed(0)
     rows = nn.Parameter(torch.randn(runs, size, generator=noises))
@@ -288,10 +300,11 @@ def test_torch_sgd_on_a_loss_that_is_noise_has_the_predicted_norm_and_angle():
     expected = predict(optimizer, rows, math.sqrt(size - 1))
     product, error = errors(after, 1 / after)
     assert error < 0.012 * product  # of ‖θ‖⁴; of ‖θ‖ a quarter, 3 ‰
-    assert abs(product - expected.norm**4) < 5 * error  # ten other seeds: none was 4 errors off
+    product, error = product / expected.norm**4, error / expected.norm**4
+    measured(abs(product - 1), allowed=ERRORS * error)
     kept, error = errors((before * rows.detach()).sum(dim=1), before.square().sum(dim=1))
     assert error < 0.003
-    assert abs(kept - math.cos(expected.angle)) < 5 * error
+    measured(abs(kept - math.cos(expected.angle)), allowed=ERRORS * error)
 
 
 def adamw(gradients, steps, start=0.0, lr=0.2, beta=0.8, second=0.999, size=40_000):
@@ -312,40 +325,46 @@ def fresh(seed=0, size=40_000):
 
 
 @pytest.mark.claim(ADAMW, by="experiment")
-def test_torch_adamw_on_noise_has_the_predicted_norm_and_angle_whatever_the_scale():
+def test_torch_adamw_on_noise_has_the_predicted_norm_and_angle_whatever_the_scale(measured):
     now, before, expected = adamw(fresh(), 250)
     found, error = errors(now.square(), torch.ones_like(now))
     squared = expected.norm**2 / len(now)
-    assert error < 0.009 * squared
-    assert abs(found - squared) < 5 * error + 0.004 * squared  # a fluctuating v adds 4 ‰ at most
+    found, error = found / squared, error / squared
+    assert error < 0.009
+    measured(abs(found - 1), allowed=ERRORS * error + FLUCTUATION)
     kept, error = errors(now * before, before.square())
     assert error < 0.003
-    assert abs(kept - math.cos(expected.angle)) < 5 * error  # ten other seeds: none was 4 off
+    measured(abs(kept - math.cos(expected.angle)), allowed=ERRORS * error)
+
+
+def stray(now, expected):
+    """How far the squared norm is from the prediction, as a share of it."""
+    return abs(now.square().sum() / expected.norm**2 - 1)
 
 
 @pytest.mark.control(ADAMW, drops="fresh-gradient-noise")
-def test_control_a_gradient_that_stays_makes_longer_weights_that_do_not_rotate():
+def test_control_a_gradient_that_stays_makes_longer_weights_that_do_not_rotate(measured):
     now, before, expected = adamw(lambda t: torch.full((400,), -3.0), 400, size=400)
     assert now.numpy() == pytest.approx(np.full(400, 1 / 0.25), rel=1e-4)  # 1/λ
-    assert now.norm() > 2 * expected.norm
+    measured(stray(now, expected), allowed=3)  # twice as long as predicted
     assert turn(before, now) < 0.01 * expected.angle
 
 
 @pytest.mark.control(ADAMW, drops="^steady-noise")
-def test_control_while_the_noise_grows_the_weights_are_longer():
+def test_control_while_the_noise_grows_the_weights_are_longer(measured):
     draw = fresh(size=4000)
     now, _, expected = adamw(lambda t: 1.05**t * draw(t), 400, size=4000)
-    assert now.norm() > 1.5 * expected.norm
+    measured(stray(now, expected), allowed=1.25)  # half as long again as predicted
 
 
 @pytest.mark.control(ADAMW, drops="^second-moment")
-def test_control_a_second_moment_of_short_memory_makes_other_weights():
+def test_control_a_second_moment_of_short_memory_makes_other_weights(measured):
     draw = fresh(size=4000)
     now, _, expected = adamw(lambda t: draw(t) ** 3, 150, second=0.5, size=4000)
-    assert now.norm() > 1.2 * expected.norm
+    measured(stray(now, expected), allowed=0.44)  # a fifth longer than predicted
 
 
 @pytest.mark.control(ADAMW, drops="^stationary")
-def test_control_young_weights_have_not_forgotten_their_start():
+def test_control_young_weights_have_not_forgotten_their_start(measured):
     now, _, expected = adamw(fresh(size=4000), 10, start=20.0, size=4000)
-    assert now.norm() > 3 * expected.norm
+    measured(stray(now, expected), allowed=8)  # three times as long as predicted

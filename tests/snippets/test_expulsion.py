@@ -25,6 +25,14 @@ CAUGHT = "a-flat-minimum-catches-almost-every-run"
 ISOLATED = "isolated-minima-expel-almost-every-run"
 RATE, DECAY = 0.1, 0.1
 F = Fraction
+HELD = 1e21  # times nearer than the cap that runs leave: far below the last digit of its angle
+NEAR = 1e-6  # an angle, a millionth of those at the start
+SWING = 0.1  # of an angle, half the cap at ηλ = 0.1; where a run settles there is none in the end
+
+
+def cap(rate, decay):
+    """An angle that the proof has every run leave."""
+    return 0.9 * math.sqrt(rate * decay / 2)
 
 
 def angles(path):
@@ -99,55 +107,60 @@ def test_at_a_minimum_the_slope_is_multiplied_by_one_minus_the_effective_step_ti
 
 
 @pytest.mark.claim(SHARP, by="exact")
-def test_a_run_on_the_minimum_stays_and_shrinks():
+def test_a_run_on_the_minimum_stays_and_shrinks(measured):
     path = descend(sine_squared_slope, np.array([F(0), F(3)]), F(1, 10), F(1, 10), 5)
-    assert [list(w) for w in path] == [[0, 3 * F(99, 100) ** t] for t in range(6)]
+    expected = np.array([[F(0), 3 * F(99, 100) ** t] for t in range(6)])
+    assert path.shape == expected.shape
+    measured(abs(path - expected).max(), allowed=0)
 
 
 @pytest.mark.claim(SHARP, by="float64")
 @pytest.mark.parametrize("decay", [0.1, 1.0, 5.0])
 @pytest.mark.parametrize("slope", [sine_squared_slope, cosine_slope])
-def test_every_run_leaves_the_cap_of_the_proof_again_and_again(slope, decay):
+def test_every_run_leaves_the_cap_of_the_proof_again_and_again(measured, slope, decay):
     steps = round(400 / decay)
     path = descend(slope, starts(60, longest=1.0, within=math.pi / 2), RATE, decay, steps)
     from_axis = np.abs(np.sin(angles(path)))  # both rays of the first loss
-    cap = 0.9 * math.sqrt(RATE * decay / 2)
     quarters = np.array_split(from_axis[steps // 5 :], 4)
-    assert all((quarter.max(axis=0) > cap).all() for quarter in quarters)
-    assert (from_axis[steps // 5 :].min(axis=0) < cap / 2).mean() > 0.5  # and come back between
+    farthest = min(quarter.max(axis=0).min() for quarter in quarters)
+    measured(cap(RATE, decay) / farthest, allowed=1)  # the farthest is beyond the cap
+    returned = from_axis[steps // 5 :].min(axis=0) < cap(RATE, decay) / 2
+    assert returned.mean() > 0.5  # and come back between
 
 
 @pytest.mark.control(SHARP, drops="^constant")
-def test_control_without_decay_the_minimum_holds():
+def test_control_without_decay_the_minimum_holds(measured):
     path = descend(cosine_slope, starts(60, longest=1.0), RATE, 0.0, 4000)
     near = angles(path)[:, np.linalg.norm(path[0], axis=0) < 2]
     assert near.shape[1] > 10
-    assert near[-1].max() < 1e-3
+    measured(cap(RATE, 1.0) / near[-1].max(), allowed=HELD)
 
 
 @pytest.mark.control(SHARP, drops="^constant")
-def test_control_with_a_rate_that_falls_against_the_decay_the_minimum_holds():
+def test_control_with_a_rate_that_falls_against_the_decay_the_minimum_holds(measured):
     weights = np.array([0.6, 0.8])
     for rate in unit_growth_rates(RATE, [1.0] * 2000):
         weights = decayed_step(weights, cosine_slope(weights), rate, 1.0)
-    assert abs(weights[0] / weights[1]) < 1e-9
+    measured(cap(RATE, 1.0) / abs(weights[0] / weights[1]), allowed=HELD)
     # and with the constant rate it does not
     path = descend(cosine_slope, np.array([0.6, 0.8]), RATE, 1.0, 2000)
     assert angles(path)[-200:].max() > 0.1
 
 
 @pytest.mark.control(SHARP, drops="^nondegenerate")
-def test_control_a_minimum_of_order_four_holds():
+def test_control_a_minimum_of_order_four_holds(measured):
     path = descend(flat_slope, np.array([0.6, 0.8]), RATE, 1.0, 1000)
-    assert angles(path)[-1] < 1e-20
+    measured(cap(RATE, 1.0) / angles(path)[-1], allowed=HELD)
 
 
 @pytest.mark.control(SHARP, drops="scale-invariant-loss")
 @pytest.mark.control(CONE, drops="scale-invariant-loss")
-def test_control_on_a_plain_loss_descent_with_decay_settles_in_any_cone():
+def test_control_on_a_plain_loss_descent_with_decay_settles_in_any_cone(measured):
     aim = np.array([0.0, 1.0])
     path = descend(lambda w: w - aim, np.array([0.01, 1.0]), RATE, 1.0, 3000)
-    assert angles(path).max() <= angles(path)[0] < 0.9 * widest_expelling_angle(RATE, 1.0)
+    assert angles(path).max() <= angles(path)[0]
+    # the cone is narrow, and the run takes a part of it only, for ever
+    measured(0.9 * widest_expelling_angle(RATE, 1.0) / angles(path).max(), allowed=1)
     np.testing.assert_allclose(path[-1], aim / 2, atol=1e-12)
     assert np.linalg.norm(path[-1] - aim) == pytest.approx(0.5)  # the gradient has a floor
 
@@ -169,22 +182,26 @@ def push(side):
 @pytest.mark.parametrize("share", [0.2, 0.6, 0.9])
 @pytest.mark.parametrize(("rate", "decay"), [(0.1, 0.1), (1.0, 0.01), (0.5, 1.0), (0.02, 3.0)])
 @pytest.mark.parametrize("norm", [0.05, 1.0, 30.0])
-def test_noise_leaves_a_narrow_cone_no_later_than_the_bound(norm, rate, decay, share):
+def test_noise_leaves_a_narrow_cone_no_later_than_the_bound(measured, norm, rate, decay, share):
     # A fair coin pulls to one side or the other; |g| = cos φ ≥ cos ε in the cone.
     cone = share * widest_expelling_angle(rate, decay)
     bound = last_exit(norm, math.cos(cone), cone, rate, decay)
     draw, runs = np.random.default_rng(1), 50
     weights, inside = norm * np.array([[0.0] * runs, [1.0] * runs]), np.ones(runs, dtype=bool)
+    stayed = np.zeros(runs)
     for _ in range(bound):
         slope = push(draw.choice([-1, 1], runs))(weights.astype(float))
         weights = decayed_step(weights, slope, rate, decay)
         inside &= np.abs(np.arctan2(weights[0], weights[1])) <= cone
-    assert not inside.any()
+        stayed += inside
+    measured(stayed.max() + 1, allowed=bound)  # the step at which the last is out, and N
 
 
 @pytest.mark.claim(CONE, by="float64")
 @pytest.mark.parametrize(("norm", "share"), [(1.0, 0.9), (10.0, 0.97), (3.0, 0.3), (0.1, 0.9)])
-def test_a_run_from_edge_to_edge_leaves_at_the_last_step_that_the_bound_allows(norm, share):
+def test_a_run_from_edge_to_edge_leaves_at_the_last_step_that_the_bound_allows(
+    measured, norm, share
+):
     cone, kept, floor = share * widest_expelling_angle(RATE, DECAY), 1 - RATE * DECAY, 0.3
     weights, outside = norm * np.array([math.sin(cone), math.cos(cone)]), []
     bound = last_exit(norm, floor, cone, RATE, DECAY)
@@ -195,7 +212,8 @@ def test_a_run_from_edge_to_edge_leaves_at_the_last_step_that_the_bound_allows(n
         weights = decayed_step(weights, slope, RATE, DECAY)
         # on the edge to rounding, which a thousand turns add up
         outside.append(abs(math.atan2(weights[0], weights[1])) > cone + 1e-9)
-    assert outside == [False] * (bound - 1) + [True]
+    left = [*outside, True].index(True) + 1  # the first step outside
+    measured(abs(left - bound), allowed=0)
 
 
 @pytest.mark.parametrize(("norm", "floor"), [(1.0, 1.0), (1.0, 0.1), (2.0, 0.1), (1e-3, 1.0)])
@@ -221,20 +239,25 @@ def rational_zigzag(kept):
 
 
 @pytest.mark.control(CONE, drops="^narrow")
-def test_control_a_cone_with_cos_2_eps_equal_to_a_holds_a_run_for_ever():
+def test_control_a_cone_with_cos_2_eps_equal_to_a_holds_a_run_for_ever(measured):
     # cos ε = 4/5, so cos 2ε = 7/25, and a = 7/25
     path = rational_zigzag(F(7, 25))
     assert path[::2] == [[F(-3, 5), F(4, 5)]] * 10
     assert path[1::2] == [[F(3, 5), F(4, 5)]] * 10
-    assert widest_expelling_angle(1.0, 18 / 25) == pytest.approx(math.acos(4 / 5))
+    widest = widest_expelling_angle(1.0, 18 / 25)
+    assert widest == pytest.approx(math.acos(4 / 5))
+    stayed = sum(abs(x / y) <= F(3, 4) for x, y in path)  # all steps
+    # a cone that is a tenth narrower would be left by this step, for ‖θ‖‖∇L‖ = 24/25
+    measured(stayed, allowed=last_exit(1.0, 24 / 25, 0.9 * widest, 1.0, 18 / 25))
 
 
 @pytest.mark.control(CONE, drops="^floor")
-def test_control_without_a_floor_a_run_on_the_minimum_stays_beyond_the_bound():
+def test_control_without_a_floor_a_run_on_the_minimum_stays_beyond_the_bound(measured):
     cone = 0.9 * widest_expelling_angle(RATE, DECAY)
     bound = last_exit(1.0, 0.5, cone, RATE, DECAY)
-    path = descend(cosine_slope, np.array([0.0, 1.0]), RATE, DECAY, bound)
+    path = descend(cosine_slope, np.array([0.0, 1.0]), RATE, DECAY, 10 * bound)
     assert angles(path).max() == 0
+    measured((angles(path[1:]) <= cone).sum(), allowed=bound)  # steps inside, and N
 
 
 def test_the_widest_angle_is_half_the_turn_at_balance():
@@ -263,15 +286,16 @@ def test_no_bound_for_a_cone_that_is_too_wide_or_for_no_floor():
 
 
 @pytest.mark.claim(EITHER, by="exact")
-def test_decay_alone_goes_to_the_aim_over_lambda():
+def test_decay_alone_goes_to_the_aim_over_lambda(measured):
     aim, start = np.array([F(0), F(1)]), np.array([F(3), F(-4)])
     path = descend(lambda w: -aim, start, F(1, 10), F(1, 2), 30)
     for t, weights in enumerate(path):
-        assert ((weights - 2 * aim) - F(19, 20) ** t * (start - 2 * aim)).tolist() == [0, 0]
+        gap = (weights - 2 * aim) - F(19, 20) ** t * (start - 2 * aim)
+        measured(abs(gap).max(), allowed=0)
 
 
 @pytest.mark.claim(EITHER, by="float64")
-def test_normalisation_alone_goes_to_the_aim_from_every_start_off_the_axis():
+def test_normalisation_alone_goes_to_the_aim_from_every_start_off_the_axis(measured):
     # rates over six orders of magnitude stand for norms over three: only η/‖θ‖² counts
     draw = np.random.default_rng(0)
     path_start = draw.uniform(0.01, 0.999, 300) * math.pi
@@ -281,33 +305,40 @@ def test_normalisation_alone_goes_to_the_aim_from_every_start_off_the_axis():
         weights = decayed_step(weights, cosine_slope(weights), rate, 0.0)
     late = np.abs(np.arctan2(weights[0], weights[1]))
     # Φ falls only as 1/√t at a steady slope, so the runs that began violently are still on the way
-    assert np.median(late) < 1e-6
+    measured(np.median(late), allowed=NEAR)
     for _ in range(2000):
         weights = decayed_step(weights, cosine_slope(weights), rate, 0.0)
     later = np.abs(np.arctan2(weights[0], weights[1]))
-    assert ((later < late) | (later < 1e-6)).all()
+    stuck = (later >= late) & (later >= NEAR)
+    measured(stuck.sum(), allowed=0)
 
 
 @pytest.mark.claim(EITHER, by="float64")
-def test_both_together_never_settle():
+def test_both_together_never_settle(measured):
     path = descend(cosine_slope, starts(100, longest=1.0), RATE, 1.0, 2000)
     late = angles(path)[400:]
     for quarter in np.array_split(late, 4):
-        assert (quarter.max(axis=0) > 0.9 * math.sqrt(0.05)).all()
-        assert (np.ptp(quarter, axis=0) > 0.1).all()
+        measured(cap(RATE, 1.0) / quarter.max(axis=0).min(), allowed=1)  # all leave the cap
+        measured(SWING / np.ptp(quarter, axis=0).min(), allowed=1)  # and none stays anywhere
 
 
 @pytest.mark.control(EITHER, drops="^off-axis")
 @pytest.mark.parametrize("decay", [F(0), F(1, 2)])
-def test_control_on_the_axis_a_run_settles_at_the_aim_or_opposite(decay):
+def test_control_on_the_axis_a_run_settles_at_the_aim_or_opposite(measured, decay):
     for side in (1, -1):
         path = descend(sine_squared_slope, np.array([F(0), F(side)]), F(1, 10), decay, 10)
         assert all(x == 0 and y * side > 0 for x, y in path)
     path = descend(cosine_slope, np.array([0.0, -1.0]), RATE, float(decay), 300)
     assert angles(path).min() == math.pi  # never turns to the aim
+    # without decay it is to come near, and with decay to swing for ever
+    missed = SWING - np.ptp(angles(path)) if decay else angles(path)[-1]
+    measured(missed, allowed=NEAR)
 
 
 # A flat minimum.
+
+# An angle. Of 1, e⁻⁵ = 0.007 is left if it falls like the powers of a; the first steps are slower.
+SMALL = 0.05
 
 
 def trapped(count, kept):
@@ -320,12 +351,12 @@ def trapped(count, kept):
 
 @pytest.mark.claim(FLAT, by="float64")
 @pytest.mark.parametrize("kept", [0.71, 0.8, 0.9, 0.99])
-def test_every_start_in_the_trap_goes_to_the_flat_minimum_like_the_powers_of_a(kept):
+def test_every_start_in_the_trap_goes_to_the_flat_minimum_like_the_powers_of_a(measured, kept):
     start, decay = trapped(200, kept), (1 - kept) / RATE
     path = descend(flat_slope, start, RATE, decay, 100 + round(5 / (1 - kept)))
     angle = angles(path)
-    assert (np.diff(angle, axis=0) < 0).all()
-    assert angle[-1].max() < 0.05
+    measured((np.diff(angle, axis=0) >= 0).sum(), allowed=0)
+    measured(angle[-1].max(), allowed=SMALL)
     ratio = angle[-1] / angle[-2]
     assert np.abs(ratio - kept).max() < 0.02 * (1 - kept)
     squared = np.sum(path**2, axis=1)
@@ -333,13 +364,13 @@ def test_every_start_in_the_trap_goes_to_the_flat_minimum_like_the_powers_of_a(k
 
 
 @pytest.mark.claim(FLAT, by="certificate")
-def test_the_trap_closes():
+def test_the_trap_closes(measured):
     v, phi = sympy.symbols("v phi", positive=True)
     shrunk = v * (1 - sympy.Rational(7, 10) * v) ** 2
     top = sympy.Rational(10, 21)
     assert sympy.diff(shrunk, v).subs(v, top) == 0
     assert shrunk.subs(v, top) == sympy.Rational(40, 189)
-    assert 2 * shrunk.subs(v, top) < sympy.Rational(1, 2)
+    measured(2 * shrunk.subs(v, top), allowed=sympy.Rational(1, 2))  # the edge of the trap
     assert sympy.Rational(3, 4) * (1 - sympy.Rational(3, 8) ** 2 / 3) >= sympy.Rational(7, 10)
     slope = sympy.diff((1 - sympy.cos(phi)) ** 2, phi)
     assert sympy.expand(slope - 2 * (1 - sympy.cos(phi)) * sympy.sin(phi)) == 0
@@ -348,36 +379,37 @@ def test_the_trap_closes():
 
 
 @pytest.mark.claim(FLAT, by="float64")
-def test_the_slope_is_between_three_quarters_of_the_cube_and_the_cube():
+def test_the_slope_is_between_three_quarters_of_the_cube_and_the_cube(measured):
     at = np.linspace(0.01, 1, 100)
     size = 2 * (1 - np.cos(at)) * np.sin(at)
-    assert (0.75 * at**3 <= size).all()
-    assert (size <= at**3).all()
+    measured((0.75 * at**3 / size).max(), allowed=1)  # the lower bound
+    measured((size / at**3).max(), allowed=1)  # the upper bound
 
 
 @pytest.mark.control(FLAT, drops="^moderate")
-def test_control_with_strong_decay_the_trap_opens():
+def test_control_with_strong_decay_the_trap_opens(measured):
     path = descend(flat_slope, trapped(100, 0.3), RATE, 0.7 / RATE, 1000)
-    assert (angles(path)[-300:].max(axis=0) > 0.1).mean() > 0.9
+    measured(angles(path)[-300:].max(axis=0).min(), allowed=2 * SMALL)  # of all runs
 
 
 @pytest.mark.control(FLAT, drops="^trap")
-def test_control_short_weights_overshoot_and_the_antipode_stays():
+def test_control_short_weights_overshoot_and_the_antipode_stays(measured):
     path = descend(flat_slope, np.array([0.06, 0.08]), RATE, 1.0, 1)
     assert path[1, 0] < 0  # past the minimum, on the other side
     stuck = descend(flat_slope, np.array([0.0, -1.0]), RATE, 1.0, 50)
     assert angles(stuck).min() == math.pi
+    measured(angles(stuck)[-1], allowed=SMALL)
 
 
 @pytest.mark.counterexample(ISOLATED)
-def test_an_isolated_minimum_holds_a_region_of_starts():
+def test_an_isolated_minimum_holds_a_region_of_starts(measured):
     path = descend(flat_slope, trapped(200, 0.9), RATE, 1.0, 600)
-    assert angles(path)[-1].max() < 1e-20
+    measured(cap(RATE, 1.0) / angles(path)[-1].max(), allowed=HELD)
 
 
 @pytest.mark.claim(CAUGHT, by="float64")
 @pytest.mark.parametrize("kept", [0.7072, 0.8, 0.95])
-def test_a_search_for_starts_that_the_flat_minimum_does_not_catch_finds_none(kept):
+def test_a_search_for_starts_that_the_flat_minimum_does_not_catch_finds_none(measured, kept):
     # Tried once, too, with 4000 starts from each of three seeds at seven decays. None is known.
     weights, decay = starts(400), (1 - kept) / RATE
     caught = np.zeros(400, dtype=bool)
@@ -388,4 +420,4 @@ def test_a_search_for_starts_that_the_flat_minimum_does_not_catch_finds_none(kep
         caught |= (angle <= 1) & (effective * angle**2 <= 0.5)
         if caught.all():
             break
-    assert caught.all()
+    measured((~caught).sum(), allowed=0)

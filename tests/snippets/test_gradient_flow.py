@@ -11,6 +11,9 @@ import torch
 from snippets.gradient_flow import clock, flow, step_clock
 
 FLOW, DECAYED = "gradient-flow-conserves-the-norm", "decayed-flow-shrinks-at-the-decay-rate"
+ROUNDING = 1e-14  # float64, a handful of operations
+STEPPING = 1e-7  # Runge and Kutta are off by a few h⁵ per step, h ≤ 0.1 in θ of length 2
+VISIBLE = 1e-2  # of a length of two: a hundred thousand times what the steps are off
 
 # ---------------------------------------------------------------------------------------------
 # For all values, on the half space x > 0, where an invariant function is some f(y/x, z/x). Only
@@ -33,43 +36,49 @@ def speed(loss, decay):
 
 
 @pytest.mark.claim(FLOW, by="certificate")
-def test_for_any_invariant_loss_the_flow_keeps_the_norm():
-    assert speed(ANY, 0) == 0
+def test_for_any_invariant_loss_the_flow_keeps_the_norm(measured):
+    measured(speed(ANY, 0) != 0, allowed=0)
 
 
 @pytest.mark.control(FLOW, drops="scale-invariant-loss")
-def test_control_on_a_quadratic_form_the_flow_does_not():
-    assert speed(QUADRATIC, 0) == sympy.expand(-2 * POINT.dot(POINT))
+def test_control_on_a_quadratic_form_the_flow_does_not(measured):
+    share = sympy.cancel(speed(QUADRATIC, 0) / POINT.dot(POINT))  # of ‖θ‖², in a unit of time
+    assert share == -2
+    measured(abs(share), allowed=0)
 
 
 @pytest.mark.claim(DECAYED, by="certificate")
-def test_for_any_invariant_loss_decay_alone_shrinks_the_norm():
-    assert sympy.expand(speed(ANY, decay) + 2 * decay * POINT.dot(POINT)) == 0
+def test_for_any_invariant_loss_decay_alone_shrinks_the_norm(measured):
+    rest = speed(ANY, decay) + 2 * decay * POINT.dot(POINT)
+    measured(sympy.expand(rest) != 0, allowed=0)
 
 
 @pytest.mark.claim(DECAYED, by="certificate")
-def test_for_any_invariant_loss_the_direction_follows_the_pure_flow_on_the_clock():
+def test_for_any_invariant_loss_the_direction_follows_the_pure_flow_on_the_clock(measured):
     length = sympy.sqrt(POINT.dot(POINT))
     turning = (POINT / length).jacobian(POINT) * (-gradient_of(ANY) - decay * POINT)
     at_unit = gradient_of(ANY).subs({v: v / length for v in POINT}, simultaneous=True).doit()
     rest = turning + at_unit / length**2
-    assert [sympy.simplify(sympy.expand(part)) for part in rest] == [0, 0, 0]
+    assert len(rest) == 3
+    measured(sum(sympy.simplify(sympy.expand(part)) != 0 for part in rest), allowed=0)
 
 
 @pytest.mark.claim(DECAYED, by="certificate")
-def test_the_clock_runs_at_the_inverse_square_of_the_length():
+def test_the_clock_runs_at_the_inverse_square_of_the_length(measured):
     reading = (sympy.exp(2 * decay * time) - 1) / (2 * decay * radius**2)
     length = radius * sympy.exp(-decay * time)
-    assert sympy.simplify(reading.diff(time) - 1 / length**2) == 0
-    assert reading.subs(time, 0) == 0
+    measured(sympy.simplify(reading.diff(time) - 1 / length**2) != 0, allowed=0)
+    measured(reading.subs(time, 0) != 0, allowed=0)
     values = {decay: 0.3, time: 1.7, radius: 2.5}
-    assert clock(1.7, 0.3, 2.5) == pytest.approx(float(reading.subs(values)), rel=1e-14)
+    measured(abs(clock(1.7, 0.3, 2.5) / reading.subs(values) - 1), allowed=ROUNDING)
 
 
 @pytest.mark.control(DECAYED, drops="scale-invariant-loss")
-def test_control_on_a_quadratic_form_the_loss_shrinks_the_norm_too():
-    rest = speed(QUADRATIC, decay) + 2 * (1 + decay) * POINT.dot(POINT)
-    assert sympy.expand(rest) == 0
+def test_control_on_a_quadratic_form_the_loss_shrinks_the_norm_too(measured):
+    rest = speed(QUADRATIC, decay) + 2 * decay * POINT.dot(POINT)
+    share = sympy.cancel(rest / POINT.dot(POINT))  # of ‖θ‖², in a unit of time
+    assert share == -2
+    measured(abs(share), allowed=0)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -92,26 +101,25 @@ def solved_angle(s):
 
 
 @pytest.mark.claim(FLOW, by="float64")
-def test_the_flow_keeps_the_length_and_turns_as_it_should():
+def test_the_flow_keeps_the_length_and_turns_as_it_should(measured):
     after = flow(angle_loss, START, 0.0, 3.0, 30)
-    # Runge and Kutta are off by a few h⁵ per step, h = 0.1 in θ of length 2
-    assert after.norm() == pytest.approx(2, abs=1e-7)
-    assert angle(after) == pytest.approx(solved_angle(clock(3.0, 0.0, 2.0)), abs=1e-7)
+    measured(abs(after.norm() - 2), allowed=STEPPING)
+    assert angle(after) == pytest.approx(solved_angle(clock(3.0, 0.0, 2.0)), abs=STEPPING)
     assert clock(3.0, 0.0, 2.0) == 0.75
 
 
 @pytest.mark.claim(DECAYED, by="float64")
 @pytest.mark.parametrize("decay", [0.1, 0.4])
-def test_the_decayed_flow_shrinks_at_the_decay_rate_and_turns_on_the_clock(decay):
+def test_the_decayed_flow_shrinks_at_the_decay_rate_and_turns_on_the_clock(measured, decay):
     after = flow(angle_loss, START, decay, 2.0, 50)
-    assert after.norm() == pytest.approx(2 * math.exp(-2 * decay), abs=1e-7)
-    assert angle(after) == pytest.approx(solved_angle(clock(2.0, decay, 2.0)), abs=1e-7)
+    measured(abs(after.norm() - 2 * math.exp(-2 * decay)), allowed=STEPPING)
+    measured(abs(angle(after) - solved_angle(clock(2.0, decay, 2.0))), allowed=STEPPING)
     # the clock counts: time alone would be off
     assert abs(angle(after) - solved_angle(2.0 / 4)) > 0.05
 
 
 @pytest.mark.claim(DECAYED, by="float64")
-def test_another_loss_does_not_change_the_length():
+def test_another_loss_does_not_change_the_length(measured):
     inputs = torch.randn(16, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
     def loss(weights):
@@ -119,16 +127,18 @@ def test_another_loss_does_not_change_the_length():
 
     start = torch.tensor([1.0, -2.0, 2.0], dtype=torch.float64)
     after = flow(loss, start, 0.2, 1.0, 20)
-    assert after.norm() == pytest.approx(3 * math.exp(-0.2), abs=1e-9)
+    # a loss that is flatter than the angle, so that the steps are off by less
+    measured(abs(after.norm() - 3 * math.exp(-0.2)), allowed=STEPPING / 100)
     assert (after / after.norm() - start / 3).norm() > 0.01
 
 
 @pytest.mark.control(FLOW, drops="scale-invariant-loss")
 @pytest.mark.control(DECAYED, drops="scale-invariant-loss")
-def test_control_on_a_quadratic_form_the_flow_shrinks_by_its_curvature_too():
+def test_control_on_a_quadratic_form_the_flow_shrinks_by_its_curvature_too(measured):
     for decay in (0.0, 0.3):
         after = flow(lambda v: v @ v / 2, START, decay, 1.0, 20)
         assert after.norm() == pytest.approx(2 * math.exp(-1 - decay), abs=1e-6)
+        measured(abs(after.norm() - 2 * math.exp(-decay)), allowed=VISIBLE)
 
 
 def test_halving_the_step_divides_the_error_by_sixteen():

@@ -13,6 +13,9 @@ EULER, BLOCKS = "euler-identities", "each-block-obeys-the-lemma"
 ACROSS = "hessian-forgets-every-other-block"
 W = torch.tensor([0.6, -0.7, 1.1], dtype=torch.float64)
 ROUNDING = 1e-12  # a few operations on numbers of order one
+CLEAR = 1  # at one point, of integers below ten: where the claim holds, nothing is left there
+MARGIN = sympy.Rational(1, 4)  # of the weights: where the claim holds, the step is not off at all
+CURVED = 1e-3  # of order ‖∇L‖/‖θ‖; eigenvalues are rounded at 1e-16 times the largest
 
 # ---------------------------------------------------------------------------------------------
 # For all values, on the half space x > 0, where a function is invariant just if it is some f(y/x,
@@ -36,9 +39,10 @@ def stretched(thing):
     return thing.subs({v: c * v for v in POINT}, simultaneous=True).doit()
 
 
-def vanishes(*rests):
+def left(*rests):
+    """How many of them do not vanish for all values."""
     rests = [sympy.expand(rest) for rest in rests]
-    return [rest and sympy.simplify(rest) for rest in rests] == [0] * len(rests)
+    return sum((rest and sympy.simplify(rest)) != 0 for rest in rests)
 
 
 # For the controls one example is enough.
@@ -58,50 +62,52 @@ def euler_rests(f, degree):
 
 
 @pytest.mark.claim(HESSIAN, by="certificate")
-def test_any_invariant_loss_maps_the_weights_to_minus_the_gradient():
-    assert vanishes(*euler_rests(INVARIANT, 0))
+def test_any_invariant_loss_maps_the_weights_to_minus_the_gradient(measured):
+    measured(left(*euler_rests(INVARIANT, 0)), allowed=0)
 
 
 @pytest.mark.claim(HESSIAN, by="certificate")
-def test_the_hessian_of_any_invariant_loss_falls_with_the_square_of_the_length():
+def test_the_hessian_of_any_invariant_loss_falls_with_the_square_of_the_length(measured):
     _, hessian = derivatives(INVARIANT)
-    assert vanishes(*(c**2 * stretched(hessian) - hessian))
+    measured(left(*(c**2 * stretched(hessian) - hessian)), allowed=0)
 
 
 @pytest.mark.claim(HESSIAN, by="certificate")
-def test_along_a_vector_and_some_of_the_weights_curvature_takes_either_sign():
+def test_along_a_vector_and_some_of_the_weights_curvature_takes_either_sign(measured):
     slope, hessian = derivatives(INVARIANT)
     vector = sympy.Matrix([p, q, r])
     tilted = vector + s * POINT
     expected = vector.dot(hessian * vector) - 2 * s * vector.dot(slope)
-    assert vanishes(tilted.dot(hessian * tilted) - expected)
+    measured(left(tilted.dot(hessian * tilted) - expected), allowed=0)
 
 
 @pytest.mark.control(HESSIAN, drops="scale-invariant-loss")
-def test_control_a_function_of_degree_two_has_one_curvature_at_all_lengths():
+def test_control_a_function_of_degree_two_has_one_curvature_at_all_lengths(measured):
     slope, hessian = derivatives(x**2 * EXAMPLE)
     assert size(*(stretched(hessian) - hessian)) == 0
-    assert size(*(c**2 * stretched(hessian) - hessian)) > 1
-    assert size(*(hessian * POINT + slope)) > 1
+    measured(size(*(c**2 * stretched(hessian) - hessian)), allowed=CLEAR)
+    measured(size(*(hessian * POINT + slope)), allowed=CLEAR)
 
 
 @pytest.mark.claim(EULER, by="certificate")
-def test_a_function_of_any_degree_obeys_the_identities():
-    assert vanishes(*(rest / x**k for rest in euler_rests(x**k * INVARIANT, k)))
+def test_a_function_of_any_degree_obeys_the_identities(measured):
+    rests = euler_rests(x**k * INVARIANT, k)
+    measured(left(*(rest / x**k for rest in rests)), allowed=0)
 
 
 @pytest.mark.claim(EULER, by="certificate")
-def test_derivatives_lose_a_degree_each():
+def test_derivatives_lose_a_degree_each(measured):
     for degree, thing in enumerate(derivatives(x**k * INVARIANT), start=1):
-        assert vanishes(*((stretched(thing) / c ** (k - degree) - thing) / x**k))
+        rests = (stretched(thing) / c ** (k - degree) - thing) / x**k
+        measured(left(*rests), allowed=0)
 
 
 @pytest.mark.control(EULER, drops="homogeneous-function")
-def test_control_a_sum_of_two_degrees_obeys_them_for_neither():
+def test_control_a_sum_of_two_degrees_obeys_them_for_neither(measured):
     for degree in (0, 1):
-        rests = euler_rests(EXAMPLE + x, degree)
-        assert size(rests[0]) >= 1
-        assert size(*rests[1:4]) >= 1
+        rests = euler_rests(EXAMPLE + 2 * x, degree)
+        measured(size(rests[0]), allowed=CLEAR)
+        measured(size(*rests[1:4]), allowed=CLEAR)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -123,42 +129,52 @@ def exact_newton(f, place):
     return sympy.Matrix([place[v] for v in POINT]) - hessian.LUsolve(slope)
 
 
+def off_twice(after, place):
+    """How far a step ends from twice the weights, over the largest of them."""
+    gaps = [abs(a - 2 * place[v]) for a, v in zip(after, POINT, strict=True)]
+    return max(gaps) / max(place.values())
+
+
 @pytest.mark.claim(NEWTON, by="certificate")
-def test_in_the_plane_a_newton_step_doubles_the_weights_for_any_loss():
+def test_in_the_plane_a_newton_step_doubles_the_weights_for_any_loss(measured):
     plane = sympy.Matrix([x, y])
     slope, hessian = derivatives(sympy.Function("f")(y / x), plane)
     # it is invertible just where the gradient is not zero
-    assert vanishes(hessian.det() + slope.dot(slope) / plane.dot(plane))
-    assert vanishes(*(hessian * plane + slope))  # so where H has an inverse, H⁻¹∇L = −θ
+    assert left(hessian.det() + slope.dot(slope) / plane.dot(plane)) == 0
+    # so where H has an inverse, H⁻¹∇L = −θ
+    measured(left(*(hessian * plane + slope)), allowed=0)
 
 
 @pytest.mark.claim(NEWTON, by="exact")
 @pytest.mark.parametrize("seed", range(4), ids="seed={}".format)
-def test_in_rational_numbers_a_newton_step_doubles_the_weights(seed):
+def test_in_rational_numbers_a_newton_step_doubles_the_weights(measured, seed):
     ratio, place = random_ratio(seed)
-    assert list(exact_newton(ratio, place)) == [2 * place[v] for v in POINT]
+    measured(off_twice(exact_newton(ratio, place), place), allowed=0)
 
 
 @pytest.mark.control(NEWTON, drops="scale-invariant-loss")
 @pytest.mark.parametrize("degree", [-1, 2, 3])
-def test_control_in_another_degree_the_step_ends_on_another_multiple(degree):
+def test_control_in_another_degree_the_step_ends_on_another_multiple(measured, degree):
     ratio, place = random_ratio(0)
     after = exact_newton(x**degree * ratio, place)
     share = 1 - sympy.Rational(1, degree - 1)
     assert list(after) == [share * place[v] for v in POINT]
-    assert abs(share - 2) > sympy.Rational(1, 4)
+    measured(off_twice(after, place), allowed=MARGIN)
 
 
 @pytest.mark.control(NEWTON, drops="scale-invariant-loss")
-def test_control_on_a_loss_of_no_degree_the_step_turns_the_weights():
+def test_control_on_a_loss_of_no_degree_the_step_turns_the_weights(measured):
     ratio, place = random_ratio(0)
     after = exact_newton(ratio + x**2 + y**2 + z, place)
     shares = [a / place[v] for a, v in zip(after, POINT, strict=True)]
     assert max(shares) - min(shares) > sympy.Rational(1, 10)
+    measured(off_twice(after, place), allowed=MARGIN)
 
 
 @pytest.mark.control(NEWTON, drops="^invertible")
-def test_control_where_the_hessian_is_singular_the_shortest_step_turns_and_changes_the_loss():
+def test_control_where_the_hessian_is_singular_the_shortest_step_turns_and_changes_the_loss(
+    measured,
+):
     loss = z / x + y * z / x**2 + (y / x) ** 3
     place = {x: 1, y: 0, z: 0}
     slope, hessian = (thing.subs(place) for thing in derivatives(loss))
@@ -168,6 +184,7 @@ def test_control_where_the_hessian_is_singular_the_shortest_step_turns_and_chang
     assert list(after) == [sympy.Rational(3, 2), -sympy.Rational(1, 2), 0]
     values = [loss.subs(place), loss.subs(dict(zip(POINT, after, strict=True)))]
     assert values == [0, -sympy.Rational(1, 27)]
+    measured(off_twice(after, place), allowed=MARGIN)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -185,38 +202,38 @@ def across(f):
 
 
 @pytest.mark.claim(BLOCKS, by="certificate")
-def test_the_gradient_in_a_block_is_orthogonal_to_it_and_scales_with_it_alone():
+def test_the_gradient_in_a_block_is_orthogonal_to_it_and_scales_with_it_alone(measured):
     slope = sympy.Matrix([BOTH]).jacobian(ONE).T
-    assert vanishes(ONE.dot(slope))
-    assert vanishes(*(c * stretched(slope) - slope))
+    measured(left(ONE.dot(slope)), allowed=0)
+    measured(left(*(c * stretched(slope) - slope)), allowed=0)
     longer = slope.subs({u: c * u, w: c * w}, simultaneous=True).doit()
-    assert vanishes(*(longer - slope))
+    measured(left(*(longer - slope)), allowed=0)
 
 
 @pytest.mark.control(BLOCKS, drops="block-scale-invariant-loss")
-def test_control_under_a_common_factor_only_it_does_neither():
+def test_control_under_a_common_factor_only_it_does_neither(measured):
     slope = sympy.Matrix([COMMON]).jacobian(ONE).T
-    assert size(ONE.dot(slope)) > 1
-    assert size(*(c * stretched(slope) - slope)) > 1
+    measured(size(ONE.dot(slope)), allowed=CLEAR)
+    measured(size(*(c * stretched(slope) - slope)), allowed=CLEAR)
     # all blocks together do
     whole = sympy.Matrix([x, y, z, u, w])
-    assert vanishes(whole.dot(sympy.Matrix([COMMON]).jacobian(whole).T))
+    assert left(whole.dot(sympy.Matrix([COMMON]).jacobian(whole).T)) == 0
 
 
 @pytest.mark.claim(ACROSS, by="certificate")
-def test_the_hessian_maps_a_block_to_minus_its_gradient_and_to_nothing_elsewhere():
+def test_the_hessian_maps_a_block_to_minus_its_gradient_and_to_nothing_elsewhere(measured):
     own, other = across(BOTH)
-    assert vanishes(*own, *other)
+    measured(left(*own, *other), allowed=0)
     mixed = sympy.Matrix([BOTH]).jacobian(ONE).jacobian(TWO)
     assert any(sympy.expand(entry) != 0 for entry in mixed)  # the blocks do interact
 
 
 @pytest.mark.control(ACROSS, drops="block-scale-invariant-loss")
-def test_control_under_a_common_factor_only_the_other_block_is_seen():
+def test_control_under_a_common_factor_only_the_other_block_is_seen(measured):
     own, other = across(COMMON)
-    assert size(*own) > 1
-    assert size(*other) > 1
-    assert vanishes(*(own + other))  # only the sum is left
+    measured(size(*own), allowed=CLEAR)
+    measured(size(*other), allowed=CLEAR)
+    assert left(*(own + other)) == 0  # only the sum vanishes
 
 
 # ---------------------------------------------------------------------------------------------
@@ -230,7 +247,7 @@ def skew(weights):
 
 @pytest.mark.claim(HESSIAN, by="float64")
 @pytest.mark.parametrize("seed", range(5), ids="seed={}".format)
-def test_a_normalised_network_is_curved_both_ways_off_its_stationary_points(seed):
+def test_a_normalised_network_is_curved_both_ways_off_its_stationary_points(measured, seed):
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randn(32, 6, generator=generator, dtype=torch.float64)
     weights = torch.randn(6, generator=generator, dtype=torch.float64)
@@ -242,21 +259,25 @@ def test_a_normalised_network_is_curved_both_ways_off_its_stationary_points(seed
 
     short, long = (torch.func.hessian(loss)(scale * weights) for scale in (1.0, 3.0))
     eigenvalues = torch.linalg.eigvalsh(short)
-    assert (9 * long - short).norm() < 100 * ROUNDING < eigenvalues.abs().max()
-    # of order ‖∇L‖/‖θ‖; eigenvalues are rounded at 1e-16 times the largest
-    assert eigenvalues[0] < -1e-3 < 1e-3 < eigenvalues[-1]
-    assert max(map(abs, euler_gaps(loss, weights, 0.0))) < ROUNDING
+    measured((9 * long - short).norm(), allowed=100 * ROUNDING)
+    assert eigenvalues.abs().max() > 100 * ROUNDING
+    either = min(-eigenvalues[0], eigenvalues[-1])
+    measured(max(CURVED - either, 0), allowed=0)  # by how much a sign is missed
+    measured(max(map(abs, euler_gaps(loss, weights, 0.0))), allowed=ROUNDING)
 
 
 @pytest.mark.claim(NEWTON, by="float64")
-def test_a_newton_step_doubles_the_weights():
+def test_a_newton_step_doubles_the_weights(measured):
     assert torch.linalg.cond(torch.func.hessian(skew)(W)) < 1e3
-    assert (newton_step(skew, W) - 2 * W).norm() < 1e-11  # rounding times the condition
+    # rounding times the condition
+    measured((newton_step(skew, W) - 2 * W).norm(), allowed=10 * ROUNDING)
 
 
 @pytest.mark.control(NEWTON, drops="scale-invariant-loss")
-def test_control_on_a_quadratic_form_it_lands_on_zero():
-    assert newton_step(lambda v: v @ v, W).norm() < ROUNDING
+def test_control_on_a_quadratic_form_it_lands_on_zero(measured):
+    after = newton_step(lambda v: v @ v, W)
+    assert after.norm() < ROUNDING
+    measured((after - 2 * W).norm(), allowed=MARGIN)
 
 
 def test_at_a_stationary_point_there_is_no_step():
@@ -266,8 +287,8 @@ def test_at_a_stationary_point_there_is_no_step():
 
 
 @pytest.mark.claim(EULER, by="float64")
-def test_the_gaps_of_a_cubic_vanish_in_degree_three():
-    assert max(map(abs, euler_gaps(lambda v: (v**3).sum(), W, 3.0))) < ROUNDING
+def test_the_gaps_of_a_cubic_vanish_in_degree_three(measured):
+    measured(max(map(abs, euler_gaps(lambda v: (v**3).sum(), W, 3.0))), allowed=ROUNDING)
     # in degree two: one more f, and one more gradient
     first, second = euler_gaps(lambda v: (v**3).sum(), W, 2.0)
     assert first == pytest.approx((W**3).sum().item())

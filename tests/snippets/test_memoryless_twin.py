@@ -11,6 +11,7 @@ from snippets.memoryless_twin import run, twin_rates
 
 CLAIM = "any-memoryless-optimiser-has-a-twin"
 F = Fraction
+MARGIN = F(1, 100)  # of a coordinate of order one: where the claim holds, none is off at all
 RATES = [F(1, 3), F(1, 5), F(2, 3), F(1, 7), F(1, 2)]
 DECAYS = [F(1, 2), F(-1, 4), F(1), F(0), F(2, 3)]
 START = np.array([F(2), F(-3)])
@@ -48,61 +49,61 @@ def gap(update, degree, rates=RATES, decays=DECAYS, shift=0):
 
 @pytest.mark.claim(CLAIM, by="exact")
 @pytest.mark.parametrize("name", UPDATES)
-def test_the_run_is_its_scalar_times_the_twin_at_every_step(name):
+def test_the_run_is_its_scalar_times_the_twin_at_every_step(measured, name):
     degree, update = UPDATES[name]
     scalars, twins = twin_rates(RATES, DECAYS, degree)
     theta, phi = run(update, START, RATES, DECAYS), run(update, START, twins, [0] * 5)
     assert len(theta) == len(phi) == len(scalars) == 6
     for weights, scalar, twin in zip(theta, scalars, phi, strict=True):
-        assert weights.tolist() == (scalar * twin).tolist()
+        measured(max(abs(weights / scalar - twin)), allowed=0)
     assert phi[0].tolist() == START.tolist() != phi[-1].tolist()
 
 
 @pytest.mark.claim(CLAIM, by="certificate")
-def test_one_step_is_that_of_the_twin_for_every_real_degree():
+def test_one_step_is_that_of_the_twin_for_every_real_degree(measured):
     scalar, eta, kept = sympy.symbols("c eta a", positive=True)
     degree, phi, update = sympy.symbols("nu phi p", real=True)
     start, decay = np.array([scalar * phi]), (1 - kept) / eta
     theta = run(lambda t, w: np.array([scalar**-degree * update]), start, [eta], [decay])[1][0]
     twin = phi - eta / (scalar**degree * (kept * scalar)) * update
-    assert sympy.simplify(theta / (kept * scalar) - twin) == 0
+    measured(sympy.simplify(theta / (kept * scalar) - twin) != 0, allowed=0)
 
 
 @pytest.mark.claim(CLAIM, by="exact")
 @pytest.mark.parametrize("degree", [-2, -1, 0, 1, 2])
-def test_the_twins_rate_grows_by_the_factor_of_the_statement(degree):
+def test_the_twins_rate_grows_by_the_factor_of_the_statement(measured, degree):
     scalars, twins = twin_rates(RATES, DECAYS, degree)
     kept = [1 - rate * decay for rate, decay in zip(RATES, DECAYS, strict=True)]
     assert scalars == [1, *(np.multiply.accumulate(np.array(kept)))]
     assert twins[0] == RATES[0] / kept[0]
     for t in range(4):
         growth = RATES[t + 1] / RATES[t] / (kept[t] ** degree * kept[t + 1])
-        assert twins[t + 1] / twins[t] == growth
+        measured(abs(twins[t + 1] / twins[t] - growth), allowed=0)
     _, constant = twin_rates([F(1, 2)] * 3, [F(1, 2)] * 3, degree)
-    assert constant[2] / constant[1] == F(3, 4) ** -(1 + degree)
+    measured(abs(constant[2] / constant[1] - F(3, 4) ** -(1 + degree)), allowed=0)
 
 
 @pytest.mark.control(CLAIM, drops="^rates")
 @pytest.mark.parametrize("name", UPDATES)
 @pytest.mark.parametrize("shift", [-1, 1])
-def test_control_with_the_rates_of_another_degree_the_runs_part(name, shift):
+def test_control_with_the_rates_of_another_degree_the_runs_part(measured, name, shift):
     degree, update = UPDATES[name]
     assert gap(update, degree) == 0
-    assert gap(update, degree, shift=shift) > F(1, 100)
+    measured(gap(update, degree, shift=shift), allowed=MARGIN)
 
 
 @pytest.mark.control(CLAIM, drops="^degree")
 @pytest.mark.parametrize("degree", [0, 1])
-def test_control_a_clipped_gradient_has_two_degrees_and_no_twin(degree):
+def test_control_a_clipped_gradient_has_two_degrees_and_no_twin(measured, degree):
     def clipped(step, weights):
         vector = slope(step, weights)
         return vector / max(1, max(abs(vector)) / F(2, 3))
 
-    assert gap(clipped, degree) > F(1, 100)
+    measured(gap(clipped, degree), allowed=MARGIN)
 
 
 @pytest.mark.control(CLAIM, drops="^positive")
-def test_control_where_decay_takes_more_than_everything_a_one_sided_update_has_no_twin():
+def test_control_where_decay_takes_more_than_everything_a_one_sided_update_has_no_twin(measured):
     # The snippet refuses, so the rates are made by hand: a = −1/2 and then 1/2.
     def one_sided(step, weights):
         return np.array([max(weights[0], F(0)), F(0)])  # of degree 1, ν = −1
@@ -111,7 +112,7 @@ def test_control_where_decay_takes_more_than_everything_a_one_sided_update_has_n
     twins = [rates[t] * scalars[t] / scalars[t + 1] for t in range(2)]
     theta, phi = run(one_sided, START, rates, decays), run(one_sided, START, twins, [0, 0])
     assert theta[1].tolist() == (scalars[1] * phi[1]).tolist()
-    assert abs(theta[2][0] - scalars[2] * phi[2][0]) > F(1, 10)
+    measured(max(abs(theta[2] / scalars[2] - phi[2])), allowed=40 * MARGIN)
 
 
 @pytest.mark.parametrize("decay", [F(3), F(4)])

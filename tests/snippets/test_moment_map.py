@@ -15,6 +15,14 @@ SGD, RELAXES = "equilibrium-of-sgd", "norm-relaxes-to-equilibrium"
 MOMENTUM = "momentum-finds-its-equilibrium-from-every-start"
 STARTS = (1e-6, 0.3, 5.0, 1e4)  # of the squared norm, over its limit
 PRODUCTS = (0.01, 0.3, 0.9, 1.4, 1.9)  # ηλ
+ROUNDING = 1e-12  # float64, steps that forget the rounding of those before
+SETTLED = (
+    1e-9  # of the limit: an excess falls by a factor at every step, and less than this is left
+)
+OFF = 0.05  # of the limit: thousands of times what is left of an excess, even of the slowest
+FAR = 2  # times the limit, beyond it
+GROWN = 0.8  # of ‖θ‖², in four times the steps: where it settles, it grows by nothing
+OTHER = 0.03  # between two factors by which an excess falls: a check is off by 1e-5
 
 
 def limit(p, q, push):
@@ -66,30 +74,31 @@ def settings(gamma, product, decoupled):
 
 
 @pytest.mark.claim(MOMENTUM, by="certificate")
-def test_the_map_is_what_a_step_does_to_the_products_of_any_two_weights():
+def test_the_map_is_what_a_step_does_to_the_products_of_any_two_weights(measured):
     u, v, w, s, p, q = sympy.symbols("u v w s p q", real=True)
     now, before = sympy.Matrix([u, 0, 0]), sympy.Matrix([v, w, 0])  # any two, up to a rotation
     after = p * now - q * before - sympy.Matrix([0, 0, s])  # a push orthogonal to both
     x, r, y = now.dot(now), now.dot(before), before.dot(before)
     mapped = moment_step((x, r, y), p, q, s * u)  # s = ηG/‖θ‖
     expected = after.dot(after), after.dot(now), x
-    assert all(sympy.expand(a - b) == 0 for a, b in zip(mapped, expected, strict=True))
+    rests = [a - b for a, b in zip(mapped, expected, strict=True)]
+    measured(sum(sympy.expand(rest) != 0 for rest in rests), allowed=0)
 
 
 @pytest.mark.claim(MOMENTUM, by="certificate")
-def test_the_formula_is_the_fixed_point_of_the_map_and_the_only_one():
+def test_the_formula_is_the_fixed_point_of_the_map_and_the_only_one(measured):
     x, p, q, push = sympy.symbols("x p q push", positive=True)
     r = p * x / (1 + q)
     mapped = moment_step((x, r, x), p, q, push)
     share = (1 - q) * ((1 + q) ** 2 - p**2) / (1 + q)
-    assert sympy.cancel(x * (mapped[0] - x) - (push**2 - share * x**2)) == 0
-    assert sympy.cancel(mapped[1] - r) == 0
+    rests = [x * (mapped[0] - x) - (push**2 - share * x**2), mapped[1] - r]
+    measured(sum(sympy.cancel(rest) != 0 for rest in rests), allowed=0)
 
 
 @pytest.mark.claim(MOMENTUM, by="float64")
 @pytest.mark.parametrize("decoupled", [False, True])
 @pytest.mark.parametrize(("gamma", "product"), [(0.0, 0.3), (0.5, 0.9), (0.9, 0.1), (0.9, 0.6)])
-def test_a_run_with_momentum_settles_from_every_start(gamma, product, decoupled):
+def test_a_run_with_momentum_settles_from_every_start(measured, gamma, product, decoupled):
     p, q = settings(gamma, product, decoupled)
     fixed = limit(p, q, 0.7)
     pairs = itertools.product(STARTS, ([0.1, -0.2, 0.0], [-50.0, 3.0, 1.0]))
@@ -102,65 +111,68 @@ def test_a_run_with_momentum_settles_from_every_start(gamma, product, decoupled)
     paths = [moment_path(tuple(first), p, q, 0.7, 400) for first in firsts]
     mapped = np.array([[m[0] for m in path] for path in paths])
     assert np.allclose(x.T, mapped, rtol=1e-6, atol=0)  # rounding grows where the norm is short
-    assert np.allclose(x[-1], fixed, rtol=1e-5, atol=0)  # the slowest are off by 1e-6 yet
+    # the slowest are off by 1e-6 yet
+    measured(abs(x[-1] / fixed - 1).max(), allowed=1e4 * SETTLED)
     cosine = dot(run[-1], run[-2]) / np.sqrt(x[-1] * x[-2])
-    assert np.allclose(cosine, p / (1 + q), rtol=1e-5, atol=0)
+    measured(abs(cosine / (p / (1 + q)) - 1).max(), allowed=1e4 * SETTLED)
 
 
 @pytest.mark.claim(MOMENTUM, by="float64")
-def test_the_map_settles_everywhere_in_its_range():
+def test_the_map_settles_everywhere_in_its_range(measured):
     q, share, start = np.meshgrid([0, 0.2, 0.6, 0.9], [-0.95, -0.4, 0.1, 0.6, 0.98], STARTS)
     p = share * (1 + q)
     fixed = limit(p, q, 3.0)
     path = [(start * fixed, 0.2 * start * fixed, start * fixed)]
     for _ in range(4000):
         path.append(moment_step(path[-1], p, q, 3.0))
-    assert np.allclose(path[-1][0], fixed, rtol=1e-9)
-    assert np.allclose(path[-1][1], p * fixed / (1 + q), rtol=1e-9)
+    measured(abs(path[-1][0] / fixed - 1).max(), allowed=SETTLED)
+    measured(abs(path[-1][1] / (p * fixed / (1 + q)) - 1).max(), allowed=SETTLED)
 
 
 @pytest.mark.control(MOMENTUM, drops="scale-invariant-loss")
-def test_control_gradients_with_a_part_along_the_weights_settle_elsewhere():
+def test_control_gradients_with_a_part_along_the_weights_settle_elsewhere(measured):
     fixed = limit(*settings(0.5, 0.1, False), 1.0)
     ends = []
     for tilt in (0.0, -0.5, -1.0):
         run = momentum_run([2.0, 0, 0], [1, 1, 0], 0.5, 0.1, 1.0, 400, decoupled=False, tilt=tilt)
         ends.append(float(run[-1] @ run[-1]) / fixed)
     assert ends[0] == pytest.approx(1, rel=1e-9)
-    assert ends[1] > 1.05
-    assert ends[2] > 1.2
+    measured(abs(ends[1] - 1), allowed=OFF)
+    measured(abs(ends[2] - 1), allowed=4 * OFF)
 
 
 @pytest.mark.control(MOMENTUM, drops="constant-unit-gradient-norm")
-def test_control_where_the_unit_gradient_falls_the_norm_with_momentum_lags():
+def test_control_where_the_unit_gradient_falls_the_norm_with_momentum_lags(measured):
     p, q = settings(0.5, 0.01, False)
     moments = moment_path((limit(p, q, 1.0), 0.0, 1.0), p, q, 1.0, 2000)[-1]
     for t in range(200):
         moments = moment_step(moments, p, q, 0.9**t)
-    assert moments[0] / limit(p, q, 0.9**200) > 100
+    measured(abs(moments[0] / limit(p, q, 0.9**200) - 1), allowed=50 * FAR)
 
 
 @pytest.mark.control(MOMENTUM, drops="^range")
 @pytest.mark.parametrize(("p", "q"), [(1.5, 0.5), (-1.5, 0.5), (1.6, 0.5), (2.0, 1.0), (1.0, 1.2)])
-def test_control_outside_the_range_the_norm_grows_for_ever(p, q):
+def test_control_outside_the_range_the_norm_grows_for_ever(measured, p, q):
     x = [m[0] for m in moment_path((1.0, 0.0, 1.0), p, q, 1.0, 800)]
-    assert x[200] > 1.8 * x[50]
-    assert x[800] > 1.8 * x[200]
+    measured(x[200] / x[50] - 1, allowed=GROWN)
+    measured(x[800] / x[200] - 1, allowed=GROWN)
 
 
 @pytest.mark.control(MOMENTUM, drops="^not-zero")
-def test_control_at_p_zero_the_norm_alternates_exactly_and_for_ever():
+def test_control_at_p_zero_the_norm_alternates_exactly_and_for_ever(measured):
     q, fixed_square = Fraction(1, 2), Fraction(4, 3)
     for x in (Fraction(3), Fraction(1, 7)):
         path = moment_path((x, Fraction(0), fixed_square / x), Fraction(0), q, Fraction(1), 6)
         assert [m[0] for m in path] == [x, fixed_square / x] * 3 + [x]
+        measured(min(abs(m[0] ** 2 / fixed_square - 1) for m in path), allowed=OFF)
     path = moment_path((5.0, 1.0, 2.0), 0.0, 0.5, 1.0, 100)
     assert path[-1][0] * path[-2][0] == pytest.approx(4 / 3, rel=1e-12)  # from every start
     assert abs(math.log(path[-1][0] / path[-2][0])) > 1
+    measured(abs(path[-1][0] / limit(0.0, 0.5, 1.0) - 1), allowed=OFF)
 
 
 @pytest.mark.control(MOMENTUM, drops="^memoryless")
-def test_control_gradients_that_persist_settle_at_the_norm_of_a_circle():
+def test_control_gradients_that_persist_settle_at_the_norm_of_a_circle(measured):
     gamma, product, push = 0.8, 0.05, 1.0
     theta = torch.tensor([3.0, 0.0], dtype=torch.float64)
     buffer = torch.zeros(2, dtype=torch.float64)
@@ -170,36 +182,38 @@ def test_control_gradients_that_persist_settle_at_the_norm_of_a_circle():
         theta = theta - buffer
     share = theta.square().sum().item() / limit(*settings(gamma, product, False), push)
     assert share == pytest.approx(math.sqrt((1 + gamma) / (1 - gamma)), rel=1e-6)  # that is 3
+    measured(abs(share - 1), allowed=OFF)
 
 
 @pytest.mark.claim(SGD, by="certificate")
-def test_without_momentum_the_formula_is_the_fixed_point_and_the_map_a_contraction():
+def test_without_momentum_the_formula_is_the_fixed_point_and_the_map_a_contraction(measured):
     a, w, eta, lam, g = sympy.symbols("a w eta lambda G", positive=True)
     fixed = sympy.sqrt(eta * g**2 / (lam * (2 - eta * lam)))
     kept = 1 - eta * lam
-    assert sympy.simplify(moment_step((fixed, 0, 0), kept, 0, eta * g)[0] - fixed) == 0
+    rests = [moment_step((fixed, 0, 0), kept, 0, eta * g)[0] - fixed]
     mapped = moment_step((w, 0, 0), a, 0, sympy.sqrt(1 - a**2))[0]  # in units of the limit
     slope = w * sympy.diff(mapped, w) / mapped  # of ln w′ in ln w
     positive = 4 * a**2 * (1 - a**2) / mapped**2  # for 0 < a² < 1
-    assert sympy.simplify(1 - slope**2 - positive) == 0
+    rests.append(1 - slope**2 - positive)
+    measured(sum(sympy.simplify(rest) != 0 for rest in rests), allowed=0)
 
 
 @pytest.mark.claim(SGD, by="float64")
 @pytest.mark.parametrize("product", PRODUCTS)
-def test_without_momentum_the_norm_closes_in_at_every_step_from_every_start(product):
+def test_without_momentum_the_norm_closes_in_at_every_step_from_every_start(measured, product):
     eta, G = 0.5, 3.0  # noqa: N806
     lam = product / eta
     fixed = math.sqrt(eta * G**2 / (lam * (2 - product)))
     for share in STARTS:
         distance = abs(np.log(squares(share * fixed, 1 - product, eta * G, 1500) / fixed))
-        far = distance[:-1] > 1e-12
-        assert (distance[1:] < distance[:-1])[far].all()
-        assert distance[-1] < 1e-12
+        far = distance[:-1] > ROUNDING
+        measured((distance[1:] >= distance[:-1])[far].sum(), allowed=0)
+        measured(distance[-1], allowed=ROUNDING)
 
 
 @pytest.mark.claim(SGD, by="float64")
 @pytest.mark.parametrize("product", [0.05, 1.3])
-def test_torch_on_a_full_batch_ends_at_the_formula_too(product):
+def test_torch_on_a_full_batch_ends_at_the_formula_too(measured, product):
     eta, G = 0.4, 2.0  # noqa: N806
     theta = torch.nn.Parameter(torch.tensor([9.0, -1.0], dtype=torch.float64))
     optimizer = torch.optim.SGD([theta], lr=eta, weight_decay=product / eta)
@@ -209,67 +223,69 @@ def test_torch_on_a_full_batch_ends_at_the_formula_too(product):
         (G * torch.atan2(theta[1], theta[0])).backward()  # ‖θ‖ ‖∇L‖ = G everywhere
         optimizer.step()
     x = theta.detach().square().sum().item()
-    assert x**2 == pytest.approx(eta**2 * G**2 / (product * (2 - product)), rel=1e-9)
-    assert (before @ theta.detach()).item() / x == pytest.approx(1 - product, rel=1e-9)
+    measured(abs(x**2 / (eta**2 * G**2 / (product * (2 - product))) - 1), allowed=SETTLED)
+    measured(abs(before @ theta.detach() / x / (1 - product) - 1), allowed=SETTLED)
 
 
 @pytest.mark.control(SGD, drops="scale-invariant-loss")
-def test_control_the_logarithm_of_the_norm_balances_elsewhere():
+def test_control_the_logarithm_of_the_norm_balances_elsewhere(measured):
     eta, lam, G, theta = 0.5, 0.2, 3.0, 1.0  # noqa: N806
     for _ in range(400):  # the loss −G ln‖θ‖ has a constant unit gradient norm, along the weights
         theta = (1 - eta * lam) * theta + eta * G / theta
     assert theta**2 == pytest.approx(G / lam, rel=1e-9)
-    assert theta**2 > 3 * limit(1 - eta * lam, 0, eta * G)
+    measured(abs(theta**2 / limit(1 - eta * lam, 0, eta * G) - 1), allowed=FAR)
 
 
 @pytest.mark.control(SGD, drops="constant-unit-gradient-norm")
-def test_control_where_the_unit_gradient_falls_the_norm_lags():
+def test_control_where_the_unit_gradient_falls_the_norm_lags(measured):
     x = limit(0.99, 0, 1.0)
     for t in range(100):
         x = moment_step((x, 0.0, 0.0), 0.99, 0.0, 0.95**t)[0]
-    assert x / limit(0.99, 0, 0.95**100) > 10
+    measured(abs(x / limit(0.99, 0, 0.95**100) - 1), allowed=5 * FAR)
 
 
 @pytest.mark.control(SGD, drops="^no-momentum")
-def test_control_with_momentum_the_norm_without_it_is_wrong():
+def test_control_with_momentum_the_norm_without_it_is_wrong(measured):
     p, q = settings(0.9, 0.02, False)
     x = moment_path((1.0, 0.0, 1.0), p, q, 1.0, 1000)[-1][0]
-    assert x > 3 * limit(0.98, 0, 1.0)
+    measured(abs(x / limit(0.98, 0, 1.0) - 1), allowed=FAR)
 
 
 @pytest.mark.control(SGD, drops="^range")
-def test_control_at_the_ends_of_the_range_the_norm_alternates_or_grows():
+def test_control_at_the_ends_of_the_range_the_norm_alternates_or_grows(measured):
     path = moment_path((Fraction(3), 0, 0), Fraction(0), 0, Fraction(2), 5)  # ηλ = 1
     assert [m[0] for m in path] == [3, Fraction(4, 3)] * 3
+    measured(min(abs(m[0] / limit(0, 0, 2) - 1) for m in path), allowed=OFF)
     for p in (-1.0, 1.0, -1.2):  # ηλ = 2, no decay, and more than 2
         x = squares(1.0, p, 1.0, 800)
-        assert x[200] > 1.8 * x[50]
-        assert x[800] > 1.8 * x[200]
+        measured(x[200] / x[50] - 1, allowed=GROWN)
+        measured(x[800] / x[200] - 1, allowed=GROWN)
 
 
 @pytest.mark.claim(RELAXES, by="certificate")
-def test_the_excess_shrinks_by_its_factor_exactly_and_by_one_rate_in_every_power():
+def test_the_excess_shrinks_by_its_factor_exactly_and_by_one_rate_in_every_power(measured):
     x, fixed, a, m = sympy.symbols("x fixed a m", positive=True)
     push = fixed * sympy.sqrt(1 - a**2)
     after = moment_step((x, 0, 0), a, 0, push)[0]
-    gap = after - fixed - excess_factor(x, fixed, a) * (x - fixed)
-    assert sympy.simplify(gap) == 0
+    rests = [after - fixed - excess_factor(x, fixed, a) * (x - fixed)]
     rate = (sympy.diff(after ** (m / 2), x) / sympy.diff(x ** (m / 2), x)).subs(x, fixed)
     eta_lambda = sympy.symbols("etalambda", positive=True)
     closed = 1 - 4 * eta_lambda + 2 * eta_lambda**2
-    assert sympy.simplify(rate - (2 * a**2 - 1)) == 0  # the limit of the quotient of excesses
-    assert sympy.simplify(excess_factor(x, x, 1 - eta_lambda) - closed) == 0
+    rests.append(rate - (2 * a**2 - 1))  # the limit of the quotient of excesses
+    rests.append(excess_factor(x, x, 1 - eta_lambda) - closed)
+    measured(sum(sympy.simplify(rest) != 0 for rest in rests), allowed=0)
 
 
 @pytest.mark.claim(RELAXES, by="float64")
 @pytest.mark.parametrize("product", PRODUCTS)
 @pytest.mark.parametrize("power", [-1, 1, 2, 4])
-def test_the_quotient_of_two_excesses_tends_to_the_rate(product, power):
+def test_the_quotient_of_two_excesses_tends_to_the_rate(measured, product, power):
     norm = np.sqrt(squares(1.5 * limit(1 - product, 0, 2.0), 1 - product, 2.0, 600))
     excess = norm**power - limit(1 - product, 0, 2.0) ** (power / 2)
     near = abs(excess[:-1] / norm[:-1] ** power) > 1e-7  # nearer, rounding takes over
     quotient = excess[1:][near][-1] / excess[:-1][near][-1]
-    assert quotient == pytest.approx(1 - 4 * product + 2 * product**2, abs=1e-5)
+    # the slowest excess is at 1e-6 yet, and the quotient is off by about as much
+    measured(abs(quotient - (1 - 4 * product + 2 * product**2)), allowed=1e4 * SETTLED)
 
 
 def last_quotient(x, fixed, steps):
@@ -277,35 +293,41 @@ def last_quotient(x, fixed, steps):
 
 
 @pytest.mark.control(RELAXES, drops="^no-momentum")
-def test_control_with_momentum_the_excess_shrinks_at_another_rate():
+def test_control_with_momentum_the_excess_shrinks_at_another_rate(measured):
     p, q = settings(0.9, 0.01, False)
     x = [m[0] for m in moment_path((1.0, 0.0, 1.0), p, q, 1.0, 100)]
-    assert last_quotient(x, limit(p, q, 1.0), 100) < 1 - 3 * 4 * 0.01
+    quotient = last_quotient(x, limit(p, q, 1.0), 100)
+    assert quotient < 1 - 3 * 4 * 0.01
+    measured(abs(quotient - (2 * 0.99**2 - 1)), allowed=OTHER)
 
 
 @pytest.mark.control(RELAXES, drops="^range")
-def test_control_at_the_end_of_the_range_nothing_shrinks():
+def test_control_at_the_end_of_the_range_nothing_shrinks(measured):
     assert excess_factor(Fraction(3), Fraction(3), Fraction(0)) == -1
     assert excess_factor(Fraction(3), Fraction(3), Fraction(-1)) == 1
+    # from elsewhere it alternates at ηλ = 1, and its quotients with it
+    x = [m[0] for m in moment_path((Fraction(3), 0, 0), Fraction(0), 0, Fraction(2), 6)]
+    for steps in range(1, 7):
+        measured(abs(last_quotient(x, Fraction(2), steps) - -1), allowed=OTHER)
 
 
 @pytest.mark.control(RELAXES, drops="scale-invariant-loss")
-def test_control_gradients_of_fixed_length_relax_half_as_fast():
+def test_control_gradients_of_fixed_length_relax_half_as_fast(measured):
     x, fixed = [3.0], 1.0
     for _ in range(50):
         x.append(0.98**2 * x[-1] + (1 - 0.98**2) * fixed)
     assert last_quotient(x, fixed, 50) == pytest.approx(0.98**2)
-    assert last_quotient(x, fixed, 50) - (2 * 0.98**2 - 1) > 0.03
+    measured(abs(last_quotient(x, fixed, 50) - (2 * 0.98**2 - 1)), allowed=OTHER)
 
 
 @pytest.mark.control(RELAXES, drops="constant-unit-gradient-norm")
-def test_control_a_drift_of_the_unit_gradient_is_what_is_left_of_the_excess():
+def test_control_a_drift_of_the_unit_gradient_is_what_is_left_of_the_excess(measured):
     x = [2 * limit(0.9, 0, 1.0)]
     for t in range(200):
         x.append(moment_step((x[-1], 0.0, 0.0), 0.9, 0.0, 1 + 0.99**t)[0])
     quotient = last_quotient(x, limit(0.9, 0, 1.0), 200)
-    assert quotient - (2 * 0.9**2 - 1) > 0.3
     assert quotient == pytest.approx(0.99, abs=0.005)
+    measured(abs(quotient - (2 * 0.9**2 - 1)), allowed=10 * OTHER)
 
 
 def test_a_path_has_all_its_steps_and_starts_at_the_start():

@@ -20,7 +20,7 @@ from snippets.momentum_conventions import (
     larger_root,
 )
 from snippets.scalar_run import scalar_run
-from tests.snippets.rational_losses import plain_slope, ratio_slope
+from tests.snippets.rational_losses import ends, plain_slope, ratio_slope
 
 CLASSICAL, AVERAGED = "classical-momentum-twin", "averaged-momentum-twin"
 DECOUPLED, SPLIT = "decoupled-decay-twin", "coupled-decay-is-decoupled-decay"
@@ -99,19 +99,19 @@ def decoupled_gap(schedule, slope=ratio_slope, change=lambda *twin: twin):
 
 @pytest.mark.claim(CLASSICAL, by="exact")
 @pushes
-def test_classical_momentum_has_a_twin_whose_momentum_changes(schedule, push):
-    assert classical_gap(schedule, push) == 0
+def test_classical_momentum_has_a_twin_whose_momentum_changes(measured, schedule, push):
+    measured(classical_gap(schedule, push), allowed=0)
 
 
 @pytest.mark.claim(AVERAGED, by="exact")
 @pushes
-def test_averaged_momentum_has_a_twin_with_the_same_momentum(schedule, push):
-    assert averaged_gap(schedule, push) == 0
+def test_averaged_momentum_has_a_twin_with_the_same_momentum(measured, schedule, push):
+    measured(averaged_gap(schedule, push), allowed=0)
 
 
 @pytest.mark.claim(AVERAGED, by="exact")
 @pushes
-def test_the_buffer_of_the_averaged_twin_is_a_wronskian(schedule, push):
+def test_the_buffer_of_the_averaged_twin_is_a_wronskian(measured, schedule, push):
     scalars, rates, momenta = averaged_twin(*schedule, push)
     theta, buffers = run(averaged_step, START, RUNNING, *schedule)
     twin = rates, NONE, momenta, schedule[3]
@@ -119,15 +119,16 @@ def test_the_buffer_of_the_averaged_twin_is_a_wronskian(schedule, push):
     d = push
     for t in range(STEPS):
         d = schedule[2][t] * d + schedule[3][t] * schedule[1][t] * scalars[t]
-        assert (twin_buffers[t + 1] == scalars[t] * buffers[t + 1] - d * theta[t]).all()
+        gap = twin_buffers[t + 1] - (scalars[t] * buffers[t + 1] - d * theta[t])
+        measured(abs(gap).max(), allowed=0)
 
 
 @pytest.mark.claim(DECOUPLED, by="exact")
-def test_decoupled_decay_has_a_twin_without_a_seed(schedule):
-    assert decoupled_gap(schedule) == 0
+def test_decoupled_decay_has_a_twin_without_a_seed(measured, schedule):
+    measured(decoupled_gap(schedule), allowed=0)
 
 
-MARGIN = Fraction(1, 1000)  # of a coordinate, after five steps
+MARGIN = Fraction(1, 1000)  # of a coordinate, after five steps: none is off where the claim holds
 
 
 def other_rates(scalars, rates, momenta):
@@ -136,50 +137,52 @@ def other_rates(scalars, rates, momenta):
 
 
 @pytest.mark.control(CLASSICAL, drops="scale-invariant-loss")
-def test_control_classical_with_a_loss_that_sees_the_length(schedule):
-    assert classical_gap(schedule, slope=plain_slope) > MARGIN
+def test_control_classical_with_a_loss_that_sees_the_length(measured, schedule):
+    measured(classical_gap(schedule, slope=plain_slope), allowed=MARGIN)
 
 
 @pytest.mark.control(CLASSICAL, drops="^rates-and-momenta")
-def test_control_classical_with_the_old_momenta_or_other_rates(schedule):
-    assert classical_gap(schedule, change=lambda c, r, m: (c, r, schedule[2])) > MARGIN
-    assert classical_gap(schedule, change=other_rates) > MARGIN
+def test_control_classical_with_the_old_momenta_or_other_rates(measured, schedule):
+    old_momenta = classical_gap(schedule, change=lambda c, r, m: (c, r, schedule[2]))
+    measured(old_momenta, allowed=MARGIN)
+    measured(classical_gap(schedule, change=other_rates), allowed=MARGIN)
 
 
 @pytest.mark.control(CLASSICAL, drops="^start")
-def test_control_classical_with_a_push_and_no_seed(schedule):
-    assert classical_gap(schedule, Fraction(1, 7), seed=RUNNING) > MARGIN
+def test_control_classical_with_a_push_and_no_seed(measured, schedule):
+    measured(classical_gap(schedule, Fraction(1, 7), seed=RUNNING), allowed=MARGIN)
 
 
 @pytest.mark.control(AVERAGED, drops="scale-invariant-loss")
-def test_control_averaged_with_a_loss_that_sees_the_length(schedule):
-    assert averaged_gap(schedule, slope=plain_slope) > MARGIN
+def test_control_averaged_with_a_loss_that_sees_the_length(measured, schedule):
+    measured(averaged_gap(schedule, slope=plain_slope), allowed=MARGIN)
 
 
 @pytest.mark.control(AVERAGED, drops="^rates")
-def test_control_averaged_with_other_rates_or_the_scalar_of_torch(schedule):
-    assert averaged_gap(schedule, change=other_rates) > MARGIN
+def test_control_averaged_with_other_rates_or_the_scalar_of_torch(measured, schedule):
+    measured(averaged_gap(schedule, change=other_rates), allowed=MARGIN)
 
     def of_torch(scalars, rates, momenta):
         return (*scalar_run(*schedule[:3]), momenta)
 
-    assert averaged_gap(schedule, change=of_torch) > MARGIN
+    measured(averaged_gap(schedule, change=of_torch), allowed=MARGIN)
 
 
 @pytest.mark.control(AVERAGED, drops="^start")
-def test_control_averaged_with_a_push_and_no_seed(schedule):
-    assert averaged_gap(schedule, Fraction(1, 7), seed=RUNNING) > MARGIN
+def test_control_averaged_with_a_push_and_no_seed(measured, schedule):
+    measured(averaged_gap(schedule, Fraction(1, 7), seed=RUNNING), allowed=MARGIN)
 
 
 @pytest.mark.control(DECOUPLED, drops="scale-invariant-loss")
-def test_control_decoupled_with_a_loss_that_sees_the_length(schedule):
-    assert decoupled_gap(schedule, plain_slope) > MARGIN
+def test_control_decoupled_with_a_loss_that_sees_the_length(measured, schedule):
+    measured(decoupled_gap(schedule, plain_slope), allowed=MARGIN)
 
 
 @pytest.mark.control(DECOUPLED, drops="^rates-and-momenta")
-def test_control_decoupled_with_the_old_momenta_or_other_rates(schedule):
-    assert decoupled_gap(schedule, change=lambda c, r, m: (c, r, schedule[2])) > MARGIN / 10
-    assert decoupled_gap(schedule, change=other_rates) > MARGIN
+def test_control_decoupled_with_the_old_momenta_or_other_rates(measured, schedule):
+    old_momenta = decoupled_gap(schedule, change=lambda c, r, m: (c, r, schedule[2]))
+    measured(old_momenta, allowed=MARGIN / 10)
+    measured(decoupled_gap(schedule, change=other_rates), allowed=MARGIN)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -197,20 +200,23 @@ def aimed(step, *settings):
 @pytest.mark.control(AVERAGED, drops="iterates-never-zero")
 @pytest.mark.control(DECOUPLED, drops="iterates-never-zero")
 @pytest.mark.parametrize("kind", ["classical", "averaged", "decoupled"])
-def test_control_a_buffer_that_leads_to_zero_ends_both_runs(kind):
+def test_control_a_buffer_that_leads_to_zero_ends_both_runs(measured, kind):
     step, twin = {
         "classical": (classical_step, classical_twin),
         "averaged": (averaged_step, averaged_twin),
         "decoupled": (decoupled_step, decoupled_twin),
     }[kind]
-    third = [Fraction(1, 3)] * 2
+    third = [Fraction(1, 3)] * STEPS
     schedule = [third] * (4 if kind == "averaged" else 3)
     buffer = aimed(step, *[third[0]] * len(schedule))
     _, rates, momenta = twin(*schedule)
-    for lists in (schedule, [rates, [0, 0], momenta, *schedule[3:]]):
-        assert not run(step, START, buffer, *(part[:1] for part in lists))[0][-1].any()
-        with pytest.raises(ZeroDivisionError):
-            run(step, START, buffer, *lists)
+    for lists in (schedule, [rates, NONE, momenta, *schedule[3:]]):
+        first, *longer = [[part[:steps] for part in lists] for steps in range(1, STEPS + 1)]
+        assert not run(step, START, buffer, *first)[0][-1].any()
+        # of the steps that the claim promises, those that are not there: all others
+        missing = sum(ends(run, step, START, buffer, *part) for part in longer)
+        assert missing == STEPS - 1
+        measured(missing, allowed=0)
 
 
 def kinked_slope(t, weights):
@@ -223,7 +229,7 @@ def kinked_slope(t, weights):
 @pytest.mark.control(CLASSICAL, drops="differentiable-away-from-zero")
 @pytest.mark.control(AVERAGED, drops="differentiable-away-from-zero")
 @pytest.mark.control(DECOUPLED, drops="differentiable-away-from-zero")
-def test_control_a_gradient_that_picks_its_side_of_a_kink_by_the_length_parts_them():
+def test_control_a_gradient_that_picks_its_side_of_a_kink_by_the_length_parts_them(measured):
     start = np.array([Fraction(0), Fraction(0), Fraction(2)])
     lists = [[Fraction(1, 2)] * 2, [Fraction(1, 5)] * 2, [Fraction(1, 2)] * 2, [Fraction(1)] * 2]
     for step, twin, count in [
@@ -237,6 +243,7 @@ def test_control_a_gradient_that_picks_its_side_of_a_kink_by_the_length_parts_th
         phi, _ = run(step, start, 0 * start, *settings, slope=kinked_slope)
         assert (scalars[1] * phi[1] == theta[1]).all()
         assert scalars[2] * phi[2][0] == -theta[2][0] != 0
+        measured(apart(scalars, theta, phi), allowed=MARGIN)
 
 
 def odd_slope(t, weights):
@@ -245,12 +252,8 @@ def odd_slope(t, weights):
     return (np.array([1.0, 0, 0]) - direction[0] * direction) / math.sqrt(weights @ weights)
 
 
-@pytest.mark.control(CLASSICAL, drops="^positive-scalar")
-@pytest.mark.control(AVERAGED, drops="^positive-scalar")
-@pytest.mark.control(DECOUPLED, drops="^positive-scalar")
-@pytest.mark.parametrize("decay", [0.05, 1.8])
-@pytest.mark.parametrize("step", [classical_step, averaged_step, decoupled_step])
-def test_control_past_zero_the_twin_points_the_other_way(step, decay):
+def gaps_of_twin_by_hand(step, decay):
+    """How far cₜφₜ is off θₜ after each of three steps, also where c is no longer positive."""
     extra = [1.0] if step is averaged_step else []
     start, rate, momentum = np.array([0.9, -0.3, 0.6]), 1.0, 0.5
     theta = phi = start
@@ -265,11 +268,27 @@ def test_control_past_zero_the_twin_points_the_other_way(step, decay):
         phi, b_twin = step(phi, b_twin, odd_slope(0, phi), *settings, *extra)
         before, c = c, after
         gaps.append(abs(c * phi - theta).max())
-    if decay > 1:  # at c₁ = −0.8 the weights still fit, and from there on no more
-        assert gaps[0] < 1e-12
-        assert gaps[1] > 0.1
-    else:
-        assert max(gaps) < 1e-12
+    return gaps
+
+
+ROUNDING = 1e-12  # float64, three steps of weights of order one
+each_step = pytest.mark.parametrize("step", [classical_step, averaged_step, decoupled_step])
+
+
+@pytest.mark.control(CLASSICAL, drops="^positive-scalar")
+@pytest.mark.control(AVERAGED, drops="^positive-scalar")
+@pytest.mark.control(DECOUPLED, drops="^positive-scalar")
+@each_step
+def test_control_past_zero_the_twin_points_the_other_way(measured, step):
+    # at c₁ = −0.8 the weights still fit, and from there on no more
+    gaps = gaps_of_twin_by_hand(step, 1.8)
+    assert gaps[0] < ROUNDING
+    measured(gaps[1], allowed=100 * MARGIN)
+
+
+@each_step
+def test_the_twin_by_hand_is_one_while_its_scalar_is_positive(step):
+    assert max(gaps_of_twin_by_hand(step, 0.05)) < ROUNDING
 
 
 def test_a_scalar_that_is_not_positive_is_refused_at_its_step():
@@ -306,40 +325,47 @@ def powers(alpha):
     return [alpha**t for t in range(STEPS + 1)]
 
 
+def off(found, expected):
+    """The largest difference of two lists of numbers."""
+    return max(abs(a - b) for a, b in zip(found, expected, strict=True))
+
+
 @pytest.mark.claim(CLASSICAL, by="exact")
 @pytest.mark.parametrize("alpha", ROOTS, ids=str)
-def test_classical_with_constant_settings_has_a_constant_momentum_and_an_exponential_rate(alpha):
+def test_classical_with_constant_settings_has_a_constant_momentum_and_an_exponential_rate(
+    measured, alpha
+):
     push = (1 - alpha) / alpha
     scalars, rates, momenta = classical_twin(*constant(ETA, LAMBDA, GAMMA), push)
-    assert scalars == powers(alpha)
-    assert rates == [ETA * alpha ** (-2 * t - 1) for t in range(STEPS)]
-    assert momenta == [GAMMA / alpha**2] * STEPS
-    assert classical_gap(constant(ETA, LAMBDA, GAMMA), push) == 0
-    assert (seeds("classical", push) == alpha * RUNNING - (1 - alpha) * START).all()
+    measured(off(scalars, powers(alpha)), allowed=0)
+    measured(off(rates, [ETA * alpha ** (-2 * t - 1) for t in range(STEPS)]), allowed=0)
+    measured(off(momenta, [GAMMA / alpha**2] * STEPS), allowed=0)
+    measured(classical_gap(constant(ETA, LAMBDA, GAMMA), push), allowed=0)
+    measured(off(seeds("classical", push), alpha * RUNNING - (1 - alpha) * START), allowed=0)
     assert (momenta[0] <= 1) == (alpha == max(ROOTS))
 
 
 @pytest.mark.claim(AVERAGED, by="exact")
 @pytest.mark.parametrize("alpha", ROOTS, ids=str)
 @pytest.mark.parametrize("weight", [Fraction(1), Fraction(1, 2), Fraction(1, 5)], ids=str)
-def test_averaged_with_constant_settings_has_an_exponential_rate(alpha, weight):
+def test_averaged_with_constant_settings_has_an_exponential_rate(measured, alpha, weight):
     settings = constant(ETA, LAMBDA / weight, GAMMA, weight)
     push = (1 - alpha) / (alpha * ETA)
     assert push == LAMBDA / (alpha - GAMMA)
     scalars, rates, momenta = averaged_twin(*settings, push)
-    assert scalars == powers(alpha)
-    assert rates == [ETA * alpha ** (-2 * t - 1) for t in range(STEPS)]
-    assert momenta == settings[2]
-    assert averaged_gap(settings, push) == 0
+    measured(off(scalars, powers(alpha)), allowed=0)
+    measured(off(rates, [ETA * alpha ** (-2 * t - 1) for t in range(STEPS)]), allowed=0)
+    measured(off(momenta, settings[2]), allowed=0)
+    measured(averaged_gap(settings, push), allowed=0)
 
 
 @pytest.mark.claim(DECOUPLED, by="exact")
-def test_decoupled_with_constant_settings_grows_by_the_decay_alone():
+def test_decoupled_with_constant_settings_grows_by_the_decay_alone(measured):
     scalars, rates, momenta = decoupled_twin(*constant(ETA, LAMBDA, GAMMA))
     a = 1 - ETA * LAMBDA
-    assert scalars == powers(a)
-    assert rates == [ETA * a ** (-2 * t - 1) for t in range(STEPS)]
-    assert momenta == [GAMMA, *[GAMMA * a] * (STEPS - 1)]
+    measured(off(scalars, powers(a)), allowed=0)
+    measured(off(rates, [ETA * a ** (-2 * t - 1) for t in range(STEPS)]), allowed=0)
+    measured(off(momenta, [GAMMA, *[GAMMA * a] * (STEPS - 1)]), allowed=0)
 
 
 def test_torch_is_the_average_whose_weight_is_one(schedule):
@@ -364,14 +390,14 @@ def split_gap(alpha, slope=ratio_slope, settings=(ETA, LAMBDA, GAMMA), change=la
 @pytest.mark.claim(SPLIT, by="exact")
 @pytest.mark.parametrize("slope", [ratio_slope, plain_slope], ids=["ratio", "plain"])
 @pytest.mark.parametrize("alpha", ROOTS, ids=str)
-def test_coupled_decay_is_decoupled_decay_on_every_loss(alpha, slope):
-    assert split_gap(alpha, slope) == 0
+def test_coupled_decay_is_decoupled_decay_on_every_loss(measured, alpha, slope):
+    measured(split_gap(alpha, slope), allowed=0)
     _, decay, momentum = decoupled_from_coupled(START, RUNNING, ETA, GAMMA, alpha)
-    assert {1 - ETA * decay, momentum} == set(ROOTS)
+    measured(off(sorted([1 - ETA * decay, momentum]), sorted(ROOTS)), allowed=0)
 
 
 @pytest.mark.claim(SPLIT, by="certificate")
-def test_one_step_of_coupled_decay_is_one_of_decoupled_decay_for_all_values():
+def test_one_step_of_coupled_decay_is_one_of_decoupled_decay_for_all_values(measured):
     rate, decay, gamma, alpha = sympy.symbols("eta lambda gamma alpha", positive=True)
     theta, b, g = (np.array([x]) for x in sympy.symbols("theta b g", real=True))
     other, shrink, momentum = decoupled_from_coupled(theta, b, rate, gamma, alpha)
@@ -380,24 +406,24 @@ def test_one_step_of_coupled_decay_is_one_of_decoupled_decay_for_all_values():
     claimed = decoupled_from_coupled(after, b_after, rate, gamma, alpha)[0]
     (solved,) = sympy.solve(alpha**2 - (1 + gamma - rate * decay) * alpha + gamma, decay)
     for left, right in [(found, after), (found_buffer, claimed)]:
-        assert sympy.cancel((left - right)[0].subs(decay, solved)) == 0
+        measured(sympy.cancel((left - right)[0].subs(decay, solved)) != 0, allowed=0)
         assert sympy.cancel((left - right)[0]) != 0  # for an α that is no root
 
 
 @pytest.mark.control(SPLIT, drops="^root")
-def test_control_with_a_number_that_is_no_root_the_runs_part():
-    assert split_gap(Fraction(8, 10)) > MARGIN
-    assert split_gap(1 - ETA * LAMBDA) > MARGIN
+def test_control_with_a_number_that_is_no_root_the_runs_part(measured):
+    measured(split_gap(Fraction(8, 10)), allowed=MARGIN)
+    measured(split_gap(1 - ETA * LAMBDA), allowed=MARGIN)
 
 
 @pytest.mark.control(SPLIT, drops="^settings")
-def test_control_with_the_old_momentum_decay_or_buffer_the_runs_part():
+def test_control_with_the_old_momentum_decay_or_buffer_the_runs_part(measured):
     for change in [
         lambda b, decay, momentum: (b, decay, GAMMA),
         lambda b, decay, momentum: (b, LAMBDA, momentum),
         lambda b, decay, momentum: (RUNNING, decay, momentum),
     ]:
-        assert split_gap(ROOTS[0], change=change) > MARGIN
+        measured(split_gap(ROOTS[0], change=change), allowed=MARGIN)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -431,10 +457,18 @@ def test_a_root_that_is_not_positive_is_refused(good, bad):
         larger_root(*bad)
 
 
+# Products of the rate and the decay are down to 1e-13, and are taken from numbers near one, which
+# have digits down to 1e-16. What is of second order is less.
+FIRST_ORDER = 1e-3
+
+
 @pytest.mark.claim(AVERAGED, by="float64")
 @pytest.mark.claim(DECOUPLED, by="float64")
 @pytest.mark.parametrize("momentum", [0.5, 0.9, 0.99])
-def test_to_first_order_averaged_and_decoupled_decay_shrink_alike_and_torch_faster(momentum):
+def test_to_first_order_averaged_and_decoupled_decay_shrink_alike_and_torch_faster(
+    measured, momentum
+):
     e = 1e-7 * (1 - momentum) ** 2
-    assert (1 - larger_root(e, momentum)) / e == pytest.approx(1 / (1 - momentum), rel=1e-3)
-    assert (1 - larger_root((1 - momentum) * e, momentum)) / e == pytest.approx(1, rel=1e-3)
+    assert (1 - larger_root(e, momentum)) / e == pytest.approx(1 / (1 - momentum), rel=FIRST_ORDER)
+    averaged = (1 - larger_root((1 - momentum) * e, momentum)) / e  # and decoupled, exactly: 1
+    measured(abs(averaged - 1), allowed=FIRST_ORDER)

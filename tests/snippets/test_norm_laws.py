@@ -24,6 +24,8 @@ STEP, ROOT = "norm-step-with-decay", "norm-grows-like-a-fourth-root"
 MOMENTUM, RADIAL = "momentum-multiplies-norm-growth", "dropping-the-radial-part-turns-further"
 ETA, LAMBDA, GAMMA = Fraction(1, 3), Fraction(1, 5), Fraction(1, 2)
 STEPS = 4
+ROUNDING = 1e-12  # float64 carries 16 digits; these sums have fewer than 1000 terms
+CLEAR = 1  # the numbers are squares and products of whole numbers, exactly
 
 
 @pytest.fixture(params=range(4), ids="seed={}".format)
@@ -52,21 +54,21 @@ SLOPE = sympy.Matrix([sympy.Function("f")(y / x) + sympy.Function("g")(z / x)]).
 
 
 @pytest.mark.claim(STEP, by="certificate")
-def test_a_step_on_any_invariant_loss_obeys_pythagoras():
+def test_a_step_on_any_invariant_loss_obeys_pythagoras(measured):
     after = (1 - eta * decay) * POINT - eta * SLOPE
     claimed = next_square(POINT.dot(POINT), SLOPE.dot(SLOPE), eta, decay)
-    assert sympy.expand(after.dot(after) - claimed) == 0
+    measured(sympy.expand(after.dot(after) - claimed) != 0, allowed=0)
 
 
 @pytest.mark.claim(STEP, by="certificate")
-def test_a_step_on_any_invariant_loss_moves_the_direction_by_the_effective_step():
+def test_a_step_on_any_invariant_loss_moves_the_direction_by_the_effective_step(measured):
     square, a = POINT.dot(POINT), 1 - eta * decay
     # θ' = a‖θ‖ (θ̂ − Φ∇L(θ̂)), where ∇L(θ̂) = ‖θ‖∇L(θ), all divided by a
     step = eta / (a * square)
     rest = (a * POINT - eta * SLOPE) - a * (POINT - step * square * SLOPE)
-    assert [sympy.simplify(part) for part in rest] == [0, 0, 0]
-    values = Fraction(3, 2), ETA, LAMBDA
-    assert effective_step(*values) == ETA / ((1 - ETA * LAMBDA) * Fraction(3, 2))
+    measured(sum(sympy.simplify(part) != 0 for part in rest), allowed=0)
+    found = effective_step(Fraction(3, 2), ETA, LAMBDA)
+    measured(abs(found - ETA / ((1 - ETA * LAMBDA) * Fraction(3, 2))), allowed=0)
 
 
 def step_gap(matrices, w, slope):
@@ -76,29 +78,32 @@ def step_gap(matrices, w, slope):
 
 
 @pytest.mark.claim(STEP, by="exact")
-def test_a_step_turns_by_the_angle_of_the_effective_step(problem):
+def test_a_step_turns_by_the_angle_of_the_effective_step(measured, problem):
     matrices, w = problem
-    assert step_gap(matrices, w, slope_of_ratio) == 0
+    measured(abs(step_gap(matrices, w, slope_of_ratio)), allowed=0)
     g, square = slope_of_ratio(matrices[0], w), w @ w
     after = (1 - ETA * LAMBDA) * w - ETA * g
     tangent_square = (after @ after) * square / (after @ w) ** 2 - 1
-    assert tangent_square == effective_step(square, ETA, LAMBDA) ** 2 * square * (g @ g)
+    claimed = effective_step(square, ETA, LAMBDA) ** 2 * square * (g @ g)
+    measured(abs(tangent_square - claimed), allowed=0)
     assert after @ w > 0  # less than a right angle
 
 
 @pytest.mark.control(STEP, drops="scale-invariant-loss")
-def test_control_on_a_quadratic_form_a_step_does_not(problem):
-    assert abs(step_gap(*problem, plain_slope)) > 1
+def test_control_on_a_quadratic_form_a_step_does_not(measured, problem):
+    measured(abs(step_gap(*problem, plain_slope)), allowed=CLEAR)
 
 
 @pytest.mark.control(STEP, drops="^positive-remainder")
-def test_control_with_too_much_decay_the_step_ends_on_the_opposite_side(problem):
+def test_control_with_too_much_decay_the_step_ends_on_the_opposite_side(measured, problem):
     matrices, w = problem
     g, square = slope_of_ratio(matrices[0], w), w @ w
     a = 1 - ETA * 6
     step = ETA / (a * square)  # as the formula would have it
     after, predicted = a * w - ETA * g, w - step * square * g
     assert after @ predicted < -1
+    lengths = (after @ after) * (predicted @ predicted)
+    measured(1 - after @ predicted / math.sqrt(lengths), allowed=1)  # more than a right angle
     for too_much in (3, 6):
         with pytest.raises(ValueError, match="keep ηλ below 1"):
             effective_step(1, ETA, too_much)
@@ -109,10 +114,11 @@ def test_control_with_too_much_decay_the_step_ends_on_the_opposite_side(problem)
 
 
 @pytest.mark.claim(ROOT, by="certificate")
-def test_a_step_adds_to_the_fourth_power_what_the_proof_says():
+def test_a_step_adds_to_the_fourth_power_what_the_proof_says(measured):
     r, g = sympy.symbols("r G", positive=True)
     after = next_square(r, g**2 / r, eta, 0) ** 2
-    assert sympy.expand(after - r**2 - 2 * eta**2 * g**2 - eta**4 * g**4 / r**2) == 0
+    rest = after - r**2 - 2 * eta**2 * g**2 - eta**4 * g**4 / r**2
+    measured(sympy.expand(rest) != 0, allowed=0)
 
 
 def descend(matrices, w, slope):
@@ -127,13 +133,14 @@ def descend(matrices, w, slope):
 
 
 @pytest.mark.claim(ROOT, by="exact")
-def test_in_rational_numbers_descent_stays_between_the_bounds(problem):
+def test_in_rational_numbers_descent_stays_between_the_bounds(measured, problem):
     squares, units = descend(*problem, slope_of_ratio)
     least, most = min(units), max(units)
     for t in range(1, STEPS + 1):
-        assert lower_bound(squares[0], least, ETA, t) < squares[t] ** 2
+        start, below = squares[0] ** 2, lower_bound(squares[0], least, ETA, t)
+        measured((below - start) / (squares[t] ** 2 - start), allowed=1)  # as the claim has it
         above = upper_bound(*map(float, (squares[0], least, most, ETA)), t)
-        assert float(squares[t] ** 2) <= above * (1 + 1e-12)
+        measured(float(squares[t] ** 2) / above, allowed=1 + ROUNDING)
 
 
 def interval_run(steps, slopes, rate=0.5, square=1.0):
@@ -144,20 +151,26 @@ def interval_run(steps, slopes, rate=0.5, square=1.0):
     return square
 
 
+def ends(interval):
+    """The two ends of an interval, which are floats, as exact numbers."""
+    return [Fraction(float(mpmath.mpf(end))) for end in (interval.a, interval.b)]
+
+
 @pytest.mark.claim(ROOT, by="certificate")
 @pytest.mark.parametrize("steps", [1, 2, 10, 300])
 @pytest.mark.parametrize("least", [0.5, 1.0])
-def test_in_intervals_the_fourth_power_stays_between_its_bounds(steps, least):
-    fourth = interval_run(steps, lambda t: least if t % 2 else 1.0) ** 2
-    assert lower_bound(1.0, least**2, 0.5, steps) < fourth.a  # these numbers are exact
-    above = upper_bound(1.0, least**2, 1.0, 0.5, steps)
+def test_in_intervals_the_fourth_power_stays_between_its_bounds(measured, steps, least):
+    low, high = ends(interval_run(steps, lambda t: least if t % 2 else 1.0) ** 2)
+    grown = Fraction(lower_bound(1.0, least**2, 0.5, steps)) - 1  # the numbers given are exact
+    measured(grown / (low - 1), allowed=1)  # as the claim has it
+    above = Fraction(upper_bound(1.0, least**2, 1.0, 0.5, steps))
     # equal at one step, and else apart by more than the bound's own rounding
-    assert fourth.b <= above if steps == 1 else fourth.b < above * (1 - 1e-4)
+    measured(high / above, allowed=1 if steps == 1 else 1 - 1e-4)
 
 
 @pytest.mark.claim(ROOT, by="float64")
 @pytest.mark.parametrize("rate", [0.1, 1.0])
-def test_descent_on_changing_losses_forgets_its_rate(rate):
+def test_descent_on_changing_losses_forgets_its_rate(measured, rate):
     # Each loss is G = 2 times the cosine with a fresh direction across the present weights.
     generator = torch.Generator().manual_seed(0)
     w, steps = torch.tensor([0.5, -0.5, 0.5, 0.5], dtype=torch.float64), 4000
@@ -171,12 +184,14 @@ def test_descent_on_changing_losses_forgets_its_rate(rate):
     square, g2 = 1.0, 4.0
     low = lower_bound(square, g2, rate, steps) / (2 * rate**2 * g2 * steps)
     high = upper_bound(square, g2, g2, rate, steps) / (2 * rate**2 * g2 * steps)
-    assert low < shown**-2 < high
     assert 1 < low < high < 1.015
+    above = shown**-2 - 1
+    measured(above, allowed=high - 1)  # by the bounds
+    measured((low - 1) / above, allowed=1)  # by the bounds
 
 
 @pytest.mark.claim(ROOT, by="float64")
-def test_a_normalised_network_on_batches_stays_between_the_bounds_of_its_gradients():
+def test_a_normalised_network_on_batches_stays_between_the_bounds_of_its_gradients(measured):
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(8, 16, 5, generator=generator, dtype=torch.float64)
     targets = torch.randn(8, 16, generator=generator, dtype=torch.float64)
@@ -192,8 +207,10 @@ def test_a_normalised_network_on_batches_stays_between_the_bounds_of_its_gradien
         squares.append((w @ w).item())
     for t in range(1, 201):
         least, most = min(units[:t]), max(units[:t])
-        assert lower_bound(5.0, least, rate, t) * (1 - 1e-12) < squares[t] ** 2
-        assert squares[t] ** 2 < upper_bound(5.0, least, most, rate, t) * (1 + 1e-12)
+        # as shares of the bounds, both of which are attained at the first step
+        low = lower_bound(5.0, least, rate, t) / squares[t] ** 2
+        high = squares[t] ** 2 / upper_bound(5.0, least, most, rate, t)
+        measured(max(0, low - 1, high - 1), allowed=ROUNDING)
     assert squares[-1] > 2 * squares[0]
 
 
@@ -207,25 +224,28 @@ def test_the_bounds_are_the_formulas():
 
 
 @pytest.mark.control(ROOT, drops="scale-invariant-loss")
-def test_control_on_a_quadratic_form_the_weights_shrink(problem):
+def test_control_on_a_quadratic_form_the_weights_shrink(measured, problem):
     squares, units = descend(*problem, plain_slope)
     assert squares[-1] < squares[0] / 20
-    assert squares[-1] ** 2 < lower_bound(squares[0], min(units), ETA, STEPS) / 100
+    below = lower_bound(squares[0], min(units), ETA, STEPS)
+    measured(below / squares[-1] ** 2, allowed=100)  # the bound holds up to 1
 
 
 @pytest.mark.control(ROOT, drops="^bounded")
-def test_control_gradients_that_die_out_leave_the_norm_bounded():
-    fourth = interval_run(300, lambda t: 0.5**t) ** 2
-    assert fourth.b < 2
-    assert fourth.b < lower_bound(1.0, 0.25, 0.5, 300) / 10
+def test_control_gradients_that_die_out_leave_the_norm_bounded(measured):
+    _, high = ends(interval_run(300, lambda t: 0.5**t) ** 2)
+    assert high < 2
+    # ten times as large, where the bound holds if it is at most as large
+    measured(Fraction(lower_bound(1.0, 0.25, 0.5, 300)) / high, allowed=10)
 
 
 @pytest.mark.control(ROOT, drops="^bounded")
-def test_control_gradients_that_get_longer_leave_the_fourth_root_behind():
+def test_control_gradients_that_get_longer_leave_the_fourth_root_behind(measured):
     # G = t + 1 stays above 1; with any fixed G₊ the ratio to t would settle
-    ratios = [interval_run(t, lambda s: s + 1) ** 2 / t for t in (50, 200)]
-    assert ratios[1].a > 10 * ratios[0].b
-    assert interval_run(200, lambda s: s + 1).a ** 2 > 100 * upper_bound(1.0, 1.0, 1.0, 0.5, 200)
+    early, late = (ends(interval_run(t, lambda s: s + 1) ** 2) for t in (50, 200))
+    measured((late[0] / 200) / (early[1] / 50), allowed=10)  # where a limit makes it one
+    # a hundred times as large, where the bound holds if it is at most as large
+    measured(late[0] / Fraction(upper_bound(1.0, 1.0, 1.0, 0.5, 200)), allowed=100)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -268,39 +288,41 @@ def zero(problem):
 
 
 @pytest.mark.claim(MOMENTUM, by="exact")
-def test_momentum_adds_the_old_buffers_to_the_growth(problem):
-    assert growth_gaps(problem, slope_of_ratio, zero(problem)) == [0] * STEPS
-    assert product_gaps(problem, slope_of_ratio, zero(problem)) == [0] * STEPS
+def test_momentum_adds_the_old_buffers_to_the_growth(measured, problem):
+    measured(max(growth_gaps(problem, slope_of_ratio, zero(problem))), allowed=0)
+    measured(max(product_gaps(problem, slope_of_ratio, zero(problem))), allowed=0)
 
 
 @pytest.mark.claim(MOMENTUM, by="certificate")
-def test_one_step_carries_the_product_on_for_all_values():
+def test_one_step_carries_the_product_on_for_all_values(measured):
     # ⟨θ, g⟩ = 0 at the new weights θ = w − ηb is all that scale invariance contributes
     gamma, length, product, lasting = sympy.symbols("gamma b2 p q")
     after = gamma * (product - eta * length)  # ⟨θ, γb + g⟩
     # with p = −ηq, q = Σ γᵏ‖b‖², the next q is γ(q + ‖b‖²)
-    assert sympy.expand(after.subs(product, -eta * lasting) + eta * gamma * (lasting + length)) == 0
+    rest = after.subs(product, -eta * lasting) + eta * gamma * (lasting + length)
+    measured(sympy.expand(rest) != 0, allowed=0)
 
 
 @pytest.mark.control(MOMENTUM, drops="scale-invariant-loss")
-def test_control_on_a_quadratic_form_the_growth_is_another(problem):
-    assert max(growth_gaps(problem, plain_slope, zero(problem))) > 1
+def test_control_on_a_quadratic_form_the_growth_is_another(measured, problem):
+    measured(max(growth_gaps(problem, plain_slope, zero(problem))), allowed=CLEAR)
 
 
 @pytest.mark.control(MOMENTUM, drops="^zero-start")
-def test_control_a_buffer_along_the_weights_shortens_them(problem):
+def test_control_a_buffer_along_the_weights_shortens_them(measured, problem):
     _, w = problem
     squares = [w @ w for w, _, _ in momentum_run(problem, slope_of_ratio, w)]
     assert squares[1] < squares[0] - 1
-    assert max(growth_gaps(problem, slope_of_ratio, w)) > 1
+    measured(max(growth_gaps(problem, slope_of_ratio, w)), allowed=CLEAR)
 
 
 @pytest.mark.claim(MOMENTUM, by="exact")
 @pytest.mark.parametrize("t", [0, 1, 2, 9])
-def test_buffers_of_one_length_multiply_the_growth(t):
+def test_buffers_of_one_length_multiply_the_growth(measured, t):
     g = Fraction(9, 10)
     growth = momentum_growth([Fraction(7)] * (t + 1), ETA, g)
-    assert growth == ETA**2 * 7 * ((1 + g) / (1 - g) - 2 * g ** (t + 1) / (1 - g))
+    claimed = ETA**2 * 7 * ((1 + g) / (1 - g) - 2 * g ** (t + 1) / (1 - g))
+    measured(abs(growth - claimed), allowed=0)
 
 
 def test_without_momentum_the_growth_is_the_last_square():
@@ -318,9 +340,9 @@ def tangent_square(w, after):
 
 
 @pytest.mark.claim(RADIAL, by="exact")
-def test_the_projected_run_grows_by_pythagoras_and_its_buffer_points_inwards(problem):
-    assert growth_gaps(problem, slope_of_ratio, zero(problem), project=True) == [0] * STEPS
-    assert product_gaps(problem, slope_of_ratio, zero(problem), project=True) == [0] * STEPS
+def test_the_projected_run_grows_by_pythagoras_and_its_buffer_points_inwards(measured, problem):
+    measured(max(growth_gaps(problem, slope_of_ratio, zero(problem), project=True)), allowed=0)
+    measured(max(product_gaps(problem, slope_of_ratio, zero(problem), project=True)), allowed=0)
 
 
 def turns(problem, slope, buffer):
@@ -331,25 +353,27 @@ def turns(problem, slope, buffer):
 
 
 @pytest.mark.claim(RADIAL, by="exact")
-def test_the_projected_step_turns_further_and_lengthens_less(problem):
-    further = [one - two for one, two in turns(problem, slope_of_ratio, zero(problem))]
-    assert further[0] == 0
-    assert min(further[1:]) > 0
+def test_the_projected_step_turns_further_and_lengthens_less(measured, problem):
+    worse = [two - one for one, two in turns(problem, slope_of_ratio, zero(problem))]
+    assert worse[0] == 0
+    assert max(worse[1:]) < 0
+    measured(max(0, *worse), allowed=0)
     for w, b, moved in momentum_run(problem, slope_of_ratio, zero(problem), project=True):
         plain, projected = w - ETA * b, w - ETA * moved
-        assert projected @ projected <= plain @ plain
+        measured(max(0, projected @ projected - plain @ plain), allowed=0)
         # in one plane, to one side: the parts across w are the same
-        assert (without_radial_part(plain, w) == without_radial_part(projected, w)).all()
+        across = without_radial_part(plain, w) - without_radial_part(projected, w)
+        measured(abs(across).max(), allowed=0)
 
 
 @pytest.mark.control(RADIAL, drops="scale-invariant-loss")
-def test_control_on_a_loss_that_pulls_inwards_the_plain_step_turns_further(problem):
+def test_control_on_a_loss_that_pulls_inwards_the_plain_step_turns_further(measured, problem):
     def pulling(matrix, w):
         return slope_of_ratio(matrix, w) + w / 2
 
     worse = [two - one for one, two in turns(problem, pulling, zero(problem))]
-    assert max(worse) > 0
-    assert worse[0] > tangent_margin(problem)
+    # a tenth of what the projected step turns in the loss that does not pull
+    measured(worse[0], allowed=tangent_margin(problem))
 
 
 def tangent_margin(problem):
@@ -358,10 +382,11 @@ def tangent_margin(problem):
 
 
 @pytest.mark.control(RADIAL, drops="^zero-start")
-def test_control_from_a_buffer_along_the_weights_the_plain_step_turns_further(problem):
+def test_control_from_a_buffer_along_the_weights_the_plain_step_turns_further(measured, problem):
     _, w = problem
     one, two = next(turns(problem, slope_of_ratio, w))
-    assert two - one > tangent_margin(problem)
+    # a tenth of what a step from no buffer turns
+    measured(two - one, allowed=tangent_margin(problem))
 
 
 def test_what_is_left_of_the_update_is_across_the_weights():

@@ -1,11 +1,13 @@
 """What can each normaliser not see, and what does it see? In exact arithmetic."""
 
+import sys
 from functools import cache
 
 import numpy as np
 import pytest
 import sympy
 import torch
+from sympy.core.function import AppliedUndef
 from torch.nn import functional
 
 from snippets.normalisers import (
@@ -21,6 +23,7 @@ from snippets.normalisers import (
 )
 
 ROUNDING = 1e-12  # float64, few operations on numbers of size 1 to 100
+VISIBLE = 0.05  # outputs are of size 1, and exact, so that any difference would do
 root = np.vectorize(sympy.sqrt, otypes=[object])
 
 
@@ -87,8 +90,15 @@ def unchanged(before, after):
     return all(one == other for one, other in zip(before.flat, after.flat, strict=True))
 
 
+def distance(before, after):
+    """The largest difference, to the precision of floats; 0 just if all is equal, exactly."""
+    if unchanged(before, after):
+        return 0.0
+    return max(abs(after.astype(float) - before.astype(float)).max(), sys.float_info.min)
+
+
 def differ(before, after):
-    return any(abs(float(d)) > 0.05 for d in (after - before).flat)
+    return distance(before, after) > VISIBLE
 
 
 def blind(positions):
@@ -135,46 +145,61 @@ def step_gap(factors, norm=None, eps=0):
 
 @pytest.mark.claim(WRITERS, by="certificate")
 @STREAMS
-def test_a_stream_c_times_as_long_stays_so_behind_any_branch_and_is_read_as_it_was(norm):
-    assert read(COMMON * STREAM, norm) == read(STREAM, norm)
-    assert step_gap((COMMON, COMMON), norm) == [0, 0, 0]
+def test_a_stream_c_times_as_long_stays_so_behind_any_branch_and_is_read_as_it_was(measured, norm):
+    seen = zip(read(COMMON * STREAM, norm), read(STREAM, norm), strict=True)
+    measured(sum(one != other for one, other in seen), allowed=0)
+    measured(sum(gap != 0 for gap in step_gap((COMMON, COMMON), norm)), allowed=0)
+
+
+def branch(*seen):
+    """What one branch computes of what it has seen."""
+    return sum(k * z**2 for k, z in enumerate(seen, start=1))
+
+
+def smallest(gaps):
+    """The size of the smallest gap for this branch, for c = 2, and for one stream and writers."""
+    others = sorted(set().union(*(gap.free_symbols for gap in gaps)) - {COMMON}, key=str)
+    shares = [sympy.Rational(k, len(others)) for k in range(1, len(others) + 1)]
+    point = {COMMON: 2} | dict(zip(others, shares, strict=True))
+    return min(abs(float(gap.xreplace(point).replace(AppliedUndef, branch))) for gap in gaps)
 
 
 @pytest.mark.control(WRITERS, drops="^together")
 @pytest.mark.parametrize("factors", [(COMMON, 1), (1, COMMON)])
-def test_control_a_factor_on_one_writer_alone_does_not_come_out(factors):
-    assert all(gap != 0 for gap in step_gap(factors, rms_norm))
+def test_control_a_factor_on_one_writer_alone_does_not_come_out(measured, factors):
+    measured(smallest(step_gap(factors, rms_norm)), allowed=VISIBLE)
 
 
 @pytest.mark.control(WRITERS, drops="^reads-normalised")
-def test_control_a_branch_that_reads_the_stream_as_it_is_sees_the_factor():
-    assert all(gap != 0 for gap in step_gap((COMMON, COMMON)))
+def test_control_a_branch_that_reads_the_stream_as_it_is_sees_the_factor(measured):
+    measured(smallest(step_gap((COMMON, COMMON))), allowed=VISIBLE)
 
 
 @pytest.mark.control(WRITERS, drops="normalisation-layer")
 @STREAMS
-def test_control_with_eps_the_factor_is_seen(norm):
-    assert all(gap != 0 for gap in step_gap((COMMON, COMMON), norm, eps=1))
+def test_control_with_eps_the_factor_is_seen(measured, norm):
+    measured(smallest(step_gap((COMMON, COMMON), norm, eps=1)), allowed=VISIBLE)
 
 
 @pytest.mark.claim("what-normalisers-cannot-see", by="exact")
 @POSITIONS
-def test_at_every_yes_of_the_table_the_outputs_are_equal(positions):
+def test_at_every_yes_of_the_table_the_outputs_are_equal(measured, positions):
     for layer, changes in blind(positions).items():
         for change in changes:
-            assert unchanged(*outputs(layer, change, positions)), (layer, change)
+            measured(distance(*outputs(layer, change, positions)), allowed=0)
 
 
 @pytest.mark.claim("what-normalisers-cannot-see", by="exact")
 @POSITIONS
-def test_at_every_no_of_the_table_there_is_an_example_with_other_outputs(positions):
+def test_at_every_no_of_the_table_there_is_an_example_with_other_outputs(measured, positions):
     for layer, changes in blind(positions).items():
         for change in set(CHANGES) - changes:
-            assert differ(*outputs(layer, change, positions)), (layer, change)
+            # an output moves by more than what can be seen
+            measured(VISIBLE / distance(*outputs(layer, change, positions)), allowed=1)
 
 
 @pytest.mark.claim("what-normalisers-cannot-see", by="certificate")
-def test_for_all_numbers_the_yes_of_each_layer_holds_by_algebra():
+def test_for_all_numbers_the_yes_of_each_layer_holds_by_algebra(measured):
     # Symbols for all weights, factors and vectors; two or three entries a slice, and fixed data.
     w = np.array(sympy.symbols("w:8", real=True)).reshape(4, 2)
     x = exact([[[1], [2]], [[3], [-1]], [[-2], [5]]])
@@ -209,23 +234,23 @@ def test_for_all_numbers_the_yes_of_each_layer_holds_by_algebra():
                 one, other = before.flat[k], after.flat[k]
                 # N(z) is t/√q: the squares agree everywhere, and the signs, those of t, at a point
                 square = sympy.cancel(sympy.together(one**2 - other**2))
-                assert square == 0, (layer, k)
+                measured(square != 0, allowed=0)
                 assert float(one.xreplace(point)) * float(other.xreplace(point)) > 0, (layer, k)
 
 
 @pytest.mark.control("what-normalisers-cannot-see", drops="normalisation-layer")
-def test_control_with_no_normaliser_every_change_is_seen():
+def test_control_with_no_normaliser_every_change_is_seen(measured):
     for change in CHANGES:
-        assert differ(*outputs("none", change, 3)), change
+        measured(distance(*outputs("none", change, 3)), allowed=VISIBLE)
 
 
 @pytest.mark.control("what-normalisers-cannot-see", drops="normalisation-layer")
 @pytest.mark.parametrize("layer", sorted(set(BLIND) - {"weight"}))
-def test_control_with_eps_every_factor_is_seen_and_shifts_are_not(layer):
+def test_control_with_eps_every_factor_is_seen_and_shifts_are_not(measured, layer):
     for change in BLIND[layer] - ({"rows"} if layer in ("layer", "group") else set()):
         before, after = outputs(layer, change, 3, eps=sympy.Integer(50))
         if change in FACTORS:
-            assert differ(before, after), change
+            measured(distance(before, after), allowed=VISIBLE)
         else:
             assert unchanged(before, after), change
 
@@ -239,18 +264,18 @@ def test_scaled_with_the_square_eps_is_not_seen_either(layer):
 
 @pytest.mark.control("what-normalisers-cannot-see", drops="^positive")
 @EACH
-def test_control_a_negative_factor_flips_the_sign_of_every_output(layer):
+def test_control_a_negative_factor_flips_the_sign_of_every_output(measured, layer):
     given = WEIGHTS, NO_BIAS, DATA[3]
     before, after = LAYERS[layer](*given), LAYERS[layer](-WEIGHTS, NO_BIAS, DATA[3])
     assert unchanged(-before, after)
-    assert differ(before, after)
+    measured(distance(before, after), allowed=VISIBLE)
 
 
 @pytest.mark.control("what-normalisers-cannot-see", drops="^one-position")
 @pytest.mark.parametrize("layer", ["layer", "group"])
-def test_control_pooled_over_several_positions_a_common_vector_is_seen(layer):
+def test_control_pooled_over_several_positions_a_common_vector_is_seen(measured, layer):
     assert unchanged(*outputs(layer, "rows", 1))
-    assert differ(*outputs(layer, "rows", 3))
+    measured(distance(*outputs(layer, "rows", 3)), allowed=VISIBLE)
 
 
 def test_a_bias_scaled_along_with_its_row_changes_no_answer_about_factors():
@@ -278,70 +303,75 @@ SHAPES = [  # two slices with different shapes, and what to do to a slice
 
 @pytest.mark.claim("normaliser-forgets-a-factor-and-a-shift", by="exact")
 @pytest.mark.parametrize(("name", "change", "centred", "rms"), SHAPES, ids=lambda x: str(x)[:16])
-def test_a_slice_is_forgotten_up_to_one_factor_and_one_shift(name, change, centred, rms):
-    for takes_the_mean, expected in [(True, centred), (False, rms)]:
+def test_a_slice_is_forgotten_up_to_one_factor_and_one_shift(measured, name, change, centred, rms):
+    for takes_the_mean, forgotten in [(True, centred), (False, rms)]:
         before = normalise(SLICE, (1,), takes_the_mean, 0, root)
         after = normalise(change(SLICE), (1,), takes_the_mean, 0, root)
-        assert unchanged(before, after) == expected
-        assert differ(before, after) != expected
+        if forgotten:
+            measured(distance(before, after), allowed=0)
+        else:
+            # an output moves by more than what can be seen
+            measured(VISIBLE / distance(before, after), allowed=1)
 
 
 @pytest.mark.claim("normaliser-forgets-a-factor-and-a-shift", by="certificate")
-def test_for_all_slices_a_factor_and_a_shift_cancel_and_the_output_gives_the_slice_back():
+def test_for_all_slices_a_factor_and_a_shift_cancel_and_the_output_gives_the_slice_back(measured):
     z = np.array([sympy.symbols("z:4", real=True)])
     a, shift = sympy.symbols("a s", positive=True)
     for centred, moved in [(True, a * z + shift), (False, a * z)]:
         one, other = (normalise(y, (1,), centred, 0, root) for y in (z, moved))
         for k in range(4):
             numerator = z[0, k] - (z.mean() if centred else 0)
-            assert sympy.cancel(sympy.together(one[0, k] ** 2 - other[0, k] ** 2)) == 0
+            square = sympy.cancel(sympy.together(one[0, k] ** 2 - other[0, k] ** 2))
+            measured(square != 0, allowed=0)
             # the sign, which squares do not see: numerators agree up to the factor a > 0
             moved_numerator = moved[0, k] - (moved.mean() if centred else 0)
-            assert sympy.expand(moved_numerator - a * numerator) == 0
+            measured(sympy.expand(moved_numerator - a * numerator) != 0, allowed=0)
     # Only if: μ and σ and the output determine z, so equal outputs differ by a factor and a shift.
     output = normalise(z, (1,), True, 0, root)
     spread = sympy.sqrt(((z - z.mean()) ** 2).mean())
-    assert all(sympy.simplify(spread * output[0, k] + z.mean() - z[0, k]) == 0 for k in range(4))
+    given_back = spread * output + z.mean()
+    measured(sum(sympy.simplify(y) != 0 for y in (given_back - z).flat), allowed=0)
 
 
 @pytest.mark.claim("normaliser-forgets-a-factor-and-a-shift", by="exact")
-def test_the_output_has_mean_zero_and_mean_square_one():
+def test_the_output_has_mean_zero_and_mean_square_one(measured):
     output = normalise(SLICE, (1,), True, 0, root)
-    assert sympy.simplify(output.sum()) == 0
-    assert (output * output).mean() == 1
+    measured(abs(sympy.simplify(output.sum())), allowed=0)
+    measured(abs((output * output).mean() - 1), allowed=0)
     raw = normalise(SLICE, (1,), False, 0, root)
-    assert (raw * raw).mean() == 1
+    measured(abs((raw * raw).mean() - 1), allowed=0)
     assert raw.sum() != 0
 
 
 @pytest.mark.control("normaliser-forgets-a-factor-and-a-shift", drops="normalisation-layer")
-def test_control_with_eps_a_factor_is_not_forgotten():
+def test_control_with_eps_a_factor_is_not_forgotten(measured):
     before = normalise(SLICE, (1,), True, exact(5), root)
-    assert differ(before, normalise(7 * SLICE, (1,), True, exact(5), root))
+    measured(distance(before, normalise(7 * SLICE, (1,), True, exact(5), root)), allowed=VISIBLE)
     assert unchanged(before, normalise(SLICE + 7, (1,), True, exact(5), root))
 
 
 @pytest.mark.control("normaliser-forgets-a-factor-and-a-shift", drops="^positive")
-def test_control_a_negative_factor_is_not_forgotten():
+def test_control_a_negative_factor_is_not_forgotten(measured):
     for centred in (True, False):
         before = normalise(SLICE, (1,), centred, 0, root)
         after = normalise(-2 * SLICE, (1,), centred, 0, root)
         assert unchanged(-before, after)
-        assert differ(before, after)
+        measured(distance(before, after), allowed=VISIBLE)
 
 
 @pytest.mark.control("normaliser-forgets-a-factor-and-a-shift", drops="^whole-slice")
-def test_control_a_factor_or_a_shift_for_half_a_slice_is_not_forgotten():
+def test_control_a_factor_or_a_shift_for_half_a_slice_is_not_forgotten(measured):
     half = exact([[1, 1, 1, 0, 0, 0]])
     before = normalise(SLICE, (1,), True, 0, root)
-    assert differ(before, normalise(SLICE * (1 + half), (1,), True, 0, root))
-    assert differ(before, normalise(SLICE + half, (1,), True, 0, root))
+    for changed in (SLICE * (1 + half), SLICE + half):
+        measured(distance(before, normalise(changed, (1,), True, 0, root)), allowed=VISIBLE)
 
 
 @pytest.mark.control("normaliser-forgets-a-factor-and-a-shift", drops="^rms")
-def test_control_rms_norm_does_not_forget_a_shift():
+def test_control_rms_norm_does_not_forget_a_shift(measured):
     before = normalise(SLICE, (1,), False, 0, root)
-    assert differ(before, normalise(SLICE + 2, (1,), False, 0, root))
+    measured(distance(before, normalise(SLICE + 2, (1,), False, 0, root)), allowed=VISIBLE)
 
 
 def test_two_numbers_become_one_and_minus_one():
@@ -409,11 +439,11 @@ def chain_rule(centred, eps=0):
 
 @pytest.mark.claim("normaliser-projects-the-gradient", by="certificate")
 @pytest.mark.parametrize("centred", [True, False])
-def test_for_all_slices_of_three_the_gradient_is_the_projection_over_the_spread(centred):
+def test_for_all_slices_of_three_the_gradient_is_the_projection_over_the_spread(measured, centred):
     # A gradient for z depends on the loss through g only, so a loss that is linear in ẑ will do.
     given = gradient_through(G, Z, (1,), centred, root)
     for ours, theirs in zip(given[0], chain_rule(centred), strict=True):
-        assert sympy.cancel(sympy.together(ours - theirs)) == 0
+        measured(sympy.cancel(sympy.together(ours - theirs)) != 0, allowed=0)
 
 
 UPSTREAM, FOUR = exact([[2, -3, 1, 5]]), exact([[3, -1, 4, 1]])
@@ -438,28 +468,32 @@ def lengths(centred, eps=0):
 
 @pytest.mark.claim("normaliser-projects-the-gradient", by="exact")
 @pytest.mark.parametrize("centred", [True, False])
-def test_the_gradient_loses_the_length_of_its_parts_along_what_is_forgotten(centred):
-    measured, formula = lengths(centred)
-    assert measured == formula
-    assert measured > 0
+def test_the_gradient_loses_the_length_of_its_parts_along_what_is_forgotten(measured, centred):
+    found, formula = lengths(centred)
+    assert found > 0
+    measured(abs(found - formula), allowed=0)
     slope = gradient_through(UPSTREAM, FOUR, (1,), centred, root)
-    assert sympy.expand((slope * slope).sum() - formula) == 0
+    measured(abs(sympy.expand((slope * slope).sum() - formula)), allowed=0)
     output = normalise(FOUR, (1,), centred, 0, root)
-    assert sympy.expand((slope * output).sum()) == 0
-    assert (sympy.expand(slope.sum()) == 0) == centred
+    measured(abs(sympy.expand((slope * output).sum())), allowed=0)
+    if centred:
+        measured(abs(sympy.expand(slope.sum())), allowed=0)
+    else:
+        assert sympy.expand(slope.sum()) != 0
 
 
 @pytest.mark.control("normaliser-projects-the-gradient", drops="normalisation-layer")
-def test_control_with_eps_the_formula_for_the_length_fails():
-    measured, formula = lengths(True, eps=exact(5))
-    assert abs(float(measured / formula) - 1) > 0.01
+def test_control_with_eps_the_formula_for_the_length_fails(measured):
+    found, formula = lengths(True, eps=exact(5))
+    measured(abs(found / formula - 1), allowed=VISIBLE / 5)
 
 
 @pytest.mark.control("normaliser-projects-the-gradient", drops="^rms")
-def test_control_rms_norm_lets_the_mean_through():
+def test_control_rms_norm_lets_the_mean_through(measured):
     through = gradient_through(UPSTREAM, FOUR, (1,), False, root)
-    assert abs(float(through.sum())) > 0.1
-    assert differ(through, gradient_through(UPSTREAM, FOUR, (1,), True, root))
+    measured(abs(through.sum()), allowed=2 * VISIBLE)
+    centred = gradient_through(UPSTREAM, FOUR, (1,), True, root)
+    measured(distance(through, centred), allowed=VISIBLE)
 
 
 @pytest.mark.parametrize("centred", [True, False])
@@ -493,31 +527,33 @@ def weight_norm_slopes(detached=False):
 
 
 @pytest.mark.claim("weight-norm-projects-the-gradient", by="certificate")
-def test_for_all_rows_the_length_gets_one_part_of_the_gradient_and_the_direction_the_rest():
+def test_for_all_rows_the_length_gets_one_part_of_the_gradient_and_the_direction_the_rest(measured):
     of_length, of_direction = gradient_through_weight_norm(G[0], V, M, root)
     by_length, by_direction = weight_norm_slopes()
     zeros = [of_length - by_length, *(of_direction - by_direction), (of_direction * V).sum()]
-    assert all(sympy.cancel(sympy.together(zero)) == 0 for zero in zeros)
+    measured(sum(sympy.cancel(sympy.together(zero)) != 0 for zero in zeros), allowed=0)
 
 
 @pytest.mark.claim("weight-norm-projects-the-gradient", by="exact")
-def test_a_step_on_the_direction_is_the_hypotenuse_of_a_right_triangle():
+def test_a_step_on_the_direction_is_the_hypotenuse_of_a_right_triangle(measured):
     v, g, eta = exact([2, 3, 6]), exact([1, -2, 5]), exact(1) / 3  # ‖v‖ = 7
     _, slope = gradient_through_weight_norm(g, v, exact(4), root)
     after = v - eta * slope
-    assert (after * after).sum() == 49 + eta**2 * (slope * slope).sum() > 49
+    growth = eta**2 * (slope * slope).sum()
+    assert growth > 0
+    measured(abs((after * after).sum() - 49 - growth), allowed=0)
 
 
 @pytest.mark.control("weight-norm-projects-the-gradient", drops="^length-differentiated")
-def test_control_with_the_length_held_fixed_the_gradient_is_not_orthogonal_to_the_row():
+def test_control_with_the_length_held_fixed_the_gradient_is_not_orthogonal_to_the_row(measured):
     _, slope = weight_norm_slopes(detached=True)
     values = {**dict(zip(V, (2, 3, 6), strict=True)), **dict(zip(G[0], (1, 2, 5), strict=True))}
     values |= {M: 4, sympy.Symbol("n", positive=True): 7}
     slope = np.array([sympy.sympify(s).subs(values) for s in slope])
     v, eta = exact([2, 3, 6]), exact(1) / 3
-    assert (slope * v).sum() > 10
+    measured((slope * v).sum(), allowed=10)  # nearly half of ‖slope‖ ‖v‖ = 22
     after = v - eta * slope
-    assert (after * after).sum() < 0.8 * 49
+    measured(1 - (after * after).sum() / 49, allowed=0.2)  # of the squared length, a fifth is lost
 
 
 def test_the_gradients_through_weight_norm_are_those_of_autograd():

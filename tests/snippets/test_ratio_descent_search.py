@@ -10,38 +10,39 @@ from snippets.ratio_descent_search import descent_steps, draw_starts, ratios, sc
 from snippets.ratio_penalty import ratio_gradient
 
 REACHES = "ratio-descent-reaches-rank-one"
+SLOWEST, MEDIAN = 0.15, 0.01  # of the seeds 0 to 19 they were off by 12 % and 0.6 %
 
 
 @pytest.mark.claim(REACHES, by="experiment")
 @pytest.mark.parametrize("rank", [2, 4, 8])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_from_all_starts_the_excess_over_one_comes_near_the_prediction(rank, seed):
-    # Rates a tenth of F₀² and more, as smaller ones take longer. Of the seeds 0 to 19 the slowest
-    # start, a near tie, was still 12 % off, and every median within 0.6 %.
+def test_from_all_starts_the_excess_over_one_comes_near_the_prediction(measured, rank, seed):
+    # Rates a tenth of F₀² and more, as smaller ones take longer. The slowest start is a near tie.
     values, rates = draw_starts(60, rank, seed)
     rates = np.maximum(rates, 0.1)
     found = scaled_excess(values, rates, 4000)
-    assert abs(found - 1).max() < 0.15
-    assert abs(np.median(found) - 1) < 0.01
+    measured(abs(found - 1).max(), allowed=SLOWEST)
+    measured(abs(np.median(found) - 1), allowed=MEDIAN)
 
 
 @pytest.mark.claim(REACHES, by="float64")
-def test_the_fourth_power_of_the_norm_grows_at_the_speed_that_follows():
+def test_the_fourth_power_of_the_norm_grows_at_the_speed_that_follows(measured):
     values, rates = draw_starts(60, 3, 0)
     rates = np.maximum(rates, 1.0)
     middle = descent_steps(values, rates, 2000)
     powers = [np.linalg.norm(v, axis=1) ** 4 for v in (middle, descent_steps(middle, rates, 2000))]
+    grown = (powers[1] - powers[0]) / 2000
     # R is above one by about 1/√(4t), and so r − R² below r − 1 by a per cent or two
-    np.testing.assert_allclose((powers[1] - powers[0]) / 2000 / (4 * rates**2), 1, atol=0.03)
+    measured(abs(grown / (4 * rates**2) - 1).max(), allowed=0.03)
 
 
 @pytest.mark.control(REACHES, drops="ratio-penalty")
-def test_control_descent_on_the_nuclear_norm_ends_where_all_values_flicker():
+def test_control_descent_on_the_nuclear_norm_ends_where_all_values_flicker(measured):
     values, rate = np.array([1.0, 0.71, 0.33]), 0.01
     for _ in range(1000):
         values = abs(values - rate)
     assert values.max() <= rate
-    assert ratios(values[None])[0] > 1.1
+    measured(ratios(values[None])[0] - 1, allowed=0.1)  # far more than the flicker of this rate
 
 
 def test_a_tie_at_the_top_is_the_exception_and_stays():

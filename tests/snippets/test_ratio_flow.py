@@ -27,6 +27,8 @@ STEPS = "ratio-descent-overshoots"
 DEPTH = "ratio-and-depth"
 F = Fraction
 START = [4.0, 3.0, 2.0, 1.0]
+ROUNDING = 1e-12  # float64 carries 16 digits; these sums have fewer than 1000 terms
+VISIBLE = 0.1  # a tenth: a hundred thousand million times what rounding does
 
 
 def integrate(velocities, values, time, steps):
@@ -54,7 +56,7 @@ def flow_velocity(values):
 
 @pytest.mark.claim(SOFT, by="certificate")
 @pytest.mark.parametrize("rank", [2, 3])
-def test_a_rising_threshold_and_rescaling_move_the_values_as_the_flow_does(rank):
+def test_a_rising_threshold_and_rescaling_move_the_values_as_the_flow_does(measured, rank):
     values = sympy.symbols(f"s1:{rank + 1}", positive=True)
     threshold = sympy.Symbol("q", nonnegative=True)
     length = sympy.sqrt(sum(s**2 for s in values))
@@ -64,36 +66,38 @@ def test_a_rising_threshold_and_rescaling_move_the_values_as_the_flow_does(rank)
     for moved, velocity in zip(path, scaled_velocities(path), strict=True):
         along = sympy.diff(moved, threshold) * left_length / length**2  # q̇
         rest, _ = sympy.fraction(sympy.together(along - velocity / length))
-        assert sympy.expand(rest) == 0  # a polynomial in the values and two roots, of even powers
+        # a polynomial in the values and two roots, of even powers
+        measured(sympy.expand(rest) != 0, allowed=0)
 
 
 @pytest.mark.claim(SOFT, by="certificate")
-def test_the_time_is_the_integral_of_the_inverse_speed_of_the_threshold():
+def test_the_time_is_the_integral_of_the_inverse_speed_of_the_threshold(measured):
     values = sympy.symbols("s1:4", positive=True)
     threshold = sympy.Symbol("q", nonnegative=True)
     left = [s - threshold for s in values]
     length = sympy.sqrt(sum(s**2 for s in left))
     g = sum(left) / sympy.sqrt(3) + length
-    assert sympy.simplify(-sympy.diff(g, threshold) / g / sympy.sqrt(3) - 1 / length) == 0
+    rest = -sympy.diff(g, threshold) / g / sympy.sqrt(3) - 1 / length
+    measured(sympy.simplify(rest) != 0, allowed=0)
 
 
 @pytest.mark.claim(SOFT, by="float64")
 @pytest.mark.parametrize("values", [START, [5.0, 5.0, 1.0], [1.0, 0.0, 0.3], [0.2, 0.1, 0.7]])
 @pytest.mark.parametrize("share", [0.3, 0.9])
-def test_the_solution_agrees_with_a_numerical_integration_between_drops(values, share):
+def test_the_solution_agrees_with_a_numerical_integration_between_drops(measured, values, share):
     drops = [0.0, *drop_times(values)]
     for last, following in itertools.pairwise(drops):
         if following == last:
             continue
         time = share * (following - last)
         begin = flow_at(values, last)
-        # fourth order, with a hundred steps: far below the tolerance but next to a drop
         expected = integrate(flow_velocity, begin, time, 100)
-        np.testing.assert_allclose(flow_at(values, last + time), expected, atol=1e-8)
+        # fourth order, with a hundred steps: far below the tolerance but next to a drop
+        measured(abs(flow_at(values, last + time) - expected).max(), allowed=1e-8)
 
 
 @pytest.mark.claim(SOFT, by="float64")
-def test_a_matrix_follows_with_its_singular_vectors():
+def test_a_matrix_follows_with_its_singular_vectors(measured):
     draw = torch.Generator().manual_seed(0)
     left = torch.linalg.qr(torch.randn(5, 3, generator=draw, dtype=torch.float64)).Q
     right = torch.linalg.qr(torch.randn(3, 3, generator=draw, dtype=torch.float64)).Q
@@ -103,14 +107,14 @@ def test_a_matrix_follows_with_its_singular_vectors():
         matrix = matrix - time / steps * ratio_gradient(matrix)
     then = torch.tensor(flow_at([3.0, 2.0, 1.0], time), dtype=torch.float64)
     # Euler's method: an error of the order of the step
-    torch.testing.assert_close(left.T @ matrix @ right, torch.diag(then), rtol=0, atol=3e-3)
+    measured((left.T @ matrix @ right - torch.diag(then)).abs().max(), allowed=3e-3)
 
 
 @pytest.mark.control(SOFT, drops="ratio-penalty")
-def test_control_the_flow_of_the_nuclear_norm_takes_off_without_rescaling():
+def test_control_the_flow_of_the_nuclear_norm_takes_off_without_rescaling(measured):
     taken = np.array(START) - 0.5  # its flow at t = 1/2
-    assert np.linalg.norm(taken) < 0.9 * np.linalg.norm(START)
     assert np.linalg.norm(flow_at(START, 0.5)) == pytest.approx(np.linalg.norm(START))
+    measured(1 - np.linalg.norm(taken) / np.linalg.norm(START), allowed=VISIBLE)
 
 
 def test_a_threshold_takes_the_same_off_and_stops_at_zero():
@@ -123,45 +127,47 @@ def test_a_threshold_takes_the_same_off_and_stops_at_zero():
 
 @pytest.mark.claim(ORDER, by="exact")
 @pytest.mark.parametrize("values", [(F(4), F(3), F(2), F(1)), (F(7), F(1, 3)), (F(2), F(2), F(1))])
-def test_values_grow_above_the_contraharmonic_mean_and_gaps_widen_in_proportion(values):
+def test_values_grow_above_the_contraharmonic_mean_and_gaps_widen_in_proportion(measured, values):
     moved = scaled_velocities(values)  # Fσ̇
     nuclear, square = sum(values), sum(s * s for s in values)
-    for s, velocity in zip(values, moved, strict=True):
-        assert (velocity > 0) == (s > square / nuclear)
-    assert sum(s * v for s, v in zip(values, moved, strict=True)) == 0  # F is conserved
+    pairs = list(zip(values, moved, strict=True))
+    measured(sum((v > 0) != (s > square / nuclear) for s, v in pairs), allowed=0)
+    measured(abs(sum(s * v for s, v in pairs)), allowed=0)  # F is conserved
     for i, j in [(0, 1), (0, -1)]:
-        assert moved[i] - moved[j] == nuclear / square * (values[i] - values[j])
+        widening = nuclear / square * (values[i] - values[j])
+        measured(abs(moved[i] - moved[j] - widening), allowed=0)
 
 
 @pytest.mark.claim(ORDER, by="exact")
-def test_a_value_at_the_contraharmonic_mean_stands_still():
+def test_a_value_at_the_contraharmonic_mean_stands_still(measured):
     # of 3, 5, 5 ± … the mean is Σσ²/Σσ = 5 for 1, 2, 5, … only if Σσ(σ − 5) = 0, as for 2, 5, 6
-    assert scaled_velocities([F(2), F(5), F(6)])[1] == 0
-    assert scaled_velocities([F(3), F(3)]) == [0, 0]
+    measured(abs(scaled_velocities([F(2), F(5), F(6)])[1]), allowed=0)
+    measured(max(map(abs, scaled_velocities([F(3), F(3)]))), allowed=0)
     assert scaled_velocities([F(1), F(2)]) == [F(3, 5) - 1, F(6, 5) - 1]
 
 
 @pytest.mark.claim(ORDER, by="float64")
-def test_drops_are_where_a_numerical_integration_reaches_zero_and_within_the_bound():
+def test_drops_are_where_a_numerical_integration_reaches_zero_and_within_the_bound(measured):
     drops = drop_times(START)
     assert drops == sorted(drops)
     assert len(drops) == 3
     for value, drop in zip(sorted(START), drops, strict=False):
-        assert drop <= 30 * math.log(4 / (4 - value))
+        measured(drop, allowed=30 * math.log(4 / (4 - value)))  # the bound of the claim
     last = 0.0
     for index, drop in zip([3, 2, 1], drops, strict=True):
         near = flow_at(START, drop - 1e-3)
         # a value reaches zero at the speed 1/F, so that 1e-3 before it is 1e-3/F from it
-        assert near[index] == pytest.approx(1e-3 / math.sqrt(30), rel=1e-2)
-        assert flow_at(START, drop)[index] == flow_at(START, drop + 5)[index] == 0
+        measured(abs(near[index] / (1e-3 / math.sqrt(30)) - 1), allowed=1e-2)
+        measured(max(flow_at(START, time)[index] for time in (drop, drop + 5)), allowed=0)
         begin = flow_at(START, last)
         expected = integrate(flow_velocity, begin, drop - last - 1e-2, 100)
-        assert expected[index] == pytest.approx(1e-2 / math.sqrt(30), rel=3e-2)
+        # the same, ten times as far away
+        measured(abs(expected[index] / (1e-2 / math.sqrt(30)) - 1), allowed=3e-2)
         last = drop
 
 
 @pytest.mark.claim(ORDER, by="float64")
-def test_the_end_is_the_largest_value_with_its_ties():
+def test_the_end_is_the_largest_value_with_its_ties(measured):
     ends = [
         ([3.0, 4.0], [0.0, 5.0]),
         ([2.0, 2.0, 1.0], [math.sqrt(4.5), math.sqrt(4.5), 0.0]),
@@ -172,8 +178,11 @@ def test_the_end_is_the_largest_value_with_its_ties():
     for values, end in ends:
         for time in ([*drop_times(values), 0.0][-1] + 1e-9, 1e6):
             if time > 1e-6 or values == end:
-                np.testing.assert_allclose(flow_at(values, time), end, rtol=1e-12)
-    assert drop_times([3.0, 1.0, 1.0])[0] == drop_times([3.0, 1.0, 1.0])[1]
+                found, left = np.array(flow_at(values, time)), np.array(end) > 0
+                measured(found[~left].sum(), allowed=0)
+                measured(abs(found[left] / np.array(end)[left] - 1).max(), allowed=ROUNDING)
+    one, other = drop_times([3.0, 1.0, 1.0])
+    measured(abs(one - other), allowed=0)
     assert drop_times([2.0, 2.0]) == []
     assert drop_times([0.0, 2.0]) == [0.0]
 
@@ -194,10 +203,13 @@ def test_what_is_no_list_of_singular_values_of_a_matrix_off_zero_is_refused(valu
 
 
 @pytest.mark.control(ORDER, drops="ratio-penalty")
-def test_control_under_the_nuclear_norm_gaps_stay_and_nothing_is_left():
+def test_control_under_the_nuclear_norm_gaps_stay_and_nothing_is_left(measured):
     taken = [thresholded(START, time) for time in (0.5, 3.9, 4.0)]
-    assert taken[0][0] - taken[0][1] == 1 < flow_at(START, 6.0)[0] - flow_at(START, 6.0)[1] - 0.4
-    assert taken[2] == [0, 0, 0, 0]
+    gap, widened = (values[0] - values[1] for values in (taken[0], flow_at(START, 6.0)))
+    assert gap == 1
+    measured(widened - gap, allowed=4 * VISIBLE)  # by what the gap should have grown
+    # what is left at the end, in units of what is to be left
+    measured(1 - np.linalg.norm(taken[2]) / np.linalg.norm(START), allowed=VISIBLE)
 
 
 # What descent does instead.
@@ -206,36 +218,37 @@ def test_control_under_the_nuclear_norm_gaps_stay_and_nothing_is_left():
 @pytest.mark.claim(STEPS, by="exact")
 @pytest.mark.parametrize("values", [(F(3), F(4)), (F(3), F(4), F(12)), (F(2), F(3), F(6))])
 @pytest.mark.parametrize("rate", [F(1, 10), F(9), F(40)])
-def test_a_step_makes_the_norm_longer_by_what_is_claimed(values, rate):
+def test_a_step_makes_the_norm_longer_by_what_is_claimed(measured, values, rate):
     rank, nuclear, square = len(values), sum(values), sum(s * s for s in values)
     length = F(math.isqrt(int(square)))
     assert length**2 == square
     after = descent_step(values, rate, length)
     growth = rate**2 * (rank - nuclear**2 / square) / square
-    assert sum(s * s for s in after) == square + growth
+    measured(abs(sum(s * s for s in after) - square - growth), allowed=0)
     for s, t in zip(values, after, strict=True):
         a, b = rate * nuclear / length**3, rate / length
         if (1 + a) * s < b:
-            assert s + t == b - a * s > b / (1 + a)
-            assert max(s, t) > b / (1 + a) / 2
+            measured(abs(s + t - (b - a * s)), allowed=0)
+            assert s + t > b / (1 + a)
+        measured(b / (1 + a) / 2 / max(s, t), allowed=1)  # one of the two is larger
 
 
 @pytest.mark.claim(STEPS, by="float64")
-def test_a_matrix_takes_the_step_of_its_singular_values_and_keeps_their_vectors():
+def test_a_matrix_takes_the_step_of_its_singular_values_and_keeps_their_vectors(measured):
     matrix = torch.randn(5, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
     for rate in (0.1, 1.0, 30.0):
         after = matrix - rate * ratio_gradient(matrix)
         seen = left.T @ after @ right.T
         # of exact numbers of this size there remain rounding errors
-        torch.testing.assert_close(seen, torch.diag(seen.diag()), rtol=0, atol=1e-12)
+        measured((seen - torch.diag(seen.diag())).abs().max(), allowed=ROUNDING)
         expected = descent_step(values.tolist(), rate, matrix.norm().item())
-        np.testing.assert_allclose(abs(seen.diag()), expected, rtol=0, atol=1e-12)
+        measured(abs(seen.diag().abs().numpy() - expected).max(), allowed=ROUNDING)
 
 
 @pytest.mark.claim(STEPS, by="float64")
 @pytest.mark.parametrize("rank", [2, 3, 5])
-def test_a_value_that_is_once_small_stays_small_and_comes_back_from_zero(rank):
+def test_a_value_that_is_once_small_stays_small_and_comes_back_from_zero(measured, rank):
     draw = np.random.default_rng(0)
     for _ in range(10):
         values = abs(draw.standard_normal(rank)).tolist()
@@ -246,34 +259,36 @@ def test_a_value_that_is_once_small_stays_small_and_comes_back_from_zero(rank):
             path.append(descent_step(path[-1], rate, math.hypot(*path[-1])))
         path = np.array(path)
         small = np.maximum.accumulate(path <= bound, axis=0)
-        assert (path[small] <= bound * (1 + 1e-12)).all()
+        measured(path[small].max() / bound, allowed=1 + ROUNDING)
         assert small[-1].sum() >= rank - 1  # all but the largest, and in long steps all
         pairs = path[-100:-1] + path[-99:]
         lowest = rate / np.linalg.norm(path[-1]) / 2
-        assert (pairs[:, small[-1]] > lowest).all()
+        measured(lowest / pairs[:, small[-1]].min(), allowed=1)  # so none is smaller
 
 
 @pytest.mark.control(STEPS, drops="^short-steps")
-def test_control_a_long_step_takes_a_small_value_above_the_bound():
+def test_control_a_long_step_takes_a_small_value_above_the_bound(measured):
     rate, length = 5.0, math.sqrt(5)
     assert rate * math.sqrt(2) > 5
     assert rate / length > 2
     after = descent_step([2.0, 1.0], rate, length)
     assert after[0] == pytest.approx(2 + 1 / math.sqrt(5), rel=1e-14)
-    assert after[0] > rate / length + 0.1
+    measured(after[0] / (rate / length), allowed=1 + VISIBLE / 2)
 
 
 @pytest.mark.control(STEPS, drops="^full-rank")
-def test_control_a_subgradient_may_leave_a_zero_where_it_is():
+def test_control_a_subgradient_may_leave_a_zero_where_it_is(measured):
     # at diag(5, 0) one of them is ∇R along the matrices of rank one, which is zero
-    assert descent_step([F(5), F(0)], F(1), F(5)) == [5, F(1, 5)]
-    assert scaled_velocities([F(5)]) == [0]
+    (still,) = scaled_velocities([F(5)])
+    claimed, stays = descent_step([F(5), F(0)], F(1), F(5)), [5 + still, 0]
+    assert stays[0] == claimed[0] == 5
+    measured(abs(claimed[1] - stays[1]), allowed=VISIBLE)
 
 
 @pytest.mark.control(STEPS, drops="ratio-penalty")
-def test_control_descent_on_the_nuclear_norm_shortens():
+def test_control_descent_on_the_nuclear_norm_shortens(measured):
     after = [abs(s - F(1, 10)) for s in (F(3), F(4))]
-    assert sum(s * s for s in after) < 25 - 1
+    measured(1 - sum(s * s for s in after) / 25, allowed=F(1, 25))  # where the claim has it grow
 
 
 def test_the_proximal_step_lands_on_zero_and_agrees_with_descent_above_it():
@@ -323,22 +338,22 @@ def objective(layers, strength, weight):
 
 @pytest.mark.claim(DEPTH, by="float64")
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
-def test_the_penalty_is_orthogonal_to_every_layer_and_keeps_what_balance_measures(depth):
+def test_the_penalty_is_orthogonal_to_every_layer_and_keeps_what_balance_measures(measured, depth):
     draw = torch.Generator().manual_seed(2)
     layers = [torch.randn(3, 3, generator=draw, dtype=torch.float64) for _ in range(depth)]
     slopes = torch.func.grad(objective)(layers, 1.0, 0.0)
     for layer, slope in zip(layers, slopes, strict=True):
-        assert abs((layer * slope).sum()) < 1e-12  # rounding; the slopes are of order one
+        measured(abs((layer * slope).sum()), allowed=ROUNDING)  # the slopes are of order one
     both = torch.func.grad(objective)(layers, 0.7, 1.0)
     for low, high, slope, slope_above in zip(layers, layers[1:], both, both[1:], strict=False):
         drift = high.T @ slope_above + slope_above.T @ high - low @ slope.T - slope @ low.T
-        assert drift.abs().max() < 1e-11
+        measured(drift.abs().max(), allowed=10 * ROUNDING)  # of products of order ten
         assert (low @ slope.T).abs().max() > 0.1
 
 
 @pytest.mark.claim(DEPTH, by="float64")
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_singular_values_of_a_balanced_product_move_as_claimed(depth):
+def test_singular_values_of_a_balanced_product_move_as_claimed(measured, depth):
     roots = torch.tensor([1.3, 1.0, 0.6], dtype=torch.float64)
     left, right = orthogonal(3, 3), orthogonal(3, 4)
     layers = layers_of(left, right, roots, depth)
@@ -348,43 +363,49 @@ def test_singular_values_of_a_balanced_product_move_as_claimed(depth):
         moved = [a - time * s for a, s in zip(layers, slopes, strict=True)]
         return torch.linalg.svdvals(product(moved))
 
-    measured = (values(1e-5) - values(-1e-5)) / 2e-5  # central: an error of about 1e-9
+    found = (values(1e-5) - values(-1e-5)) / 2e-5
     sigma = roots**depth
     pulls = torch.diag(left.T @ (product(layers) - TARGET) @ right)
     expected = deep_velocities(sigma.tolist(), depth, 0.7, pulls.tolist())
-    np.testing.assert_allclose(measured, expected, atol=1e-7)
+    # central differences: an error of about 1e-9
+    measured(abs(found.numpy() - expected).max(), allowed=1e-7)
 
 
 @pytest.mark.claim(DEPTH, by="certificate")
 @pytest.mark.parametrize("depth", [2, 3, 4, 5])
-def test_a_power_or_logarithm_of_a_value_grows_at_a_bounded_speed(depth):
+def test_a_power_or_logarithm_of_a_value_grows_at_a_bounded_speed(measured, depth):
     s, pull = sympy.symbols("s p", positive=True)
     velocity = -depth * s ** (2 - sympy.Rational(2, depth)) * pull
     if depth == 2:
-        assert sympy.simplify(sympy.diff(-sympy.log(s), s) * velocity - 2 * pull) == 0
+        rest = sympy.diff(-sympy.log(s), s) * velocity - 2 * pull
     else:
         power = s ** (sympy.Rational(2, depth) - 1)
-        assert sympy.simplify(sympy.diff(power, s) * velocity - (depth - 2) * pull) == 0
+        rest = sympy.diff(power, s) * velocity - (depth - 2) * pull
+    measured(sympy.simplify(rest) != 0, allowed=0)
 
 
 @pytest.mark.claim(DEPTH, by="float64")
-def test_small_values_fall_exponentially_at_depth_two_and_like_a_power_beyond():
+def test_small_values_fall_exponentially_at_depth_two_and_like_a_power_beyond(measured):
     def late(depth, time, steps):
         return integrate(
             lambda v: np.array(deep_velocities(list(v), depth)), [1.5, 1.0], time, steps
         )
 
     two, twice = late(2, 10, 50), late(2, 20, 100)
-    assert 0 < twice[1] < two[1] ** 1.6
-    assert twice.sum() == pytest.approx(2.5, rel=1e-9)  # Σσ^(2/D) is conserved
+    assert twice[1] > 0
+    # an exponential would be squared at twice the time, but for what is before it
+    measured(twice[1], allowed=two[1] ** 1.6)
+    # Σσ^(2/D) is conserved, up to what fourth order makes of fifty steps
+    measured(abs(twice.sum() / 2.5 - 1), allowed=1e-9)
     three, later = late(3, 500, 300), late(3, 1000, 600)
-    assert later[1] / three[1] == pytest.approx(1 / 8, rel=0.1)  # t^(−3)
-    assert late(4, 400, 600)[1] / late(4, 200, 300)[1] == pytest.approx(1 / 4, rel=0.1)
+    four, last = late(4, 200, 300), late(4, 400, 600)
+    measured(abs(later[1] / three[1] * 8 - 1), allowed=VISIBLE)  # t^(−3), and later terms
+    measured(abs(last[1] / four[1] * 4 - 1), allowed=VISIBLE)  # t^(−2), and later terms
     assert drop_times([1.5, 1.0])[0] < 5  # at depth one, in finite time
 
 
 @pytest.mark.control(DEPTH, drops="^balanced")
-def test_control_an_unbalanced_product_takes_a_value_to_zero_in_finite_time():
+def test_control_an_unbalanced_product_takes_a_value_to_zero_in_finite_time(measured):
     def velocities(factors):  # diag(1.5, ·) as a product of diag(√1.5, ·) twice; the rest as given
         big, small, other = factors
         sigma = [big * big, small * other]
@@ -394,18 +415,19 @@ def test_control_an_unbalanced_product_takes_a_value_to_zero_in_finite_time():
     unbalanced = integrate(velocities, [math.sqrt(1.5), 0.1, 2.0], 0.05, 200)
     assert unbalanced[1] > 0
     crossed = integrate(velocities, [math.sqrt(1.5), 0.1, 2.0], 0.2, 200)
-    assert crossed[1] < 0
+    measured(-crossed[1], allowed=VISIBLE)  # how far beyond zero
     root = math.sqrt(0.2)
     balanced = integrate(velocities, [math.sqrt(1.5), root, root], 0.2, 200)
     assert balanced[1] > 0.3
 
 
 @pytest.mark.control(DEPTH, drops="ratio-penalty")
-def test_control_the_nuclear_norm_of_a_product_pulls_along_every_layer():
+def test_control_the_nuclear_norm_of_a_product_pulls_along_every_layer(measured):
     layers = [orthogonal(3, 5) * 2, orthogonal(3, 6)]
     slopes = torch.func.grad(lambda a: torch.linalg.svdvals(product(a)).sum())(layers)
     for layer, slope in zip(layers, slopes, strict=True):
         assert (layer * slope).sum().item() == pytest.approx(6)
+        measured(abs((layer * slope).sum()), allowed=VISIBLE)
 
 
 def test_deep_velocities_at_depth_one_are_those_of_the_flow_and_default_to_the_ratio_alone():

@@ -11,9 +11,13 @@ import torch
 
 from snippets.exponential_lr import growth_root, sgd_step
 from snippets.scalar_run import decay_free_rate, descend, scalar_run, scalar_step
-from tests.snippets.rational_losses import plain_slope, ratio_slope
+from tests.snippets.rational_losses import ends, plain_slope, ratio_slope
 
 THEOREM = "any-schedule-has-a-decay-free-twin"
+LEFT = 0.01  # at one place, where rational numbers leave 0 of what the claim says
+MARGIN = Fraction(1, 100)  # of the weights, of which rational numbers lose nothing
+ROUNDING = 1e-12  # some hundred steps, each rounded at 1e-16, in dynamics that are stable
+VISIBLE = 0.01  # of the weights: ten billion times what rounding does
 
 # ---------------------------------------------------------------------------------------------
 # For all values: one step, whatever the rate, the decay, the momentum and the gradient are. The
@@ -48,18 +52,18 @@ def size(rest):
 
 
 @pytest.mark.claim(THEOREM, by="certificate")
-def test_one_step_keeps_the_two_runs_together_for_all_values():
+def test_one_step_keeps_the_two_runs_together_for_all_values(measured):
     rests = one_step(c * slope)  # by scale invariance ∇L(θ/c) = c∇L(θ)
     # rational functions: cancelled, they are 0 just if they are for all values
-    assert [sympy.cancel(rest) for rest in rests] == [0, 0]
+    measured(sum(sympy.cancel(rest) != 0 for rest in rests), allowed=0)
     assert [pair[0] for pair in twin(theta, buffer, 1, 0)] == [theta[0], buffer[0]]
 
 
 @pytest.mark.control(THEOREM, drops="scale-invariant-loss")
-def test_control_with_a_gradient_that_does_not_scale_something_is_left():
+def test_control_with_a_gradient_that_does_not_scale_something_is_left(measured):
     weights, buffers = one_step(other)
-    assert size(weights) > 0.1
-    assert size(buffers) > 0.1
+    measured(size(weights), allowed=10 * LEFT)
+    measured(size(buffers), allowed=10 * LEFT)
 
 
 @pytest.mark.control(THEOREM, drops="^rates")
@@ -68,9 +72,9 @@ def test_control_with_a_gradient_that_does_not_scale_something_is_left():
     [lambda eta, c, after: eta / c**2, lambda eta, c, after: eta / after**2],
     ids=["before", "after"],
 )
-def test_control_with_the_rate_divided_by_one_square_something_is_left(rate):
+def test_control_with_the_rate_divided_by_one_square_something_is_left(measured, rate):
     weights, _ = one_step(c * slope, rate)
-    assert size(weights) > 0.01
+    measured(size(weights), allowed=LEFT)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -114,25 +118,29 @@ def exact_gap(schedule, start_buffer, slope=ratio_slope, rate=None):
 
 @pytest.mark.claim(THEOREM, by="exact")
 @both_buffers
-def test_in_rational_numbers_the_two_runs_agree_exactly_at_every_step(schedule, start_buffer):
-    assert exact_gap(schedule, start_buffer) == 0
+def test_in_rational_numbers_the_two_runs_agree_exactly_at_every_step(
+    measured, schedule, start_buffer
+):
+    measured(exact_gap(schedule, start_buffer), allowed=0)
 
 
 @pytest.mark.claim(THEOREM, by="exact")
-def test_they_agree_exactly_too_where_no_root_of_the_constant_schedule_is_real():
+def test_they_agree_exactly_too_where_no_root_of_the_constant_schedule_is_real(measured):
     momentum, product = Fraction(1, 2), Fraction(1, 6)  # ηλ above (1 − √γ)²
     assert product > (1 - math.sqrt(momentum)) ** 2
     schedule = [Fraction(1, 3)] * 4, [3 * product] * 4, [momentum] * 4
     scalars, decay_free = scalar_run(*schedule)
     decayed = descend(ratio_slope, START, RUNNING, *schedule)
     twin = descend(ratio_slope, START, RUNNING, decay_free, [0] * 4, schedule[2])
-    assert gap(decayed, scalars, twin) == 0
+    measured(gap(decayed, scalars, twin), allowed=0)
 
 
 @pytest.mark.control(THEOREM, drops="scale-invariant-loss")
 @both_buffers
-def test_control_in_rational_numbers_a_loss_that_sees_the_length_parts_them(schedule, start_buffer):
-    assert exact_gap(schedule, start_buffer, plain_slope) > Fraction(1, 100)
+def test_control_in_rational_numbers_a_loss_that_sees_the_length_parts_them(
+    measured, schedule, start_buffer
+):
+    measured(exact_gap(schedule, start_buffer, plain_slope), allowed=MARGIN)
 
 
 @pytest.mark.control(THEOREM, drops="^rates")
@@ -142,26 +150,23 @@ def test_control_in_rational_numbers_a_loss_that_sees_the_length_parts_them(sche
     [lambda eta, c, after: eta / c**2, lambda eta, c, after: eta / after**2],
     ids=["before", "after"],
 )
-def test_control_in_rational_numbers_other_rates_part_them(schedule, start_buffer, rate):
-    assert exact_gap(schedule, start_buffer, rate=rate) > Fraction(1, 100)
+def test_control_in_rational_numbers_other_rates_part_them(measured, schedule, start_buffer, rate):
+    measured(exact_gap(schedule, start_buffer, rate=rate), allowed=MARGIN)
 
 
 @pytest.mark.control(THEOREM, drops="iterates-never-zero")
-def test_control_a_start_buffer_that_leads_to_zero_ends_both_runs():
+def test_control_a_start_buffer_that_leads_to_zero_ends_both_runs(measured):
     rates, decays, momenta = [Fraction(1, 3)] * 2, [Fraction(1, 5)] * 2, [Fraction(1, 2)] * 2
     _, decay_free = scalar_run(rates, decays, momenta)
     aimed = (START / rates[0] - ratio_slope(0, START) - decays[0] * START) / momenta[0]
     for schedule in [(rates, decays), (decay_free, [0, 0])]:
         first = [part[:1] for part in (*schedule, momenta)]
         assert not descend(ratio_slope, START, aimed, *first)[-1].any()
-        with pytest.raises(ZeroDivisionError):  # there is no gradient at 0
-            descend(ratio_slope, START, aimed, *schedule, momenta)
+        measured(ends(descend, ratio_slope, START, aimed, *schedule, momenta), allowed=0)
 
 
 # ---------------------------------------------------------------------------------------------
 # In floats.
-
-ROUNDING = 1e-12  # some hundred steps, each rounded at 1e-16, in dynamics that are stable
 
 
 def beyond_zero(loss, steps):
@@ -188,10 +193,10 @@ def even_loss(weights):
 
 
 @pytest.mark.control(THEOREM, drops="^positive-scalar")
-def test_control_beyond_a_scalar_that_is_not_positive_the_two_runs_part():
+def test_control_beyond_a_scalar_that_is_not_positive_the_two_runs_part(measured):
     assert beyond_zero(odd_loss, 2)[0] > 0 > beyond_zero(odd_loss, 3)[0]
     assert beyond_zero(odd_loss, 3)[1] < ROUNDING  # the first negative scalar is only divided by
-    assert beyond_zero(odd_loss, 4)[1] > 0.01
+    measured(beyond_zero(odd_loss, 4)[1], allowed=VISIBLE)
     # a loss that takes no notice of the sign either would go on
     assert beyond_zero(even_loss, 4)[1] < ROUNDING
     with pytest.raises(ValueError, match=r"step 2 takes c to c_3 = -0\.\d+, which is not positive"):
@@ -200,7 +205,7 @@ def test_control_beyond_a_scalar_that_is_not_positive_the_two_runs_part():
 
 @pytest.mark.claim(THEOREM, by="float64")
 @pytest.mark.parametrize("seed", range(3), ids="seed={}".format)
-def test_two_optimizers_of_torch_on_a_changing_schedule_point_the_same_way(seed):
+def test_two_optimizers_of_torch_on_a_changing_schedule_point_the_same_way(measured, seed):
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randn(4, 16, 8, generator=generator, dtype=torch.float64)
     targets, start = inputs[..., 0].tanh(), inputs[0, 0]
@@ -223,7 +228,8 @@ def test_two_optimizers_of_torch_on_a_changing_schedule_point_the_same_way(seed)
             path.append(weights.detach().clone())
         runs.append(path)
     decayed, twin = runs
-    assert gap(decayed, scalars, twin) < ROUNDING
+    measured(gap(decayed, scalars, twin), allowed=ROUNDING)
+    assert twin[-1].isfinite().all()
     assert scalars[-1] < 0.5
 
 

@@ -10,6 +10,8 @@ from torch import nn
 from snippets.scale_invariance import gradient, normalized_mse, radial_share
 
 ROUNDING = 1e-12  # float64 carries 16 digits; these sums have fewer than 1000 terms
+VISIBLE = 1e-3  # a billion times what rounding does
+RADIAL = 0.1  # of the gradient, which is rounded at 1e-16 of it
 NEGLIGIBLE = 1e-100  # batch norm's eps, below the rounding of any variance; torch refuses 0
 
 
@@ -62,41 +64,43 @@ def plain_mse(weights, inputs, targets):
 
 @pytest.mark.claim("scale-invariant-loss", by="float64")
 @pytest.mark.parametrize("c", [1e-3, 0.5, 7.0, 1e3])
-def test_the_normalized_error_is_the_same_at_any_length_of_the_weights(data, c):
+def test_the_normalized_error_is_the_same_at_any_length_of_the_weights(measured, data, c):
     inputs, targets, weights = data
     stretched = normalized_mse(c * weights, inputs, targets)
-    assert abs(stretched / normalized_mse(weights, inputs, targets) - 1) < ROUNDING
+    measured(abs(stretched / normalized_mse(weights, inputs, targets) - 1), allowed=ROUNDING)
 
 
 @pytest.mark.claim("scale-invariant-loss", by="float64")
 @pytest.mark.parametrize("layer", [0, 1])
 @pytest.mark.parametrize("c", [1e-3, 0.5, 7.0, 1e3])
-def test_a_batch_norm_net_with_negligible_eps_is_scale_invariant_in_each_layer(layer, c):
+def test_a_batch_norm_net_with_negligible_eps_is_scale_invariant_in_each_layer(measured, layer, c):
     loss, weights = batch_norm_net(NEGLIGIBLE)
-    assert abs(loss(layer, c * weights[layer]) / loss(layer, weights[layer]) - 1) < ROUNDING
+    change = abs(loss(layer, c * weights[layer]) / loss(layer, weights[layer]) - 1)
+    measured(change, allowed=ROUNDING)
 
 
 @pytest.mark.control("scale-invariant-loss", drops="^positive")
-def test_control_turning_the_weights_around_changes_the_normalized_error(data):
+def test_control_turning_the_weights_around_changes_the_normalized_error(measured, data):
     inputs, targets, weights = data
     turned = normalized_mse(-weights, inputs, targets)
-    assert abs(turned / normalized_mse(weights, inputs, targets) - 1) > 1e-3
+    measured(abs(turned / normalized_mse(weights, inputs, targets) - 1), allowed=VISIBLE)
 
 
 @pytest.mark.control("scale-invariant-loss", drops="^positive")
 @pytest.mark.parametrize("layer", [0, 1])
-def test_control_turning_a_layer_around_changes_a_batch_norm_net_with_relu(layer):
+def test_control_turning_a_layer_around_changes_a_batch_norm_net_with_relu(measured, layer):
     loss, weights = batch_norm_net(NEGLIGIBLE)
-    assert abs(loss(layer, -weights[layer]) / loss(layer, weights[layer]) - 1) > 1e-3
+    change = abs(loss(layer, -weights[layer]) / loss(layer, weights[layer]) - 1)
+    measured(change, allowed=VISIBLE)
 
 
 @pytest.mark.control("scale-invariant-loss", drops="^nonzero")
-def test_control_at_zero_no_value_fits_all_directions(data):
+def test_control_at_zero_no_value_fits_all_directions(measured, data):
     inputs, targets, weights = data
     assert normalized_mse(0 * weights, inputs, targets).isnan()
     # nor can one be put there: however close to zero, the value depends on the side
     near = [normalized_mse(1e-9 * w, inputs, targets) for w in (weights, -weights)]
-    assert abs(near[0] / near[1] - 1) > 1e-3
+    measured(abs(near[0] / near[1] - 1), allowed=VISIBLE)
 
 
 @pytest.mark.parametrize("layer", [0, 1])
@@ -124,50 +128,58 @@ def times_weights(slope):
 # nonzero vector lies in such a half space once its coordinates are put in order and sign. The proof
 # is the same in any dimension; three coordinates already have directions that differ in kind.
 @pytest.mark.claim("gradient-is-orthogonal", by="certificate")
-def test_every_differentiable_function_of_the_ratios_has_a_gradient_orthogonal_to_the_point():
-    assert times_weights(symbolic_gradient(some_function(y / x, z / x))) == 0
+def test_every_differentiable_function_of_the_ratios_has_a_gradient_orthogonal_to_the_point(
+    measured,
+):
+    product = times_weights(symbolic_gradient(some_function(y / x, z / x)))
+    measured(product != 0, allowed=0)
 
 
 @pytest.mark.control("gradient-is-orthogonal", drops="scale-invariant-loss")
-def test_control_a_function_of_the_coordinates_themselves_does_not():
+def test_control_a_function_of_the_coordinates_themselves_does_not(measured):
     product = times_weights(symbolic_gradient(some_function(x, y, z)))
     assert product != 0
-    assert product.subs(some_function(x, y, z), x**2 + y).doit() == 2 * x**2 + y
+    example = product.subs(some_function(x, y, z), x**2 + y).doit()
+    assert example == 2 * x**2 + y
+    measured(abs(example.subs({x: 1, y: 1})), allowed=0)
 
 
 @pytest.mark.claim("gradient-is-orthogonal", by="float64")
-def test_gradient_of_the_normalized_error_has_no_radial_part(data):
+def test_gradient_of_the_normalized_error_has_no_radial_part(measured, data):
     inputs, targets, weights = data
     loss = partial(normalized_mse, inputs=inputs, targets=targets)
-    assert radial_share(gradient(loss, weights), weights) < ROUNDING
+    measured(radial_share(gradient(loss, weights), weights), allowed=ROUNDING)
 
 
 @pytest.mark.claim("gradient-is-orthogonal", by="float64")
 @pytest.mark.parametrize("layer", [0, 1])
-def test_gradient_of_a_batch_norm_net_has_no_radial_part_in_any_layer(layer):
+def test_gradient_of_a_batch_norm_net_has_no_radial_part_in_any_layer(measured, layer):
     loss, weights = batch_norm_net(NEGLIGIBLE)
     slope = gradient(partial(loss, layer), weights[layer])
     assert slope.norm() > 1e-3
-    assert radial_share(slope, weights[layer]) < ROUNDING
+    measured(radial_share(slope, weights[layer]), allowed=ROUNDING)
 
 
 @pytest.mark.control("gradient-is-orthogonal", drops="scale-invariant-loss")
-def test_control_gradient_of_a_plain_loss_has_a_radial_part(data):
+def test_control_gradient_of_a_plain_loss_has_a_radial_part(measured, data):
     inputs, targets, weights = data
     slope = gradient(partial(plain_mse, inputs=inputs, targets=targets), weights)
-    assert radial_share(slope, weights) > 0.1
+    measured(radial_share(slope, weights), allowed=RADIAL)
 
 
 @pytest.mark.control("gradient-is-orthogonal", drops="scale-invariant-loss")
 @pytest.mark.parametrize("layer", [0, 1])
-def test_control_with_the_default_eps_the_gradient_of_short_weights_has_a_radial_part(layer):
+def test_control_with_the_default_eps_the_gradient_of_short_weights_has_a_radial_part(
+    measured, layer
+):
     loss, weights = batch_norm_net(1e-5)
     short = 1e-3 * weights[layer]
-    assert radial_share(gradient(partial(loss, layer), short), short) > 1e-4  # rounding is 1e-16
+    share = radial_share(gradient(partial(loss, layer), short), short)
+    measured(share, allowed=1e-4)  # rounding is 1e-16
 
 
 @pytest.mark.control("gradient-is-orthogonal", drops="differentiable-away-from-zero")
-def test_control_where_a_loss_only_has_partial_derivatives_they_may_be_all_radial():
+def test_control_where_a_loss_only_has_partial_derivatives_they_may_be_all_radial(measured):
     def loss(x, y, z):
         """Scale invariant, continuous away from 0, not differentiable at (1, 1, 1)."""
         product = (2 * x - y - z) * (2 * y - z - x) * (2 * z - x - y)
@@ -181,56 +193,71 @@ def test_control_where_a_loss_only_has_partial_derivatives_they_may_be_all_radia
     assert [sympy.limit(line, h, 0) for line in lines] == [0, 0, 0]
     partials = [sympy.limit(line / h, h, 0) for line in lines]
     assert partials == [1 / sympy.sqrt(3)] * 3  # along the weights, where it should be orthogonal
+    measured(radial_share(torch.tensor(list(map(float, partials))), torch.ones(3)), allowed=RADIAL)
+
+
+def rest_of_inverse_homogeneity(loss):
+    """c ∇L(cx) − ∇L(x), which is zero for all values just if the gradient is of degree −1."""
+    slope = symbolic_gradient(loss)
+    stretched = [part.subs({x: c * x, y: c * y, z: c * z}, simultaneous=True) for part in slope]
+    return [sympy.expand(c * s - p) for s, p in zip(stretched, slope, strict=True)]
 
 
 @pytest.mark.claim("gradient-is-inverse-homogeneous", by="certificate")
-def test_every_differentiable_function_of_the_ratios_has_an_inversely_homogeneous_gradient():
-    slope = symbolic_gradient(some_function(y / x, z / x))
-    stretched = [part.subs({x: c * x, y: c * y, z: c * z}, simultaneous=True) for part in slope]
-    assert [sympy.expand(c * s - p) for s, p in zip(stretched, slope, strict=True)] == [0, 0, 0]
+def test_every_differentiable_function_of_the_ratios_has_an_inversely_homogeneous_gradient(
+    measured,
+):
+    rests = rest_of_inverse_homogeneity(some_function(y / x, z / x))
+    measured(sum(rest != 0 for rest in rests), allowed=0)
 
 
 @pytest.mark.control("gradient-is-inverse-homogeneous", drops="scale-invariant-loss")
-def test_control_the_gradient_of_the_ratios_times_a_length_is_not_inversely_homogeneous():
-    slope = symbolic_gradient(x * some_function(y / x, z / x))  # homogeneous of degree one
-    stretched = [part.subs({x: c * x, y: c * y, z: c * z}, simultaneous=True) for part in slope]
-    assert all(sympy.expand(c * s - p) != 0 for s, p in zip(stretched, slope, strict=True))
+def test_control_the_gradient_of_the_ratios_times_a_length_is_not_inversely_homogeneous(measured):
+    rests = rest_of_inverse_homogeneity(x * some_function(y / x, z / x))  # of degree one
+    assert all(rest != 0 for rest in rests)
+    for rest in rest_of_inverse_homogeneity(x * ((y / x) ** 2 + z / x)):
+        measured(abs(rest.subs({x: 1, y: 1, z: 1, c: 2})), allowed=0)
 
 
 @pytest.mark.claim("gradient-is-inverse-homogeneous", by="float64")
 @pytest.mark.parametrize("c", [1e-3, 0.5, 1e3])
-def test_weights_c_times_longer_have_a_gradient_c_times_shorter(data, c):
+def test_weights_c_times_longer_have_a_gradient_c_times_shorter(measured, data, c):
     inputs, targets, weights = data
     loss = partial(normalized_mse, inputs=inputs, targets=targets)
     slope = gradient(loss, weights)
-    assert (c * gradient(loss, c * weights) - slope).norm() < ROUNDING * slope.norm()
+    rest = c * gradient(loss, c * weights) - slope
+    measured(rest.norm() / slope.norm(), allowed=ROUNDING)
 
 
 @pytest.mark.claim("gradient-is-inverse-homogeneous", by="float64")
 @pytest.mark.parametrize("layer", [0, 1])
 @pytest.mark.parametrize("c", [1e-3, 0.5, 1e3])
-def test_a_layer_of_a_batch_norm_net_c_times_longer_has_a_gradient_c_times_shorter(layer, c):
+def test_a_layer_of_a_batch_norm_net_c_times_longer_has_a_gradient_c_times_shorter(
+    measured, layer, c
+):
     loss, weights = batch_norm_net(NEGLIGIBLE)
     slope = gradient(partial(loss, layer), weights[layer])
     stretched = gradient(partial(loss, layer), c * weights[layer])
-    assert (c * stretched - slope).norm() < ROUNDING * slope.norm()
+    measured((c * stretched - slope).norm() / slope.norm(), allowed=ROUNDING)
 
 
 @pytest.mark.control("gradient-is-inverse-homogeneous", drops="scale-invariant-loss")
-def test_control_a_plain_loss_has_a_longer_gradient_at_longer_weights(data):
+def test_control_a_plain_loss_has_a_longer_gradient_at_longer_weights(measured, data):
     inputs, targets, weights = data
     loss = partial(plain_mse, inputs=inputs, targets=targets)
     slope = gradient(loss, weights)
-    assert (2 * gradient(loss, 2 * weights) - slope).norm() > slope.norm()
+    rest = 2 * gradient(loss, 2 * weights) - slope
+    measured(rest.norm() / slope.norm(), allowed=1)  # more than all of it
 
 
 @pytest.mark.control("gradient-is-inverse-homogeneous", drops="scale-invariant-loss")
 @pytest.mark.parametrize("layer", [0, 1])
-def test_control_with_the_default_eps_short_weights_do_not_have_a_long_gradient(layer):
+def test_control_with_the_default_eps_short_weights_do_not_have_a_long_gradient(measured, layer):
     loss, weights = batch_norm_net(1e-5)
     slope = gradient(partial(loss, layer), weights[layer])
     short = gradient(partial(loss, layer), 1e-3 * weights[layer])
-    assert (1e-3 * short - slope).norm() > 0.1 * slope.norm()
+    # a tenth of the gradient, a hundred billion times what rounding does
+    measured((1e-3 * short - slope).norm() / slope.norm(), allowed=0.1)
 
 
 # The functions themselves.

@@ -17,9 +17,10 @@ from snippets.texp_correction import (
     uncorrected_drop,
     uncorrected_share,
 )
-from tests.snippets.rational_losses import plain_slope, ratio_slope
+from tests.snippets.rational_losses import ends, plain_slope, ratio_slope
 
 CLAIM = "texp-correction-is-small"
+MARGIN = Fraction(1, 1000)  # of a sine, a scalar or weights, of which rational numbers lose nothing
 MOMENTUM, DECAY = Fraction(1, 2), Fraction(2, 15)
 BEFORE, ROOT = Fraction(9, 10), Fraction(19, 20)  # larger roots of two phases
 STEPS = 5
@@ -62,8 +63,8 @@ def exact_gap(before, factor=rate_factor, slope=ratio_slope):
 
 @pytest.mark.claim(CLAIM, by="exact")
 @every_share
-def test_divided_by_the_factor_the_rates_are_exact_in_rational_numbers(before):
-    assert exact_gap(before) == 0
+def test_divided_by_the_factor_the_rates_are_exact_in_rational_numbers(measured, before):
+    measured(exact_gap(before), allowed=0)
 
 
 @pytest.mark.control(CLAIM, drops="^factor")
@@ -77,29 +78,27 @@ def test_divided_by_the_factor_the_rates_are_exact_in_rational_numbers(before):
     ],
     ids=["none", "its limit", "of the other sign"],
 )
-def test_control_with_another_factor_the_directions_part(before, factor):
-    assert exact_gap(before, factor) > Fraction(1, 10**5)
+def test_control_with_another_factor_the_directions_part(measured, before, factor):
+    measured(exact_gap(before, factor), allowed=MARGIN)
 
 
 @pytest.mark.control(CLAIM, drops="scale-invariant-loss")
 @every_share
-def test_control_on_a_loss_that_sees_the_length_the_directions_part(before):
-    assert exact_gap(before, slope=plain_slope) > Fraction(1, 1000)
+def test_control_on_a_loss_that_sees_the_length_the_directions_part(measured, before):
+    measured(exact_gap(before, slope=plain_slope), allowed=MARGIN)
 
 
 @pytest.mark.control(CLAIM, drops="iterates-never-zero")
-def test_control_a_start_buffer_that_leads_to_zero_ends_both_runs():
+def test_control_a_start_buffer_that_leads_to_zero_ends_both_runs(measured):
     rate = rate_of(ROOT)
     aimed = (START / rate - ratio_slope(0, START) - DECAY * START) / MOMENTUM
-    with pytest.raises(ZeroDivisionError):  # there is no gradient at 0
-        run([rate] * 2, DECAY, aimed, ratio_slope)
-    share = decay_share(DECAY, MOMENTUM, ROOT)
-    with pytest.raises(ZeroDivisionError):
-        run([rate / ROOT, rate / ROOT**3], 0, aimed - share * START, ratio_slope)
+    measured(ends(run, [rate] * 2, DECAY, aimed, ratio_slope), allowed=0)
+    seeded = aimed - decay_share(DECAY, MOMENTUM, ROOT) * START
+    measured(ends(run, [rate / ROOT, rate / ROOT**3], 0, seeded, ratio_slope), allowed=0)
 
 
 @pytest.mark.control(CLAIM, drops="^distinct-roots")
-def test_control_at_a_double_root_the_share_is_infinite_and_the_scalar_linear():
+def test_control_at_a_double_root_the_share_is_infinite_and_the_scalar_linear(measured):
     momentum, root, decay = Fraction(1, 4), Fraction(1, 2), Fraction(1, 5)
     rate = rate_of(root, decay, momentum)
     assert rate * decay == (1 - root) ** 2  # (1 − √γ)²
@@ -113,45 +112,48 @@ def test_control_at_a_double_root_the_share_is_infinite_and_the_scalar_linear():
     relative = [scalar / root**s for s, scalar in enumerate(scalars)]
     slopes = {after - now for now, after in pairwise(relative)}
     assert len(slopes) == 1
-    assert slopes.pop() > 0
+    # With q = 1 the claim's scalar over the power of the root would stay 1.
+    measured(relative[-1] - 1, allowed=MARGIN)
 
 
 @pytest.mark.claim(CLAIM, by="certificate")
-def test_the_closed_form_for_a_change_of_the_rate_holds_for_all_roots():
+def test_the_closed_form_for_a_change_of_the_rate_holds_for_all_roots(measured):
     gamma, alpha, before, decay = sympy.symbols("gamma alpha beta lambda", positive=True)
     rate = (1 - alpha) * (alpha - gamma) / alpha / decay
     shares = [decay_share(decay, gamma, root) for root in (before, alpha)]
     general = uncorrected_share(rate, *shares, gamma, alpha)
-    assert sympy.simplify(general - uncorrected_drop(before, alpha, gamma)) == 0
+    measured(sympy.simplify(general - uncorrected_drop(before, alpha, gamma)) != 0, allowed=0)
     # without the seed
     unseeded = uncorrected_share(rate, 0, shares[1], gamma, alpha)
-    assert sympy.simplify(unseeded + gamma * (1 - alpha) / (alpha**2 - gamma)) == 0
+    rest = sympy.simplify(unseeded + gamma * (1 - alpha) / (alpha**2 - gamma))
+    measured(rest != 0, allowed=0)
 
 
 @pytest.mark.claim(CLAIM, by="certificate")
-def test_to_leading_order_the_closed_form_is_the_product_over_the_fourth_power():
+def test_to_leading_order_the_closed_form_is_the_product_over_the_fourth_power(measured):
     gamma, alpha, before = sympy.symbols("gamma alpha beta", positive=True)
     products = [rate_of(root, 1, gamma) for root in (before, alpha)]  # η_before λ and ηλ
     share = uncorrected_drop(before, alpha, gamma) / leading_order(*products, gamma)
     # both roots go to 1 with the products, and the quotient is continuous there
     quotient = sympy.cancel(share)
-    assert quotient.subs({alpha: 1, before: 1}).equals(1)
+    measured(sympy.simplify(quotient.subs({alpha: 1, before: 1}) - 1) != 0, allowed=0)
 
 
 @pytest.mark.control(CLAIM, drops="^same-decay")
-def test_control_where_the_decay_is_divided_the_share_is_of_first_order():
+def test_control_where_the_decay_is_divided_the_share_is_of_first_order(measured):
     # the rate stays, and the decay falls tenfold, so that the roots are those of a tenfold drop
     for product in (1e-4, 1e-5):
         roots = [larger_root(product, 0.9), larger_root(product / 10, 0.9)]
         shares = [decay_share(lam, 0.9, root) for lam, root in zip((1, 0.1), roots, strict=True)]
         share = uncorrected_share(product, *shares, 0.9, roots[1])
         assert share == pytest.approx(0.9 * 0.9 * product / 0.1**2, rel=0.02)
-        assert share > 100 * uncorrected_drop(*roots, 0.9)
+        # how many times as large as the claim has it where only the rate is divided
+        measured(share / uncorrected_drop(*roots, 0.9), allowed=100)
 
 
 @pytest.mark.claim(CLAIM, by="float64")
 @pytest.mark.parametrize("momentum", [0.01, 0.25, 0.5, 0.9, 0.99])
-def test_after_a_drop_the_share_lies_between_zero_and_a_half(momentum):
+def test_after_a_drop_the_share_lies_between_zero_and_a_half(measured, momentum):
     bound = (1 - math.sqrt(momentum)) ** 2
     products = [bound * (1 - 10.0**-k) for k in range(1, 12)]
     products += [bound * 10.0**-k for k in range(1, 8)]
@@ -160,19 +162,21 @@ def test_after_a_drop_the_share_lies_between_zero_and_a_half(momentum):
         befores = [r for p, r in roots.items() if p > product] + [math.sqrt(momentum)]
         shares = [uncorrected_drop(before, root, momentum) for before in befores]
         assert min(shares) > 0
-        assert max(shares) < 0.5
+        measured(max(shares), allowed=0.5)  # the claim's own bound
     # near the double root the bound is all but reached
     assert max(shares) > 0.45
 
 
 @pytest.mark.claim(CLAIM, by="exact")
-def test_the_factor_falls_from_its_first_value_to_the_square():
+def test_the_factor_falls_from_its_first_value_to_the_square(measured):
     share = uncorrected_drop(BEFORE, ROOT, MOMENTUM)
     ratio = MOMENTUM / ROOT**2
     factors = [rate_factor(share, MOMENTUM, ROOT, s) for s in range(12)]
-    assert factors[0] == 1 - share * (1 - ratio)
-    assert all(late < early for early, late in pairwise(factors))
-    assert 0 < factors[-1] - (1 - share) ** 2 < 3 * share * ratio**11
+    measured(abs(factors[0] - (1 - share * (1 - ratio))), allowed=0)
+    measured(sum(late >= early for early, late in pairwise(factors)), allowed=0)
+    rest = factors[-1] - (1 - share) ** 2
+    assert rest > 0
+    measured(rest, allowed=3 * share * ratio**11)  # B(1 − B)(qˢ + qˢ⁺¹) + B²q²ˢ⁺¹
 
 
 def test_a_share_in_numbers():

@@ -1,0 +1,45 @@
+"""Runs the tests of claims whose evidence does not hold any more."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+from litmus.author import own_project
+from litmus.claims.evidence import ROLES, due, read_ledger, settle
+from litmus.installed import lacking
+from litmus.site.project import Project
+
+NO_TESTS = 5  # how pytest ends when there was nothing to run
+
+
+def checked(root: Path) -> Project:
+    """Run the tests whose evidence does not hold; end the process if one of them fails.
+
+    Returns the project with what they have found.
+    """
+    project = own_project.read(root)
+    files = due(root, project.claims.statements, project.cache)
+    if not files:
+        click.echo("The evidence of every claim is up to date.")
+        return project
+    click.echo(f"Checking claims: {', '.join(files)}")
+    if missing := lacking("author", "checks claims", "pytest"):
+        raise click.ClickException(f"{missing}.")
+    # Whatever the project's own settings load and leave out.
+    command = [sys.executable, "-m", "pytest", f"--rootdir={root}"]
+    command += ["-p", "litmus.claims.pytest_plugin", "-q", "-m", " or ".join(ROLES)]
+    if find_spec("xdist"):
+        command += ["-p", "xdist", "-n", "logical", "--dist", "loadfile"]
+    before, statements = read_ledger(root), project.claims.statements
+    code = subprocess.run([*command, *files], cwd=root).returncode
+    if code not in {0, NO_TESTS}:
+        sys.exit(code)
+    if without := settle(root, files, before, statements, project.cache):
+        click.echo(
+            f"No test of a claim ran in {', '.join(without)}: it is left out or skips itself. "
+            "That is no evidence. The next check comes when the file, or what it needs, changes."
+        )
+    return project.again()

@@ -1,0 +1,84 @@
+"""What pytest is told of marked tests: their markers, and the fixture that takes their numbers."""
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import pytest
+
+from litmus.claims.evidence import ROLES, TRAVELS, Mark
+from litmus.claims.measured import BREAKS, Measured, compare
+from litmus.claims.ways import WAYS
+
+MARKERS = [
+    f"claim(name, by): the test checks a claim; by is one of {', '.join(WAYS)}",
+    "control(name, drops): the claim without one assumption, which must fail by a clear margin",
+    "counterexample(name): the test refutes a conjecture",
+    f"{TRAVELS}: on a module, whose tests run where somebody has what they need, and are recorded",
+]
+MEASURED = "measured"  # among the properties of a test, which pytest hands on with its report
+UNMEASURED = (
+    "the test marks a claim and has measured nothing. Ask for the fixture `measured`, and call "
+    "measured(value, allowed=…): in a check how far the claim is missed, in a control by how much "
+    "it breaks; where nothing may differ, measured(found != expected, allowed=0)."
+)
+
+
+class Measuring:
+    """Lends tests the fixture `measured`, and fails each marked test that has not used it."""
+
+    @pytest.fixture
+    def measured(self, request: pytest.FixtureRequest) -> Callable[..., None]:
+        """Record what a test measures, and fail it where that is not as it must be.
+
+        `measured(value, allowed=limit)`: a check fails if the value, how far the claim is missed,
+        exceeds the limit; a control or a counterexample fails unless the value, by how much the
+        claim breaks, exceeds it. A test without a marker is a check of what is no claim. Both are
+        finite sizes, never negative: numbers, or tensors and arrays of one element. A truth is a
+        size as well, 1 where something differs.
+        """
+        item = request.node
+        roles = {mark.role for mark in marks_of(item)}
+
+        def measured(value: object, *, allowed: object) -> None:
+            __tracebackhide__ = True
+            try:
+                found, holds = compare(roles, value, allowed)
+            except ValueError as error:
+                pytest.fail(str(error))
+            item.user_properties.append((MEASURED, [*found]))  # plain: xdist sends it on
+            if not holds:
+                must = "more than" if roles & BREAKS else "at most"
+                pytest.fail(f"measured {found.value:.6g}, must be {must} {found.allowed:.6g}")
+
+        return measured
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        yield
+        if marks_of(item) and not measured_by(item):
+            pytest.fail(UNMEASURED, pytrace=False)
+
+
+def measured_by(test: pytest.Item | pytest.TestReport) -> list[Measured]:
+    """Return what a test has measured so far, or had when the report was made."""
+    properties: list[tuple[str, Any]] = test.user_properties
+    return [Measured(*found) for name, found in properties if name == MEASURED]
+
+
+def marks_of(item: pytest.Item) -> list[Mark]:
+    """Return what a test says about claims."""
+    marks = []
+    for role in ROLES:
+        for mark in item.iter_markers(role):
+            try:
+                marks.append(Mark(role, *mark.args, **mark.kwargs))
+            except TypeError:
+                usage = next(line for line in MARKERS if line.startswith(role))
+                raise pytest.UsageError(f"{place(item)}: the marker is {usage}") from None
+    return marks
+
+
+def place(item: pytest.Item) -> str:
+    """Return where a test begins, as file:line."""
+    file, line, _ = item.location
+    return f"{file}:{(line or 0) + 1}"

@@ -1,0 +1,267 @@
+"""Does a record tell elsewhere what a run found, until what it rests on changes, and only then?"""
+
+import json
+
+import pytest
+
+from litmus.claims.evidence import due, read_ledger
+from litmus.claims.records import read_record, read_records
+from litmus.problems import Problem
+from litmus.site.claims_json import claims_json
+from litmus.site.project import Project
+from tests.litmus.conftest import write_files
+from tests.litmus.test_evidence import DOCS, OPTIONS
+
+FILE = "tests/on-a-gpu.record.json"
+# With the plugin that has `record_property`.
+WITH_PROPERTIES = ["no:nose" if part == "no:junitxml" else part for part in OPTIONS]
+HERE = """
+import pytest
+
+@pytest.mark.claim("other", by="exact")
+def test_here(measured):
+    measured(0, allowed=0)
+"""
+ELSEWHERE = """
+import pytest
+import yaml
+from snippets.used import ONE
+
+pytestmark = pytest.mark.travels
+
+@pytest.mark.claim("c", by="experiment")
+@pytest.mark.parametrize("i", [1, 2])
+def test_it_holds(measured, i):
+    measured(i * abs(ONE - 1.5), allowed=2)
+
+@pytest.mark.control("c", drops="d")
+def test_control(measured, record_property):
+    record_property("losses", [3.5, ONE])
+    measured(ONE, allowed=0.5)
+
+def test_of_no_claim(measured):
+    measured(abs(ONE - 1), allowed=0)
+
+def test_not_here():
+    pytest.skip("no such thing")
+"""
+FILES = {
+    **DOCS,
+    "pytest.ini": "[pytest]\npythonpath = .\n",
+    "snippets/used.py": "ONE = 1\n",
+    "snippets/unused.py": "TWO = 2\n",
+    "tests/conftest.py": "",
+    "tests/test_here.py": HERE,
+    "tests/test_elsewhere.py": ELSEWHERE,
+}
+NAMES = ["test_control", "test_it_holds", "test_of_no_claim"]
+
+
+class Elsewhere:
+    """A small project with a record, as its run has left it."""
+
+    def __init__(self, pytester):
+        self.root, self.run_inprocess = pytester.path, pytester.runpytest_inprocess
+
+    def run(self, *arguments):
+        result = self.run_inprocess(*WITH_PROPERTIES, *arguments)
+        return result.ret, "\n".join([*result.outlines, *result.errlines])
+
+    def record(self, *arguments, file=FILE):
+        return self.run(*(arguments or ["tests/test_elsewhere.py"]), "--litmus-record", file)
+
+    def project(self):
+        return Project.ours(self.root, self.root / "docs")
+
+    def replace(self, file, old, new):
+        text = (self.root / file).read_text("utf-8")
+        assert old in text
+        (self.root / file).write_text(text.replace(old, new), "utf-8")
+
+
+@pytest.fixture
+def elsewhere(pytester, monkeypatch):
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    write_files(pytester.path, FILES)
+    return Elsewhere(pytester)
+
+
+@pytest.fixture(scope="module")
+def kept():
+    """What the first record says, for those who ask for it again."""
+    return {}
+
+
+@pytest.fixture
+def recorded(elsewhere, kept):
+    """The same with its record: it depends on what the files say, and on nothing else."""
+    if kept:
+        (elsewhere.root / FILE).write_text(kept["text"], "utf-8")
+    else:
+        code, said = elsewhere.record()
+        assert code == 0, said
+        kept["text"] = (elsewhere.root / FILE).read_text("utf-8")
+    return elsewhere
+
+
+def test_a_record_says_what_was_found_and_under_what(recorded):
+    record = read_record(recorded.root, FILE)
+    assert [outcome.name for outcome in record.outcomes] == NAMES  # what was skipped found nothing
+    control, check, unmarked = record.outcomes
+    assert (check.passed, check.measured, check.allowed) == (2, 1.0, 2.0)
+    assert (control.measured, control.allowed) == (1.0, 0.5)
+    assert (unmarked.marks, unmarked.measured) == ((), 0.0)
+    assert {outcome.record for outcome in record.outcomes} == {FILE}
+    assert record.properties[control.test] == {"losses": [3.5, 1]}
+    assert {"Python", "pytest", "pyyaml"} == {*record.versions}
+    assert record.command.endswith(f"tests/test_elsewhere.py --litmus-record {FILE}")
+    assert {*record.digests} == {
+        "tests/test_elsewhere.py",
+        "tests/conftest.py",
+        "snippets/used.py",
+    }
+    assert record.device
+    assert record.date > "2026"
+
+
+def test_what_travels_is_evidence_with_its_date_and_neither_in_the_ledger_nor_due(recorded):
+    recorded.run()
+    assert [outcome.name for outcome in read_ledger(recorded.root)] == ["test_here"]
+    project = recorded.project()
+    assert due(recorded.root, project.claims.statements) == []
+    assert {n: c.evidence for n, c in project.claims.items()} == {
+        "c": "checked with control",
+        "d": "none",
+        "other": "checked",
+    }
+    entries = {claim["name"]: claim for claim in json.loads(claims_json(project.claims))["claims"]}
+    assert {test["record"] for test in entries["c"]["tests"]} == {FILE}
+    assert "record" not in entries["other"]["tests"][0]
+    assert project.problems == []
+
+
+def test_control_without_the_record_there_is_no_evidence(recorded):
+    (recorded.root / FILE).unlink()
+    assert recorded.project().claims["c"].evidence == "none"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stale"),
+    [
+        ("tests/test_elsewhere.py", "no such thing", "no such", NAMES),
+        ("snippets/used.py", "ONE = 1", "ONE = 1.0", NAMES),
+        ("tests/conftest.py", "", "# all", NAMES),
+        ("docs/claims/c.md", "Let [[d]].", "Let it be [[d]].", NAMES[:2]),
+        ("docs/claims/c.md", "## Proof\n\nx", "## Proof\n\ny", []),
+        ("snippets/unused.py", "TWO = 2", "TWO = 3", []),
+        ("tests/test_here.py", "0)", "0.0)", []),
+        ("snippets/used.py", "\n", "\r\n", []),  # as git may write it
+    ],
+)
+def test_it_is_stale_when_what_it_rests_on_has_changed_and_only_then(
+    recorded, file, old, new, stale
+):
+    recorded.replace(file, old, new)
+    project = recorded.project()
+    (record,) = project.records
+    found = record.stale(project.claims.statements, recorded.root)
+    assert sorted(test.partition("::")[2] for test in found) == stale
+    assert (project.claims["c"].evidence == "stale") is bool(stale)
+
+
+def test_a_stale_record_takes_nothing_from_what_was_found_here(recorded):
+    here = HERE.replace('"other"', '"c"')
+    write_files(recorded.root, {"tests/test_here.py": here})
+    recorded.run("tests/test_here.py")
+    recorded.replace("snippets/used.py", "ONE = 1", "ONE = 1.0")
+    claim = recorded.project().claims["c"]
+    assert claim.evidence == "checked"
+    assert claim.stale == {f"tests/test_elsewhere.py::{name}" for name in NAMES[:2]}
+
+
+def test_a_test_that_ran_here_needs_no_record(recorded):
+    """As where the same tests run with another version of a package."""
+    recorded.run("tests/test_here.py")
+    code, said = recorded.record("tests/test_here.py", file="tests/newest.record.json")
+    assert code == 0, said
+    project = recorded.project()
+    assert len(project.records) == 2
+    assert [outcome.record for outcome in project.claims["other"].outcomes] == [""]
+
+
+CHANGES = {
+    "a number": lambda said: said["tests"][0].update(measured=1e-9),
+    "the date": lambda said: said.update(date="2027-01-01"),
+    "the digest of a file": lambda said: said["digests"].update({"snippets/used.py": "0"}),
+    "its own digest": lambda said: said.update(digest="0" * 16),
+    "a test less": lambda said: said["tests"].pop(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_record_that_somebody_has_changed_is_an_error_and_no_evidence(recorded, change):
+    said = json.loads((recorded.root / FILE).read_text("utf-8"))
+    change(said)
+    (recorded.root / FILE).write_text(json.dumps(said), "utf-8")
+    project = recorded.project()
+    (problem,) = project.problems
+    assert str(problem).startswith(f"{FILE}: somebody has changed the record, which only a run")
+    assert "--litmus-record" in str(problem)
+    assert project.claims["c"].evidence == "none"
+
+
+def test_control_a_record_that_is_written_another_way_is_the_same(recorded):
+    said = json.loads((recorded.root / FILE).read_text("utf-8"))
+    (recorded.root / FILE).write_text(json.dumps(said), "utf-8")
+    assert recorded.project().problems == []
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"digest": "a", "command": "x"', "\0"])
+def test_what_is_no_record_is_an_error(elsewhere, text):
+    write_files(elsewhere.root, {FILE: text})
+    records, (problem,) = read_records(elsewhere.root)
+    assert records == []
+    assert str(problem).startswith(f"{FILE}: this is no record that this version of Litmus can")
+    with pytest.raises(Problem):
+        read_record(elsewhere.root, FILE)
+
+
+def test_a_failure_is_recorded_too_and_fails_the_claim(elsewhere):
+    elsewhere.replace("snippets/used.py", "ONE = 1", "ONE = 3")
+    code, _ = elsewhere.record()
+    assert code == pytest.ExitCode.TESTS_FAILED
+    project = elsewhere.project()
+    assert project.claims["c"].evidence == "failing"
+    assert any("the check test_it_holds fails." in str(problem) for problem in project.problems)
+
+
+SKIPS = "import pytest\n\ndef test_a():\n    pytest.skip('not here')\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "file", "said"),
+    [
+        (["tests/test_elsewhere.py::test_control"], FILE, "tests were named, and not files"),
+        (["tests/test_elsewhere.py", "-k", "holds"], FILE, "3 tests were left out"),
+        (["tests/test_skips.py"], FILE, "none of the tests could run here"),
+        (["tests/test_none.py"], FILE, "the run did not come to its end"),
+        (["tests/test_elsewhere.py"], "tests/a.json", "is called NAME.record.json"),
+        (["tests/test_elsewhere.py"], "../a.record.json", "a record lies beside the tests"),
+        (["tests/test_elsewhere.py", "-p", "xdist", "-n", "1"], FILE, "leave out -n"),
+    ],
+)
+def test_a_run_that_says_less_leaves_the_record_as_it_was(recorded, arguments, file, said):
+    write_files(recorded.root, {"tests/test_skips.py": SKIPS, "tests/test_none.py": "1 / 0"})
+    before = (recorded.root / FILE).read_bytes()
+    code, printed = recorded.record(*arguments, file=file)
+    assert said in printed
+    assert code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
+    assert (recorded.root / FILE).read_bytes() == before
+    assert not (recorded.root.parent / "a.record.json").exists()
+
+
+def test_without_claims_there_is_nothing_to_record(pytester):
+    pytester.makepyfile("def test_a(): pass")
+    result = pytester.runpytest_inprocess(*OPTIONS, "--litmus-record", FILE)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "is for a project with claims" in "\n".join(result.errlines)

@@ -1,0 +1,53 @@
+"""Is there a whole record of every test that only travels, as its run has left it?"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from litmus.claims.evidence import TRAVELS, markers_in, project_files
+from litmus.claims.records import read_records
+from litmus.python.fingerprint import is_test
+from tests.litmus.conftest import write_files
+
+ROOT = Path(__file__).parents[1]
+
+
+def travelling(root):
+    """The tests of a project that leave their outcome in a record, as pytest names them."""
+    for file in project_files(root, is_test):
+        if TRAVELS in markers_in(root / file):
+            tree = ast.parse((root / file).read_text("utf-8"))
+            names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+            yield from (f"{file}::{name}" for name in names if name.startswith("test_"))
+
+
+def unrecorded(root):
+    """The tests of which no record tells, and what is wrong with the records that there are."""
+    records, problems = read_records(root)
+    told = {outcome.test for record in records for outcome in record.outcomes}
+    return [*map(str, problems), *(test for test in travelling(root) if test not in told)]
+
+
+def test_each_test_that_travels_is_in_a_record_that_only_a_run_has_written():
+    assert [*travelling(ROOT)]
+    assert unrecorded(ROOT) == []
+
+
+TEST = "import pytest\npytestmark = pytest.mark.travels\ndef test_a(): pass\n"
+
+
+@pytest.mark.parametrize("change", ["gone", "edited", "another test"])
+def test_control_a_record_that_is_gone_or_edited_is_missed(tmp_path, change):
+    (record,) = [path for path in project_files(ROOT, lambda name: "full-width-on" in name)]
+    (file,) = {test.partition("::")[0] for test in travelling(ROOT) if "full_width" in test}
+    write_files(tmp_path, {path: (ROOT / path).read_text("utf-8") for path in [record, file]})
+    assert unrecorded(tmp_path) == []
+    if change == "gone":
+        (tmp_path / record).unlink()
+    elif change == "edited":
+        text = (ROOT / record).read_text("utf-8")
+        (tmp_path / record).write_text(text.replace('"allowed": 0.05', '"allowed": 0.06'), "utf-8")
+    else:
+        write_files(tmp_path, {"tests/test_new.py": TEST})
+    assert len(unrecorded(tmp_path)) == {"gone": 2, "edited": 3, "another test": 1}[change]
