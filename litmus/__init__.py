@@ -33,7 +33,6 @@ __all__ = [
     "render_note",
 ]
 
-DISTRIBUTION = "litmus-notes"  # as it is installed; "litmus" is another's
 _PLACES = {
     "Claim": "claims.claim",
     "Claims": "claims.claims",
@@ -68,6 +67,8 @@ def _version() -> str:
     """Return the version that is installed; of a checkout that is not, what it would be."""
     from importlib.metadata import PackageNotFoundError, version
     from pathlib import Path
+
+    from litmus.installed import DISTRIBUTION
 
     try:
         return version(DISTRIBUTION)

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from litmus.claims.evidence import ROLES, Mark, Outcome, write_ledger
 from litmus.claims.kinds import KINDS
+from litmus.claims.records import Record, digests_of, write_record
 from litmus.claims.statuses import Argument, Evidence
 from litmus.claims.ways import WAYS
 from litmus.material.commands import build_folder
@@ -84,6 +85,14 @@ def written(tmp_path):
         for name, (marks, came_out, sizes) in TESTS.items()
     ]
     write_ledger(tmp_path, outcomes, ran=set())
+    elsewhere = Outcome(
+        *("tests/test_a.py::test_gpu", 1, (Mark("claim", "checked", by="exact"),), 1, 0, 0, 9.5),
+        *("", "", "", "", (), 0, 0),
+    )
+    versions = {"Python": "3.12.1", "torch": "2.14.0"}
+    digests = digests_of(["tests/test_a.py"], tmp_path)
+    about = "tests/gpu.record.json", "pytest", "2026-01-03", "A GPU", versions
+    write_record(tmp_path, Record(*about, (elsewhere,), {}, digests))
     return json.loads(claims_json(Project.ours(tmp_path, tmp_path / "docs").claims))
 
 
@@ -97,6 +106,10 @@ def test_tests_in_every_role_and_claims_of_every_standing_are_as_the_schema_says
     assert {test["by"] for test in tests if "by" in test} == {*WAYS}
     assert {test["measured"] for test in tests} == {0, 0.5, 2, 1.5, None}
     assert (claims["argued"]["assumes"], claims["argued"]["uses"]) == (["d"], ["d"])
+    travelled = [test for test in tests if "record" in test]
+    assert [(t["record"], t["device"], t["torch"], t["stale"]) for t in travelled] == [
+        ("tests/gpu.record.json", "A GPU", "2.14.0", False)
+    ]
     used = {field for test in tests for field in test}
     assert used == {*PUBLISHED["$defs"]["test"]["properties"]}
     assert next(iter(written)) == "version"
@@ -154,6 +167,7 @@ WRONG = {
     "a size below zero": lambda file, claim, test: test.update(measured=-1e-9),
     "a word for a size": lambda file, claim, test: test.update(allowed="1e-12"),
     "no size": lambda file, claim, test: test.pop("measured"),
+    "a record of no device": lambda file, claim, test: test.update(record="a.record.json"),
     "a date of another form": lambda file, claim, test: test.update(date="2.1.2026"),
 }
 
@@ -190,12 +204,13 @@ def test_the_words_of_the_schema_are_those_of_the_code():
     assert number["minimum"] == MOST_NAMED + 1
 
 
-def test_every_field_has_a_description_and_all_but_two_are_always_there():
+def test_every_field_has_a_description_and_all_but_four_are_always_there():
     for part, schema in PARTS.items():
         fields = schema["properties"]
         assert [name for name, field in fields.items() if not field.get("description")] == [], part
         optional = [name for name in fields if name not in schema["required"]]
-        assert optional == (["by", "drops"] if part == "a test" else []), part
+        wanted = ["by", "drops", "record", "device"] if part == "a test" else []
+        assert optional == wanted, part
 
 
 def test_the_page_names_every_field_in_its_part_and_nothing_else():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import litmus
-from litmus import Problem, Project, build_folder, render_note
+from litmus import Problem, Project, build_folder, installed, render_note
 from litmus.material import commands
 from litmus.site import note_alone
 from litmus.site.build import Build
@@ -61,12 +61,9 @@ def test_every_export_is_there_and_says_how_it_is_used():
 
 def test_what_is_imported_when_asked_for_is_what_types_are_known_of():
     tree = ast.parse(Path(litmus.__file__).read_text(encoding="utf-8"))
-    known = {
-        alias.name: node.module
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("litmus.")
-        for alias in node.names
-    }
+    of_types = next(node.body for node in tree.body if isinstance(node, ast.If))
+    imports = [node for node in of_types if isinstance(node, ast.ImportFrom)]
+    known = {alias.name: node.module for node in imports for alias in node.names}
     places = {name: f"litmus.{place}" for name, place in litmus._PLACES.items()}
     assert known == places
     assert {*places} == {*litmus.__all__} - {"__version__"}
@@ -119,11 +116,11 @@ def test_the_version_is_the_one_that_is_installed_or_of_the_checkout(monkeypatch
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     said = re.search(r'^version = "(.+)"$', settings, re.MULTILINE)[1]
     assert litmus._version() == said
-    monkeypatch.setattr(litmus, "DISTRIBUTION", "of nobody")
+    monkeypatch.setattr(installed, "DISTRIBUTION", "of nobody")
     assert litmus._version() == said
     monkeypatch.setattr(litmus, "__file__", "/nowhere/litmus/__init__.py")
     assert litmus._version() == "unknown"
-    monkeypatch.setattr(litmus, "DISTRIBUTION", "click")
+    monkeypatch.setattr(installed, "DISTRIBUTION", "click")
     assert litmus._version() not in {said, "unknown"}
 
 
