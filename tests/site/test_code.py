@@ -43,7 +43,8 @@ def test_every_block_outside_labs_runs_alone(pages, paste):
     found = {
         code: address
         for address, page in pages.items()
-        if not address.startswith("labs/")
+        # The example for programs needs notes to read: test_public_face runs it among some.
+        if not address.startswith("labs/") and address != "building-on-litmus/"
         for code in blocks(page)
     }
     for code, address in found.items():
