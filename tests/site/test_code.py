@@ -11,13 +11,14 @@ from litmus.python.runs import RunError
 from tests.forks import SharedRunner
 
 ROOT = Path(__file__).parents[2]
+PASTED = ROOT / "build/pasted"  # as if each block were a snippet of a project with nothing else
 SECONDS = 300  # on a busy machine a snippet can take long
 
 
 @pytest.fixture(scope="module")
 def runner():
     """Runs files in an empty folder each, in forks of one process that has imported torch."""
-    return SharedRunner(ROOT, SECONDS)
+    return SharedRunner(PASTED, SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +27,9 @@ def paste(runner):
 
     def run(code):
         name = hashlib.sha256(code.encode()).hexdigest()[:16]
-        file = f"build/pasted/{name}/pasted.py"
-        (ROOT / file).parent.mkdir(parents=True, exist_ok=True)
-        (ROOT / file).write_text(code, encoding="utf-8")
+        file = f"snippets/{name}/pasted.py"
+        (PASTED / file).parent.mkdir(parents=True, exist_ok=True)
+        (PASTED / file).write_text(code, encoding="utf-8")
         return runner.run(file)
 
     return run
