@@ -1,7 +1,6 @@
 """What pytest is told of marked tests: their markers, and the fixture that takes their numbers."""
 
 from collections.abc import Callable, Generator
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,9 @@ MARKERS = [
     "counterexample(name): the test refutes a conjecture",
     f"{TRAVELS}: on a module, whose tests run where somebody has what they need, and are recorded",
 ]
-MEASURED = "measured"  # among the properties of a test, which pytest hands on with its report
+# Where a test keeps its numbers: not among its properties, which it could write by itself.
+MEASURED = pytest.StashKey[list[Measured]]()
+MISSED = pytest.StashKey[str]()  # how a number does not fit, which a test cannot catch and go on
 UNMEASURED = (
     "the test marks a claim and has measured nothing. Ask for the fixture `measured`, and call "
     "measured(value, allowed=…): in a check how far the claim is missed, in a control by how much "
@@ -44,25 +45,27 @@ class Measuring:
             try:
                 found, holds = compare(roles, value, allowed)
             except ValueError as error:
-                pytest.fail(str(error))
-            item.user_properties.append((MEASURED, [*found]))  # plain: xdist sends it on
+                pytest.fail(item.stash.setdefault(MISSED, str(error)))
+            item.stash.setdefault(MEASURED, []).append(found)
             if not holds:
                 must = "more than" if roles & BREAKS else "at most"
-                pytest.fail(f"measured {found.value:.6g}, must be {must} {found.allowed:.6g}")
+                missed = f"measured {found.value:.6g}, must be {must} {found.allowed:.6g}"
+                pytest.fail(item.stash.setdefault(MISSED, missed))
 
         return measured
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         yield
+        if missed := item.stash.get(MISSED, ""):
+            pytest.fail(missed, pytrace=False)
         if marks_of(item) and not measured_by(item):
             pytest.fail(UNMEASURED, pytrace=False)
 
 
-def measured_by(test: pytest.Item | pytest.TestReport) -> list[Measured]:
-    """Return what a test has measured so far, or had when the report was made."""
-    properties: list[tuple[str, Any]] = test.user_properties
-    return [Measured(*found) for name, found in properties if name == MEASURED]
+def measured_by(item: pytest.Item) -> list[Measured]:
+    """Return what a test has measured so far."""
+    return item.stash.get(MEASURED, [])
 
 
 def marks_of(item: pytest.Item) -> list[Mark]:

@@ -12,7 +12,6 @@ import pytest
 
 from litmus.cache import Cache
 from litmus.claims.evidence import Circumstances
-from litmus.claims.measuring import MEASURED
 from litmus.claims.recorder import Recorder, outcome_of, test_of
 from litmus.claims.records import ENDING, Record, digests_of, write_record
 from litmus.python.fingerprint import imported_packages
@@ -83,8 +82,7 @@ class RecordWriter:
 
     def _properties(self, test: str) -> dict[str, Any]:
         """Return what a test has told by pytest's own `record_property`."""
-        told = (pair for item in self.items[test] for pair in item.user_properties)
-        return {name: value for name, value in told if name != MEASURED}
+        return {n: value for item in self.items[test] for n, value in item.user_properties}
 
     def _refuse(self, session: pytest.Session, why: str) -> None:
         session.exitstatus = pytest.ExitCode.USAGE_ERROR

@@ -117,7 +117,7 @@ def outcome_of(
     """Return how a test came out over all its parameters, whose reports are there by node id."""
     per_item = [_worst(reports[item.nodeid]) for item in items]
     marks = tuple(dict.fromkeys(mark for item in items for mark in marks_of(item)))
-    found = [m for i in items for report in reports[i.nodeid] for m in measured_by(report)]
+    found = [one for item in items for one in measured_by(item)]
     near = closest({mark.role for mark in marks}, found) if found else None
     return Outcome(
         test=test,

@@ -187,11 +187,31 @@ def test_a_number_that_does_not_fit_fails_the_test(run, old, new, name, failed, 
 
 
 @pytest.mark.parametrize("mark", ['claim("c", by="exact")', 'control("c", drops="d")'])
-@pytest.mark.parametrize("asks", ["", "measured"])
-def test_a_marked_test_that_measures_nothing_fails(run, mark, asks):
-    said, ledger = run(f"import pytest\n@pytest.mark.{mark}\ndef test_it({asks}):\n    pass\n")
+@pytest.mark.parametrize(
+    ("asks", "does"),
+    [
+        ("", "pass"),
+        ("measured", "pass"),
+        ("request", "request.node.user_properties.append(('measured', [0.0, 1.0]))"),
+    ],
+)
+def test_a_marked_test_that_measures_nothing_fails(run, mark, asks, does):
+    test = f"def test_it({asks}):\n    {does}\n"
+    said, ledger = run(f"import pytest\n@pytest.mark.{mark}\n{test}")
     assert "has measured nothing. Ask for the fixture `measured`" in said
     assert (ledger["test_it"].passed, ledger["test_it"].failed) == (0, 1)
+
+
+@pytest.mark.parametrize("value", ["2", "float('nan')"])
+def test_a_test_that_catches_its_failure_fails_all_the_same(run, value):
+    caught = (
+        f"    with pytest.raises(pytest.fail.Exception):\n        measured({value}, allowed=1)\n"
+    )
+    mark = '@pytest.mark.claim("c", by="exact")'
+    test = f"import pytest\n{mark}\ndef test_it(measured):\n    measured(0, allowed=1)\n{caught}"
+    said, ledger = run(test)
+    assert f"measured {value}" in said.replace("what is measured is nan", "measured float('nan')")
+    assert ledger["test_it"].failed == 1
 
 
 def test_a_test_without_a_claim_may_measure_as_a_check_does_and_leaves_nothing(run):

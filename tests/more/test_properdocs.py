@@ -35,7 +35,7 @@ def made(tmp_path_factory, wheel):
     except NotInstalledError as error:
         if "properdocs" not in str(error):
             raise
-        missing(str(error), "Install what tests of integrations need.")
+        missing(str(error), "`make integrations` brings it.")
     for mkdocs in [properdocs.packages / "mkdocs", *properdocs.packages.glob("mkdocs-*.dist-info")]:
         shutil.rmtree(mkdocs)
     assert properdocs.run("python", "-c", "import mkdocs").returncode
