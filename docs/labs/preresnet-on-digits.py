@@ -491,7 +491,8 @@ print(f"recorded on {date}" if recorded else f"{RECORD} is not there")
 for run in recorded:
     code = "the code above" if run["code"] == measured["code"] else "an older version of it"
     run["precision"] = "single" if "single" in run["arguments"] else "double"
-    print(f"{run['precision']} precision: {run['steps']} steps on {run['device']}, by {code}")
+    print(f"{run['precision']} precision: {run['steps']} steps, by {code},")
+    print(f"  on {run['device']} with torch {run['torch']}")
     print(f"  a ReLU lets pass in one run only, for the first time, at step {run['first_flip']}")
     print("  right on images that neither has seen: {:.1%} and {:.1%}".format(*run["right"]))
 
