@@ -160,6 +160,28 @@ LAYOUTS = {
         "__import__(name)\nprint('e')\n__import__('d', level=0)",
         ["a.py", "b/__init__.py", "b/c.py", "d.py"],
     ),
+    "in a site that was built": (
+        {
+            **{"pytest.ini": "# what is in site/ is made\n[pytest]\npythonpath = . site\n"},
+            **{"a.py": "", "site/a.py": "", "site/b/c.json": "", "site/.litmus.json": "{}"},
+        },
+        "import a\nREAD = 'site/b/c.json'",
+        ["a.py"],
+    ),
+    "control: in another folder of that name": (
+        {
+            **{"pytest.ini": "[pytest]\npythonpath = . site\n"},
+            **{"a.py": "", "site/a.py": "", "site/b/c.json": "", ".litmus.json": "{}"},
+        },
+        "import a\nREAD = 'site/b/c.json'",
+        ["a.py", "site/a.py", "site/b/c.json"],
+    ),
+    "for a checker of types": (
+        {"a.py": "", "b.py": "", "c.py": "", "d.py": ""},
+        "import typing\nif typing.TYPE_CHECKING:\n    import a\nelse:\n    import b\n"
+        "if not typing.TYPE_CHECKING:\n    import c\nif typing.CHECKING:\n    import d",
+        ["b.py", "c.py", "d.py"],
+    ),
     "out of the project": ({}, "from ..... import a\nfrom .. import b", []),
 }
 
