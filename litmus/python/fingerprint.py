@@ -15,7 +15,7 @@ from litmus.files.digest import digest
 from litmus.python.touches import last_of
 
 LEDGER = Path("build/evidence.json")  # below the root: what tests found, which none rests on
-SITE = ".litmus.json"  # marks a site that was built, which nothing rests on either
+SITE = ("claims.json", "claims.schema.json")  # both are in each that was built, and nowhere else
 LONGEST = 200  # letters of a path
 # What may say from where modules are imported, such as `pythonpath` or `package-dir`.
 SETTINGS = ["pyproject.toml", "pytest.toml", "pytest.ini", "tox.ini", "setup.cfg", "setup.py"]
@@ -94,9 +94,9 @@ def _needs(path: Path, root: Path, cache: Cache) -> set[Path]:
 
 
 def _is_built(file: Path, root: Path) -> bool:
-    """Is a file a part of a site? It has a copy of each snippet, once the site has been built."""
+    """Is a file a part of a site, which has a copy of each snippet once it has been built?"""
     above = (folder for folder in file.parents if folder != root and folder.is_relative_to(root))
-    return any(isfile(folder / SITE) for folder in above)
+    return any(all(isfile(folder / name) for name in SITE) for folder in above)
 
 
 def _places(root: Path, cache: Cache) -> set[Path]:

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from litmus.files.writing import stamp, write_whole
-from litmus.python.fingerprint import SITE
 from litmus.vault.addresses import folders_above
 
-FILE = SITE  # by which who looks for sources knows that there are none
+FILE = ".litmus.json"
 OLDER_BUILD = ("claims.json", "assets/litmus.css")
 Files = dict[str, str]  # paths below the folder, each with a digest of what we wrote
 Seen = dict[str, tuple[int, ...]]  # paths with the stamps that their files then had
