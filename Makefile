@@ -17,7 +17,7 @@ test: $(INSTALLED)   ## lint, types, and all tests that need no more than this c
 	ruff check .
 	ruff format --check .
 	mypy
-	pytest -n logical --dist loadfile --no-loadscope-reorder
+	pytest -rs -n logical --dist loadfile --no-loadscope-reorder
 	mkdocs build --strict
 
 test-more: $(INSTALLED)     ## the tests that need more; says what they skip, as it is not installed

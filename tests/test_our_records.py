@@ -7,7 +7,7 @@ import pytest
 
 from litmus.claims.evidence import TRAVELS, markers_in, project_files
 from litmus.claims.records import read_records
-from litmus.python.fingerprint import is_test
+from litmus.python.fingerprint import imports, is_test
 from tests.litmus.conftest import write_files
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +32,14 @@ def unrecorded(root):
 def test_each_test_that_travels_is_in_a_record_that_only_a_run_has_written():
     assert [*travelling(ROOT)]
     assert unrecorded(ROOT) == []
+
+
+def test_no_record_goes_stale_with_the_pages_of_the_site():
+    files = {ROOT / test.partition("::")[0] for test in travelling(ROOT)}
+    needs = {path.relative_to(ROOT.resolve()) for file in files for path in imports(file, ROOT)}
+    engine = {path.parts[1] for path in needs if path.parts[0] == "litmus"}
+    assert engine <= {"__init__.py", "installed.py", "cache.py", "files", "python"}
+    assert "python" in engine  # which runs labs
 
 
 TEST = "import pytest\npytestmark = pytest.mark.travels\ndef test_a(): pass\n"

@@ -15,6 +15,7 @@ from litmus.files.digest import digest
 from litmus.python.touches import last_of
 
 LEDGER = Path("build/evidence.json")  # below the root: what tests found, which none rests on
+SITE = ("claims.json", "claims.schema.json")  # both are in each that was built, and nowhere else
 LONGEST = 200  # letters of a path
 # What may say from where modules are imported, such as `pythonpath` or `package-dir`.
 SETTINGS = ["pyproject.toml", "pytest.toml", "pytest.ini", "tox.ini", "setup.cfg", "setup.py"]
@@ -89,7 +90,13 @@ def _needs(path: Path, root: Path, cache: Cache) -> set[Path]:
     places |= {place for place in named if isdir(place)} | _places(root, cache)
     needs = {*conftests, *packages, *named, *_modules(names, path, places, cache)}
     there = {need.resolve() for need in needs if isfile(need)} - {root / LEDGER}
-    return {need for need in there if need.is_relative_to(root)}
+    return {need for need in there if need.is_relative_to(root) and not _is_built(need, root)}
+
+
+def _is_built(file: Path, root: Path) -> bool:
+    """Is a file a part of a site, which has a copy of each snippet once it has been built?"""
+    above = (folder for folder in file.parents if folder != root and folder.is_relative_to(root))
+    return any(all(isfile(folder / name) for name in SITE) for folder in above)
 
 
 def _places(root: Path, cache: Cache) -> set[Path]:
@@ -149,7 +156,7 @@ def _mentioned(source: bytes) -> tuple[list[str], list[str]]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return [], []  # whoever runs the file reports it
-    for node in ast.walk(tree):
+    for node in _that_may_run(tree):
         match node:
             case ast.Import():
                 names |= {alias.name for alias in node.names}
@@ -161,3 +168,15 @@ def _mentioned(source: bytes) -> tuple[list[str], list[str]]:
             case ast.Constant(value=str(text)) if len(text) < LONGEST:
                 texts.add(text)
     return sorted(names), sorted(texts)
+
+
+def _that_may_run(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield all of a source, but for what only a checker of types would come by."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if isinstance(node, ast.If) and last_of(node.test) == "TYPE_CHECKING":
+            waiting += node.orelse
+        else:
+            waiting += ast.iter_child_nodes(node)

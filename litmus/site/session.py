@@ -39,7 +39,7 @@ class Session:
         self.read_before: Project | None = None  # by who asks for the build
         self.runner: Runner | None = None
         self.site: SiteFolder | None = None
-        self._read_from: tuple[Path, Path] | None = None  # notes and settings of `project`
+        self._read_from: tuple[Path, Path, bool] | None = None  # what `project` was opened with
         self._taken: set[str] = set()
         self._whole_with: tuple[int, ...] = ()  # the stamp of the settings; none: not whole
         self._search: dict[str, Any] | None = None  # as the theme has begun it
@@ -165,10 +165,13 @@ class Session:
         """Read the project, or what has changed of it since this command has read it before."""
         if before := self.read_before:
             return replace(before, is_lab=is_lab).again() if is_lab else before
-        if self._read_from == (docs, settings):
-            return self.project.again()
+        place = docs, settings, is_called_ours
+        if self._read_from == place:
+            return replace(self.project, is_lab=is_lab).again()
         project = Project.open(docs, settings, is_lab, is_called_ours)
-        self._read_from = docs, settings
+        if self.runner:
+            self.runner.close()
+        self.runner, self._read_from = None, place
         return project
 
     def _build_of(self, project: Project, write: Write, previous: Made | None = None) -> Build:

@@ -1,6 +1,7 @@
 """Do the commands say what rests on what, and begin a claim without harming one?"""
 
 import gc
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 from litmus.author import new_project
 from litmus.cli import main
 from tests.litmus.conftest import write_files
+from tests.systems import ROOT
 
 FILES = {
     "docs/claims/d.md": "---\nkind: definition\n---\n# D\n\nAn x.\n",
@@ -259,3 +261,23 @@ def test_strict_fails_and_leaves_the_site_where_something_is_open(vault):
 def test_a_command_leaves_the_collector_at_work(litmus):
     assert litmus("why", "top")[0] == 0
     assert gc.isenabled()
+
+
+TEXTS = ["*.md", "Makefile", ".github/**/*.yml", "docs/*.md", "litmus/author/starter/**/*.md"]
+COMMAND = re.compile(r"(?:^[ \t]*|`)litmus\s([\w-]+)", re.MULTILINE)  # of a line, or in code
+
+
+def commands_in(root):
+    """The first words after `litmus` in the texts that tell people what to type."""
+    for text in (path.read_text(encoding="utf-8") for form in TEXTS for path in root.glob(form)):
+        yield from COMMAND.findall(text)
+
+
+def test_people_are_told_of_every_command_and_of_no_other():
+    assert {*commands_in(ROOT)} == {*main.commands}
+
+
+def test_control_a_command_that_is_not_there_is_found(tmp_path):
+    told = {"README.md": "`litmus site`", ".github/a/b.yml": "- `litmus --version`", "Makefile": ""}
+    write_files(tmp_path, told)
+    assert {*commands_in(tmp_path)} == {"site", "--version"}

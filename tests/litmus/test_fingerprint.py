@@ -6,7 +6,9 @@ from importlib.metadata import version
 import pytest
 
 from litmus.cache import Cache
+from litmus.material.commands import build_project
 from litmus.python.fingerprint import LEDGER, fingerprint, imports, torch_version
+from litmus.site.project import Project
 
 FILES = {
     "tests/test_a.py": """
@@ -160,6 +162,30 @@ LAYOUTS = {
         "__import__(name)\nprint('e')\n__import__('d', level=0)",
         ["a.py", "b/__init__.py", "b/c.py", "d.py"],
     ),
+    "in a site that was built": (
+        {
+            **{"pytest.ini": "# what is in site/ is made\n[pytest]\npythonpath = . site\n"},
+            **{"a.py": "", "site/a.py": "", "site/b/c.json": ""},
+            **dict.fromkeys(["site/claims.json", "site/claims.schema.json"], ""),
+        },
+        "import a\nREAD = 'site/b/c.json'",
+        ["a.py"],
+    ),
+    "control: in another folder of that name": (
+        {
+            **{"pytest.ini": "[pytest]\npythonpath = . site\n"},
+            **{"a.py": "", "site/a.py": "", "site/b/c.json": ""},
+            **dict.fromkeys(["claims.json", "claims.schema.json", "site/claims.schema.json"], ""),
+        },
+        "import a\nREAD = 'site/b/c.json'",
+        ["a.py", "site/a.py", "site/b/c.json"],
+    ),
+    "for a checker of types": (
+        {"a.py": "", "b.py": "", "c.py": "", "d.py": ""},
+        "import typing\nif typing.TYPE_CHECKING:\n    import a\nelse:\n    import b\n"
+        "if not typing.TYPE_CHECKING:\n    import c\nif typing.CHECKING:\n    import d",
+        ["b.py", "c.py", "d.py"],
+    ),
     "out of the project": ({}, "from ..... import a\nfrom .. import b", []),
 }
 
@@ -212,3 +238,20 @@ def test_a_module_that_comes_later_is_seen_at_the_next_look(project):
     assert fingerprint(root / "snippets/a.py", root, cache) != before
     seen = fingerprint(root / "snippets/a.py", root, cache)
     assert fingerprint(root / "snippets/a.py", root) == seen
+
+
+def test_no_evidence_changes_with_the_site_that_is_built_of_it(project):
+    files = {
+        "docs/a.md": "# A\n",
+        "mkdocs.yml": "site_name: S\ntheme: material\nplugins: [litmus]\n",
+        "pytest.ini": "# the site is no place for modules\n[pytest]\npythonpath = .\n",
+        "snippets/a.py": "A = 1\n",
+        "tests/test_a.py": "from snippets.a import A\nREAD = 'site/snippets/a.py'\n",
+    }
+    root = project(files).root
+    before = taken(root)
+    build_project(Project.ours(root, root / "docs"))
+    assert (root / "site/snippets/a.py").is_file()
+    assert taken(root) == before
+    (root / "site/claims.json").unlink()  # then it is a folder like any other
+    assert taken(root) != before

@@ -38,12 +38,13 @@ class Command:
         if problems and self.strict:
             raise Broken
 
-    def build(self, frame="a frame", is_wanted=True, taken=(), **options):
+    def build(self, frame="a frame", is_wanted=True, taken=(), docs=None, **options):
         """Build; return the pages that were made."""
         self.dressed.clear()
-        site = SiteFolder(self.root / "site", self.root / "docs", is_ours=True)
+        docs = docs or self.root / "docs"
+        site = SiteFolder(self.root / "site", docs, is_ours=True)
         options = {"is_lab": None, "raw_html": False, **options}
-        self.session.open(self.root / "docs", self.root / "mkdocs.yml", site, **options)
+        self.session.open(docs, self.root / "mkdocs.yml", site, **options)
         try:
             self.session.withhold(taken)
             self.session.make(lambda: frame)
@@ -74,6 +75,28 @@ def command(root):
     command = Command(root)
     yield command
     command.session.close()
+
+
+SAYS = "# A\n\n```run\nsnippets/a.py\n```\n"
+
+
+def test_settings_that_call_the_notes_ours_or_no_longer_do_hold_at_the_next_build(root):
+    files = {"snippets/a.py": "print('it ' + 'ran')\n", "mkdocs.yml": "", "docs/a.md": SAYS}
+    write_files(root, {f"kb/{path}": text for path, text in files.items()})
+    (root / "kb/docs").rename(root / "notes")
+    command = Command(root / "kb")
+    for is_called_ours in [False, True, True, False]:
+        command.build(docs=root / "notes", is_called_ours=is_called_ours)
+        assert ("it ran" in command.page("a")) == is_called_ours
+        assert command.session.runner.root == (root / "kb" if is_called_ours else root / "notes")
+    command.session.close()
+
+
+def test_settings_that_name_other_labs_hold_at_the_next_build(command, root):
+    write_files(root, {"docs/lab.py": "# %% [markdown]\n# # A lab\n"})
+    for is_lab in [None, lambda path: True, None]:
+        command.build(is_lab=is_lab)
+        assert ("A lab" in command.page("lab")) == bool(is_lab)
 
 
 def test_what_is_built_has_the_frame_of_who_asks(command, root):

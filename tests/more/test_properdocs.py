@@ -11,7 +11,8 @@ from tests.needs import missing
 HOST = "properdocs>=1.6.7,<2"
 GENERATOR = re.compile(rb'<meta name="generator" content="([^"]*)">')
 # `build` keeps the evidence, and what snippets and labs have said: none runs again.
-OURS = ["docs", "snippets", "tests", "litmus", "build", "mkdocs.yml", "requirements.txt"]
+OURS = ["docs", "snippets", "tests", "litmus", "build"]
+OURS += ["mkdocs.yml", "pyproject.toml", "requirements.txt"]
 SMALL = {
     "mkdocs.yml": "site_name: Small\nsite_url: https://example.org/\ntheme: {name: material}\n"
     "plugins: [search, litmus]\n",
