@@ -114,6 +114,7 @@ def test_a_run_with_momentum_settles_from_every_start(measured, gamma, product, 
     # the slowest are off by 1e-6 yet
     measured(abs(x[-1] / fixed - 1).max(), allowed=1e4 * SETTLED)
     cosine = dot(run[-1], run[-2]) / np.sqrt(x[-1] * x[-2])
+    # and theirs by a few times 1e-7
     measured(abs(cosine / (p / (1 + q)) - 1).max(), allowed=1e4 * SETTLED)
 
 

@@ -273,7 +273,7 @@ def test_control_a_long_step_takes_a_small_value_above_the_bound(measured):
     assert rate / length > 2
     after = descent_step([2.0, 1.0], rate, length)
     assert after[0] == pytest.approx(2 + 1 / math.sqrt(5), rel=1e-14)
-    measured(after[0] / (rate / length), allowed=1 + VISIBLE / 2)
+    measured(after[0] / (rate / length), allowed=1 + VISIBLE / 2)  # a twentieth above it
 
 
 @pytest.mark.control(STEPS, drops="^full-rank")
