@@ -46,7 +46,7 @@ def without_reason(source):
         for name in ast.walk(target)
         if isinstance(name, ast.Name)
     }
-    for node, breaks in calls(tree):
+    for node, breaks in calls(tree, BREAKS):
         (allowed,) = (word.value for word in node.keywords if word.arg == "allowed")
         names = {name.id for name in ast.walk(allowed) if isinstance(name, ast.Name)}
         is_nothing = isinstance(allowed, ast.Constant) and not allowed.value
@@ -55,13 +55,83 @@ def without_reason(source):
             yield node.lineno
 
 
-def calls(tree):
-    """The calls of `measured`, each with whether its test is to break a claim."""
+def calls(tree, roles):
+    """The calls of `measured`, each with whether its test has one of some roles."""
     for part in tree.body:
         marks = {mark.attr for mark in ast.walk(part) if isinstance(mark, ast.Attribute)}
         for node in ast.walk(part):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "measured":
-                yield node, not BREAKS.isdisjoint(marks)
+                yield node, not roles.isdisjoint(marks)
+
+
+def hiding(source):
+    """The lines of checks where what is no number (NaN) would count as a small one.
+
+    Nothing is above it, and nothing below: it is not among what is too large, and Python's maximum
+    is whatever stands beside it. So what is counted is what is not as it should be, and the
+    maximum is NumPy's; but `max(x, 0)` is x where x is none.
+    """
+    for part in ast.parse(source).body:
+        is_exact = {"exact", "certificate", "certificate of a step"} & {
+            node.value
+            for mark in getattr(part, "decorator_list", [])
+            for node in ast.walk(mark)
+            if isinstance(node, ast.Constant)
+        }
+        for node, is_check in calls(ast.Module([part]), {"claim"}):
+            if is_check and not is_exact and any(map(is_hiding, parts(node.args[0]))):
+                yield node.lineno
+
+
+def parts(node):
+    """All of an expression but what it denies or tells apart: there the missing number shows."""
+    yield node
+    denies = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.Invert)
+    if not (denies or isinstance(node, ast.Compare)):
+        for part in ast.iter_child_nodes(node):
+            yield from parts(part)
+
+
+def is_hiding(node):
+    match node:
+        case ast.Compare(ops=[ast.Lt() | ast.LtE() | ast.Gt() | ast.GtE()]):
+            return True
+        case ast.Call(func=ast.Name("max"), args=[first, *_, ast.Constant()]):
+            return isinstance(first, ast.Constant)
+        case ast.Call(func=ast.Name("max" | "min")):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
+def test_what_is_no_number_is_no_small_one(file):
+    assert [*hiding(file.read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("value", "lines"),
+    [
+        ("abs(x)", []),
+        ("max(gaps)", [3]),
+        ("max(abs(x) for x in gaps) / 2", [3]),
+        ("max(0, x)", [3]),
+        ("max(x, 0)", []),
+        ("max(abs(x), abs(y))", [3]),
+        ("np.max(gaps)", []),
+        ("abs(gaps).max()", []),
+        ("(gaps >= 1).sum()", [3]),
+        ("(~(gaps < 1)).sum()", []),
+        ("sum(x >= 1 for x in gaps)", [3]),
+        ("sum(not x < 1 for x in gaps)", []),
+        ("sum(x != y for x, y in gaps)", []),
+        ("(x > 1) != (y > 1)", []),
+    ],
+)
+def test_control_where_it_would_hide_is_seen(value, lines):
+    test = f"def test_it(measured):\n    measured({value}, allowed=0)\n"
+    assert [*hiding(f"@pytest.mark.claim('c', by='float64')\n{test}")] == lines
+    for other in ["claim('c', by='exact')", "control('c', drops='d')"]:
+        assert [*hiding(f"@pytest.mark.{other}\n{test}")] == []
 
 
 def is_looser(allowed, breaks):
