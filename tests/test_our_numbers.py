@@ -10,7 +10,8 @@ import pytest
 from litmus.claims.measured import BREAKS
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted([*ROOT.glob("tests/snippets/test_*.py"), *ROOT.glob("tests/labs/test_*.py")])
+FOLDERS = ["tests/snippets", "tests/labs", "tests/recorded", "litmus/author/starter/tests"]
+FILES = sorted(file for folder in FOLDERS for file in (ROOT / folder).glob("test_*.py"))
 
 
 def comments(source):

@@ -468,11 +468,11 @@ if ARGUMENTS.record:
 # and the same with `--single`. A test does so where there is a GPU, and leaves a record, which is
 # shown here:
 #
-#     pytest tests/labs/test_full_width_on_a_gpu.py \
-#         --litmus-record tests/labs/full-width-on-a-gpu.record.json
+#     pytest tests/recorded/test_full_width_on_a_gpu.py \
+#         --litmus-record tests/recorded/full-width-on-a-gpu.record.json
 
 # %%
-RECORD = "tests/labs/full-width-on-a-gpu.record.json"
+RECORD = "tests/recorded/full-width-on-a-gpu.record.json"
 
 
 def recorded_runs():

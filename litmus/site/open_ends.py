@@ -1,9 +1,10 @@
 """The page of what is not finished or does not fit: for the author, and for who wants to help."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import chain, count
 
 from litmus.claims.backlinks import Backlink
+from litmus.claims.records import Record
 from litmus.problems import KINDS, Problem
 from litmus.render.renderer import Renderer
 from litmus.site.page import Page, filled
@@ -43,5 +44,18 @@ def page(
         renderer,
         mistakes=mistakes,
         of_notes=of_notes,
+        outdated=[*_outdated(project)],
         notes=notes,
     )
+
+
+def _outdated(project: Project) -> Iterator[tuple[Record, list[str]]]:
+    """Yield the records that are stale, with what has changed since: files, or statements."""
+    now = project.claims.statements
+    for record in project.records:
+        files = {outcome.file for outcome in record.outcomes}
+        changed = {path for f in files for path in record.changed(f, project.root, project.cache)}
+        stated = dict(pair for outcome in record.outcomes for pair in outcome.statements)
+        changed |= {f"the statement of {name}" for name in stated if now.get(name) != stated[name]}
+        if changed:
+            yield record, sorted(changed)

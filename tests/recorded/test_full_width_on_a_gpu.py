@@ -2,8 +2,8 @@
 
 It takes minutes on a GPU. Who has one runs
 
-    pytest tests/labs/test_full_width_on_a_gpu.py \
-        --litmus-record tests/labs/full-width-on-a-gpu.record.json
+    pytest tests/recorded/test_full_width_on_a_gpu.py \
+        --litmus-record tests/recorded/full-width-on-a-gpu.record.json
 
 and commits what that writes; the lab's page shows it.
 """
