@@ -13,7 +13,7 @@ MARKERS = [
     f"claim(name, by): the test checks a claim; by is one of {', '.join(WAYS)}",
     "control(name, drops): the claim without one assumption, which must fail by a clear margin",
     "counterexample(name): the test refutes a conjecture",
-    f"{TRAVELS}: on a whole file, whose tests run where somebody has what they need, and are recorded",
+    f"{TRAVELS}: on a whole file, whose tests run where somebody has what they need",
 ]
 MARKS = pytest.StashKey[list[Mark]]()
 # Where a test keeps its numbers: not among its properties, which it could write by itself.
