@@ -245,7 +245,9 @@ def test_it(measured, late):
 def test_next():
     keep_quiet(KEPT)
 """
-    _, ledger = run(late.replace("DOES", does))
+    said, ledger = run(late.replace("DOES", does))
+    if does != CAUGHT["in the next test"]:  # where it has been told already how it came out
+        assert "measured 2, must be at most 1" in said
     assert (ledger["test_it"].passed, ledger["test_it"].failed) == (0, 1)
 
 

@@ -252,6 +252,7 @@ def test_control_a_record_that_is_written_another_way_is_the_same(recorded):
 
 ODD = {
     "no number": lambda said: said["tests"][0].update(measured=math.nan),
+    "no number told": lambda said: said["tests"][0].update(properties={"loss": math.nan}),
     "another way": lambda said: said["tests"][1]["marks"][0].update(by="eye"),
     "a file elsewhere": lambda said: said["tests"][0].update(test="../../x.py::test_a"),
     "no device": lambda said: said.update(device=""),
