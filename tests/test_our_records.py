@@ -18,8 +18,16 @@ def travelling(root):
     for file in project_files(root, is_test):
         if TRAVELS in markers_in(root / file):
             tree = ast.parse((root / file).read_text("utf-8"))
-            names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-            yield from (f"{file}::{name}" for name in names if name.startswith("test_"))
+            yield from (f"{file}::{name}" for name in names_of_tests(tree))
+
+
+def names_of_tests(tree):
+    """The names of the tests in a module or a class, as pytest has them."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name[:5] == "test_":
+            yield node.name
+        elif isinstance(node, ast.ClassDef) and node.name[:4] == "Test":
+            yield from (f"{node.name}::{name}" for name in names_of_tests(node))
 
 
 def unrecorded(root):
@@ -51,9 +59,10 @@ def test_control_a_test_of_a_lab_does_but_not_with_what_makes_pages():
 
 
 TEST = "import pytest\npytestmark = pytest.mark.travels\ndef test_a(): pass\n"
+IN_A_CLASS = TEST.replace("def", "class TestIt:\n    async def")
 
 
-@pytest.mark.parametrize("change", ["gone", "edited", "another test"])
+@pytest.mark.parametrize("change", ["gone", "edited", "another test", "one in a class"])
 def test_control_a_record_that_is_gone_or_edited_is_missed(tmp_path, change):
     (record,) = [path for path in project_files(ROOT, lambda name: "full-width-on" in name)]
     (file,) = {test.partition("::")[0] for test in travelling(ROOT) if "full_width" in test}
@@ -65,5 +74,5 @@ def test_control_a_record_that_is_gone_or_edited_is_missed(tmp_path, change):
         text = (ROOT / record).read_text("utf-8")
         (tmp_path / record).write_text(text.replace('"allowed": 0.05', '"allowed": 0.06'), "utf-8")
     else:
-        write_files(tmp_path, {"tests/test_new.py": TEST})
-    assert len(unrecorded(tmp_path)) == {"gone": 2, "edited": 3, "another test": 1}[change]
+        write_files(tmp_path, {"tests/test_new.py": IN_A_CLASS if "class" in change else TEST})
+    assert len(unrecorded(tmp_path)) == {"gone": 2, "edited": 3}.get(change, 1)

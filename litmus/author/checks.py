@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from litmus.author import own_project
-from litmus.claims.evidence import ROLES, due, read_ledger, settle
+from litmus.claims.evidence import due, read_ledger, settle
+from litmus.claims.measured import ROLES
 from litmus.installed import lacking
 from litmus.site.project import Project
 

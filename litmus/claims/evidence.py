@@ -17,17 +17,20 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from litmus.cache import Cache
+from litmus.claims.entries import refuse_what_no_run_writes
+from litmus.claims.measured import ROLES
 from litmus.files import settings
 from litmus.files.writing import write_whole
 from litmus.python.fingerprint import LEDGER, fingerprint, is_test, torch_version
 from litmus.python.touches import last_of
 
-ROLES = ["claim", "control", "counterexample"]
 TRAVELS = "travels"  # marks what runs only where somebody has what it needs, and leaves a record
 # A marker, or pytest.mark by another name, perhaps.
 USE = re.compile(
     rb"\bmark\.(?:claim|control|counterexample|travels)\b|\bmark +as\b|\bmark\s*(?:[#;]|$)", re.M
 )
+# What reading a file raises that no run has written, and the last where it is very deep.
+MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 # Folders in which pytest does not look for tests either, and copies that are built or changed.
 ELSEWHERE = {"build", "dist", "node_modules", "venv", "site", "mutants", "__pycache__"}
 
@@ -98,10 +101,10 @@ def read_ledger(root: Path) -> list[Outcome]:
     """Return what the tests of a project found when they last ran, nothing if they never did."""
     try:
         ledger = json.loads((root / LEDGER).read_text(encoding="utf-8"))
-        return [_outcome(entry) for entry in ledger]
+        return [outcome_from(entry) for entry in ledger]
     except (FileNotFoundError, NotADirectoryError):
         return []
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except MALFORMED:
         return []  # written by another version: as good as none, the tests write it anew
 
 
@@ -187,7 +190,7 @@ def circumstances(file: str, root: Path, cache: Cache | None) -> Circumstances:
 def project_files(root: Path, is_wanted: Callable[[str], bool]) -> Iterator[str]:
     """Yield the files with a name that is wanted, where pytest looks for tests; from the root."""
     for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if name not in ELSEWHERE and name[0] != "."]
+        folders[:] = [name for name in folders if not is_elsewhere(name)]
         is_installed = {"pyvenv.cfg", "conda-meta"} & {*files, *folders}
         is_another = settings.FILE in files and Path(folder) != root
         if is_installed or is_another:
@@ -195,6 +198,11 @@ def project_files(root: Path, is_wanted: Callable[[str], bool]) -> Iterator[str]
         else:
             wanted = (Path(folder, name) for name in files if is_wanted(name))
             yield from (path.relative_to(root).as_posix() for path in wanted)
+
+
+def is_elsewhere(folder: str) -> bool:
+    """Say whether nobody looks for tests and records in folders of that name."""
+    return folder in ELSEWHERE or folder.startswith(".")
 
 
 def _is_checked_here(file: Path) -> bool:
@@ -227,9 +235,13 @@ def _other_names_of_mark(nodes: Iterable[ast.AST]) -> Iterator[str]:
                 yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
 
-def _outcome(entry: dict[str, Any]) -> Outcome:
-    marks = tuple(Mark(**mark) for mark in entry.pop("marks"))
-    statements = tuple((name, then) for name, then in entry.pop("statements"))
-    # Read by name: a ledger without them is of a version that asked tests for no numbers.
-    numbers = {name: entry.pop(name) for name in ("measured", "allowed")}
-    return Outcome(marks=marks, statements=statements, **numbers, **entry)
+def outcome_from(entry: dict[str, Any]) -> Outcome:
+    """Return an outcome that was written into a ledger or a record.
+
+    Raises one of MALFORMED where no run of this version wrote it: one that asked tests for no
+    numbers had none to write.
+    """
+    refuse_what_no_run_writes(entry)
+    marks = tuple(Mark(**mark) for mark in entry["marks"])
+    statements = tuple((name, then) for name, then in entry["statements"])
+    return Outcome(**{**entry, "marks": marks, "statements": statements})

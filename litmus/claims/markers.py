@@ -20,16 +20,24 @@ def attach(
 ) -> list[Problem]:
     """Give each claim the tests that mark it; return what is wrong with the tests.
 
-    Of a test that is in the ledger no record is needed: it ran here.
+    Of a test that ran here no record is needed, and none that is stale where another tells of it.
     """
     problems = []
-    changed = stale_tests(outcomes, claims.statements, root, cache)
-    here = {outcome.test for outcome in outcomes}
-    elsewhere = []
+    here = {outcome.test for outcome in outcomes if outcome.passed or outcome.failed}
+    holds: list[Outcome] = []
+    outdated: list[Outcome] = []
     for record in records:
-        changed |= record.stale(claims.statements, root, cache) - here
-        elsewhere += [outcome for outcome in record.outcomes if outcome.test not in here]
-    for outcome in [*outcomes, *elsewhere]:
+        stale_there = record.stale(claims.statements, root, cache)
+        for outcome in record.outcomes:
+            if outcome.test not in here:
+                (outdated if outcome.test in stale_there else holds).append(outcome)
+    told = {outcome.test for outcome in holds}
+    changed = {outcome.test for outcome in outdated} - told
+    elsewhere = [*holds, *(outcome for outcome in outdated if outcome.test in changed)]
+    # What was only skipped here is as if it were not there, if a record tells of it.
+    ran = [outcome for outcome in outcomes if outcome.test not in told | changed]
+    changed |= stale_tests(ran, claims.statements, root, cache)
+    for outcome in [*ran, *elsewhere]:
         stale = outcome.test in changed
         for mark in outcome.marks:
             wrong = wrong_with(mark, claims)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+ROLES = ["claim", "control", "counterexample"]  # what a test may be for a claim
 BREAKS = {"control", "counterexample"}  # the roles that must exceed what they allow
 
 

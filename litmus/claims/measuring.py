@@ -4,16 +4,18 @@ from collections.abc import Callable, Generator
 
 import pytest
 
-from litmus.claims.evidence import ROLES, TRAVELS, Mark
-from litmus.claims.measured import BREAKS, Measured, compare
+from litmus.claims.entries import is_mark
+from litmus.claims.evidence import TRAVELS, Mark
+from litmus.claims.measured import BREAKS, ROLES, Measured, compare
 from litmus.claims.ways import WAYS
 
 MARKERS = [
     f"claim(name, by): the test checks a claim; by is one of {', '.join(WAYS)}",
     "control(name, drops): the claim without one assumption, which must fail by a clear margin",
     "counterexample(name): the test refutes a conjecture",
-    f"{TRAVELS}: on a module, whose tests run where somebody has what they need, and are recorded",
+    f"{TRAVELS}: on a whole file, whose tests run where somebody has what they need",
 ]
+MARKS = pytest.StashKey[list[Mark]]()
 # Where a test keeps its numbers: not among its properties, which it could write by itself.
 MEASURED = pytest.StashKey[list[Measured]]()
 MISSED = pytest.StashKey[str]()  # how a number does not fit, which a test cannot catch and go on
@@ -57,10 +59,20 @@ class Measuring:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         yield
-        if missed := item.stash.get(MISSED, ""):
-            pytest.fail(missed, pytrace=False)
         if marks_of(item) and not measured_by(item):
             pytest.fail(UNMEASURED, pytrace=False)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Fail a test that has caught what its numbers say, and went on, skipped or ended."""
+        report = yield
+        if missed := item.stash.get(MISSED, ""):
+            if report.outcome != "failed" and not hasattr(report, "wasxfail"):
+                report.outcome, report.longrepr = "failed", missed
+            del item.stash[MISSED]  # once said is enough: what follows it is taken down
+        return report
 
 
 def measured_by(item: pytest.Item) -> list[Measured]:
@@ -68,13 +80,27 @@ def measured_by(item: pytest.Item) -> list[Measured]:
     return item.stash.get(MEASURED, [])
 
 
+def has_missed(item: pytest.Item) -> bool:
+    """Say whether a number of a test did not fit, and no report has said so."""
+    return MISSED in item.stash
+
+
 def marks_of(item: pytest.Item) -> list[Mark]:
-    """Return what a test says about claims."""
+    """Return what a test says about claims: what it said first, for none are added as it runs."""
+    if MARKS not in item.stash:
+        item.stash[MARKS] = _marks_of(item)
+    return item.stash[MARKS]
+
+
+def _marks_of(item: pytest.Item) -> list[Mark]:
     marks = []
     for role in ROLES:
         for mark in item.iter_markers(role):
             try:
-                marks.append(Mark(role, *mark.args, **mark.kwargs))
+                said = Mark(role, *mark.args, **mark.kwargs)
+                if not is_mark(vars(said)):
+                    raise TypeError
+                marks.append(said)
             except TypeError:
                 usage = next(line for line in MARKERS if line.startswith(role))
                 raise pytest.UsageError(f"{place(item)}: the marker is {usage}") from None

@@ -1,6 +1,8 @@
 """Writes what a run of tests has found into a record, for whoever cannot run them."""
 
+import json
 import platform
+import shlex
 import sys
 from collections import defaultdict
 from datetime import UTC, datetime
@@ -11,8 +13,8 @@ from typing import Any
 import pytest
 
 from litmus.cache import Cache
-from litmus.claims.evidence import Circumstances
-from litmus.claims.recorder import Recorder, outcome_of, test_of
+from litmus.claims.evidence import Circumstances, is_elsewhere
+from litmus.claims.recorder import Recorder, is_of_failures, outcome_of, test_of
 from litmus.claims.records import ENDING, Record, digests_of, write_record
 from litmus.python.fingerprint import imported_packages
 
@@ -26,14 +28,15 @@ class RecordWriter:
         """Raises UsageError where the file can be no record, or processes share the run."""
         self.recorder, self.root = recorder, recorder.root
         path, base = Path(config.invocation_params.dir, file).resolve(), self.root.resolve()
-        if not path.is_relative_to(base) or not path.name.endswith(ENDING):
+        is_below = path.is_relative_to(base) and path.name.endswith(ENDING)
+        if not is_below or any(map(is_elsewhere, path.relative_to(base).parts[:-1])):
             what = f"a record lies beside the tests and is called NAME{ENDING}, unlike {file}"
             raise pytest.UsageError(what)
         if config.getoption("numprocesses", None):
             raise pytest.UsageError("a record is written by one process: leave out -n.")
         self.file = path.relative_to(base).as_posix()
         # As it was typed, but for where Python is.
-        self.command = " ".join(["pytest", *map(str, config.invocation_params.args)])
+        self.command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
         self.items: dict[str, list[pytest.Item]] = defaultdict(list)
         self.reports: dict[str, list[pytest.TestReport]] = defaultdict(list)
         self.is_part = ""  # why this run is not one of whole files
@@ -53,10 +56,8 @@ class RecordWriter:
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the record; a run that came to no end, or of which nothing ran, leaves none."""
-        if any("::" in argument for argument in session.config.args):
-            self.is_part = "tests were named, and not files"
-        if self.is_part or exitstatus not in ENDED:
-            self._refuse(session, self.is_part or "the run did not come to its end")
+        if why := self._is_less(session, exitstatus):
+            self._refuse(session, why)
             return
         under = Circumstances(date="", python="", torch="", fingerprint="")  # the record says it
         statements = self.recorder.statements
@@ -80,9 +81,19 @@ class RecordWriter:
         write_record(self.root, record)
         self._say(session, f"Wrote {self.file}. Commit it with what it was made from.")
 
+    def _is_less(self, session: pytest.Session, exitstatus: int) -> str:
+        """Return why a run is not one of whole files to their end, "" if it is."""
+        if any("::" in argument for argument in session.config.args):
+            return "tests were named, and not files"
+        if is_of_failures(session.config):
+            return "what passed before was left out"
+        items = (item for items in self.items.values() for item in items)
+        is_whole = exitstatus in ENDED and all(item.nodeid in self.reports for item in items)
+        return self.is_part or ("" if is_whole else "the run did not come to its end")
+
     def _properties(self, test: str) -> dict[str, Any]:
         """Return what a test has told by pytest's own `record_property`."""
-        return {n: value for item in self.items[test] for n, value in item.user_properties}
+        return {n: _plain(v) for item in self.items[test] for n, v in item.user_properties}
 
     def _refuse(self, session: pytest.Session, why: str) -> None:
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
@@ -95,12 +106,22 @@ class RecordWriter:
             reporter.write_line(what)
 
 
+def _plain(value: object) -> Any:
+    """Return a value as JSON has it, or as text: it is not worth the run, which may be long."""
+    try:
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False)
+        text.encode()
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return ascii(value)
+
+
 def _device() -> str:
     """Return what computes: the GPU that torch has, or the kind of this machine's processor."""
     torch = sys.modules.get("torch")
     if torch and torch.cuda.is_available():
         return str(torch.cuda.get_device_name())
-    return platform.machine()
+    return platform.machine() or "unknown"
 
 
 def _versions(packages: set[str]) -> dict[str, str]:

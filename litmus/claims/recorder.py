@@ -1,7 +1,7 @@
 """Carries what the tests of claims find into the ledger, and refuses markers that mark nothing."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from filelock import FileLock
 from litmus.cache import Cache
 from litmus.claims.evidence import TRAVELS, Circumstances, Outcome, circumstances, write_ledger
 from litmus.claims.measured import closest
-from litmus.claims.measuring import marks_of, measured_by, place
+from litmus.claims.measuring import has_missed, marks_of, measured_by, place
 from litmus.python.fingerprint import LEDGER
 
 
@@ -45,6 +45,7 @@ class Recorder:
             for mark in marks_of(item)
             if (reason := markers.wrong_with(mark, claims))
         ]
+        wrong += _unlike(items, self.root)
         if wrong and hasattr(self.config, "workeroutput"):
             self.config.workeroutput["wrong"] = wrong  # to the process that all others report to
             items.clear()
@@ -75,6 +76,8 @@ class Recorder:
         asked = session.config.args
         if session.config.option.collectonly or any("[" in argument for argument in asked):
             return  # some parameters of a test are not the test
+        if is_of_failures(session.config):
+            return
         partial = self.deselected | {
             test
             for test, items in self.items.items()
@@ -107,6 +110,28 @@ def test_of(item: pytest.Item, root: Path) -> str:
     return item.path.relative_to(root).as_posix() + mark + name.partition("[")[0]
 
 
+def is_of_failures(config: pytest.Config) -> bool:
+    """Say whether a run leaves out what passed before, which pytest then tells nobody."""
+    return bool(config.getoption("lf", False))
+
+
+def _unlike(items: Iterable[pytest.Item], root: Path) -> Iterator[str]:
+    """Yield where the parameters of a test, or the tests of a file, do not go together.
+
+    All parameters make one outcome; and a file either runs here or leaves a record.
+    """
+    first: dict[str, pytest.Item] = {}
+    ours = [item for item in items if item.path.is_relative_to(root)]
+    travel = {item.path for item in ours if item.get_closest_marker(TRAVELS)}
+    for item in ours:
+        if marks_of(item) != marks_of(first.setdefault(test_of(item, root), item)):
+            what = "some parameters of this test mark what others do not."
+            yield f"{place(item)}: {what} Part it, one test for each."
+        if item.path in travel and marks_of(item) and not item.get_closest_marker(TRAVELS):
+            what = "other tests of this file travel, so nobody would run this one."
+            yield f"{place(item)}: {what} Write pytestmark = pytest.mark.travels for the file."
+
+
 def outcome_of(
     test: str,
     items: Sequence[pytest.Item],
@@ -115,7 +140,10 @@ def outcome_of(
     under: Circumstances,
 ) -> Outcome:
     """Return how a test came out over all its parameters, whose reports are there by node id."""
-    per_item = [_worst(reports[item.nodeid]) for item in items]
+    per_item = [
+        "failed" if has_missed(item) else _worst(reports[item.nodeid])  # it may be told too late
+        for item in items
+    ]
     marks = tuple(dict.fromkeys(mark for item in items for mark in marks_of(item)))
     found = [one for item in items for one in measured_by(item)]
     near = closest({mark.role for mark in marks}, found) if found else None
@@ -141,5 +169,8 @@ def _file(test: str) -> str:
 
 
 def _worst(reports: Sequence[pytest.TestReport]) -> str:
+    """Return how one test came out; whatever else is reported, as that it ran again, is no pass."""
     outcomes = {"failed" if hasattr(r, "wasxfail") else r.outcome for r in reports}
-    return next(outcome for outcome in ["failed", "skipped", "passed"] if outcome in outcomes)
+    if outcomes - {"skipped", "passed"}:
+        return "failed"
+    return "skipped" if "skipped" in outcomes else "passed"

@@ -8,13 +8,15 @@ of itself, for only a run writes it.
 """
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from os.path import isfile  # False also for a string that cannot be a path
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from litmus.cache import Cache
-from litmus.claims.evidence import Mark, Outcome, project_files
+from litmus.claims.evidence import MALFORMED, Outcome, outcome_from, project_files
 from litmus.files.digest import digest
 from litmus.files.writing import write_whole
 from litmus.problems import Problem
@@ -48,7 +50,9 @@ class Record:
     def changed(self, test_file: str, root: Path, cache: Cache | None = None) -> list[str]:
         """Return what a test file rests on that is no longer as it was when it ran."""
         now = digests_of([test_file], root, cache) or {test_file: "gone"}
-        return sorted(path for path in now if self.digests.get(path) != now[path])
+        # Nothing leads to a file that is gone any more, so nobody knows whose it was.
+        gone = {path for path in self.digests if not isfile(root / path)}
+        return sorted(gone | {path for path in now if self.digests.get(path) != now[path]})
 
     def stale(
         self, statements: Mapping[str, str], root: Path, cache: Cache | None = None
@@ -78,13 +82,13 @@ def read_records(root: Path) -> tuple[list[Record], list[Problem]]:
 def read_record(root: Path, file: str) -> Record:
     """Return one record; raise Problem where it cannot be read or is not as a run has left it."""
     try:
-        said = json.loads((root / file).read_text(encoding="utf-8"))
+        said = json.loads((root / file).read_text(encoding="utf-8"), parse_constant=_refuse)
         command = said["command"]
         if said.pop("digest") != _digest(said):
             what = "somebody has changed the record, which only a run writes."
             raise Problem(file, None, what, f"Write it anew: {command}")
         return _record(file, said)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, *MALFORMED) as error:
         what = "this is no record that this version of Litmus can read."
         raise Problem(file, None, what, f"Write it anew, or remove it. ({error!r})") from error
 
@@ -105,6 +109,7 @@ def write_record(root: Path, record: Record) -> None:
         "tests": tests,
         "digests": dict(sorted(record.digests.items())),
     }
+    said = json.loads(json.dumps(said, allow_nan=False))  # as whoever reads it has it
     text = json.dumps({**said, "digest": _digest(said)}, indent=1, ensure_ascii=False)
     write_whole(root / record.file, text + "\n")
 
@@ -115,7 +120,10 @@ def digests_of(test_files: Iterable[str], root: Path, cache: Cache | None = None
     base = root.resolve()
     # Line ends do not count: git writes them as each machine likes.
     return {
-        path.relative_to(base).as_posix(): digest(path.read_bytes().replace(b"\r\n", b"\n"))
+        # A test may lie elsewhere, where a folder of the project is a link.
+        Path(os.path.relpath(path, base)).as_posix(): digest(
+            path.read_bytes().replace(b"\r\n", b"\n")
+        )
         for path in paths
         if not path.name.endswith(ENDING)  # what a test compares with another's record
     }
@@ -129,17 +137,18 @@ def _record(file: str, said: Mapping[str, Any]) -> Record:
     if said["format"] != FORMAT:
         raise ValueError(f"its format is {said['format']}")
     versions: dict[str, str] = said["versions"]
+    texts = [said["command"], said["device"], *versions.values(), *said["digests"].values()]
+    if not all(isinstance(text, str) and text for text in texts):
+        raise ValueError("where a text belongs there is none")
     run = {"date": said["date"], "python": versions["Python"], "fingerprint": "", "record": file}
     run |= {"torch": versions.get("torch", "none"), "device": said["device"]}
     properties = {test["test"]: test.pop("properties", {}) for test in said["tests"]}
-    outcomes = tuple(_outcome(test, run) for test in said["tests"])
+    outcomes = tuple(outcome_from({**test, **run}) for test in said["tests"])
     return Record(
         *(file, said["command"], said["date"], said["device"], versions),
         *(outcomes, properties, said["digests"]),
     )
 
 
-def _outcome(test: dict[str, Any], run: Mapping[str, Any]) -> Outcome:
-    marks = tuple(Mark(**mark) for mark in test["marks"])
-    statements = tuple((name, then) for name, then in test["statements"])
-    return Outcome(**{**test, "marks": marks, "statements": statements}, **run)
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number that JSON has")

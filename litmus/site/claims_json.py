@@ -6,7 +6,7 @@ from typing import Any
 
 from litmus.claims.claim import Claim
 from litmus.claims.claims import Claims
-from litmus.claims.evidence import ROLES
+from litmus.claims.measured import ROLES
 from litmus.vault.addresses import address
 
 VERSION = 1  # another where a field means something else; that there are more is no change

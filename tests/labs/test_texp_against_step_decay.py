@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from snippets.exponential_lr import growth_root
@@ -30,7 +31,7 @@ def first_drop(lab):
 
 @pytest.mark.claim(THEOREM, by="experiment")
 def test_texp_computes_the_logits_of_step_decay_through_three_phases(measured, lab):
-    measured(max(lab["gaps"]["as stated"]), allowed=ROUNDING)
+    measured(np.max(lab["gaps"]["as stated"]), allowed=ROUNDING)
     assert len(lab["gaps"]["as stated"]) >= 300
     # it is training: the loss falls, and the rates differ
     losses = lab["losses"]["step decay"]
@@ -57,7 +58,7 @@ def test_control_without_the_seed_they_part_at_once(measured, lab):
 
 @pytest.mark.claim(SIZE, by="experiment")
 def test_the_rates_divided_by_the_factor_make_the_uncorrected_run_exact(measured, lab, first_drop):
-    measured(max(lab["undone"]), allowed=ROUNDING)
+    measured(np.max(lab["undone"]), allowed=ROUNDING)
     assert len(lab["undone"]) > first_drop + 50
 
 
@@ -69,7 +70,7 @@ def test_control_without_the_factor_it_is_not(measured, lab, first_drop):
 
 @pytest.mark.claim(COROLLARY, by="experiment")
 def test_without_drops_the_logits_are_those_of_a_divided_decay(measured, lab):
-    measured(max(lab["no_drop"]), allowed=ROUNDING)
+    measured(np.max(lab["no_drop"]), allowed=ROUNDING)
 
 
 @pytest.mark.control(COROLLARY, drops="^its-own-correction")

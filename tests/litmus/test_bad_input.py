@@ -210,6 +210,7 @@ def mark(tmp_path):
                 Outcome(
                     *("tests/test_two.py::test_a", 7, (mark,), passed, 1 - passed, 0),
                     *(0.1, "2026-01-01", "3", "2", fingerprint(file, tmp_path), ()),
+                    *((0, 0) if mark.role == "claim" else (1, 0)),
                 )
             ],
             ran=set(),

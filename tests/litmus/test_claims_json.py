@@ -7,8 +7,9 @@ from typing import get_args
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from litmus.claims.evidence import ROLES, Mark, Outcome, write_ledger
+from litmus.claims.evidence import Mark, Outcome, write_ledger
 from litmus.claims.kinds import KINDS
+from litmus.claims.measured import ROLES
 from litmus.claims.records import Record, digests_of, write_record
 from litmus.claims.statuses import Argument, Evidence
 from litmus.claims.ways import WAYS

@@ -1,6 +1,7 @@
 """Does the ledger say what tests found when they last ran as a whole, and when that is stale?"""
 
 import json
+import math
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -250,6 +251,52 @@ def test_a_run_of_some_tests_records_those_that_ran_whole_and_keeps_the_others(
     assert tested.ledger()[ALL[1]].passed == 3
 
 
+def test_a_run_of_what_failed_takes_nothing_from_what_passed_before(tested):
+    """Since pytest leaves out the others without a word."""
+    tested.replace("tests/test_c.py", HOLDS, "    measured(i == 1, allowed=0)")
+    cached = ["no:nose" if part == "no:cacheprovider" else part for part in OPTIONS]
+    tested.pytester.runpytest_inprocess(*cached)
+    before = tested.ledger()
+    assert before[ALL[1]].failed == 1
+    result = tested.pytester.runpytest_inprocess(*cached, "--lf")
+    result.assert_outcomes(failed=1)
+    assert tested.ledger() == before
+
+
+PARTS = {
+    "roles": ("pytest.param(0, marks=CHECK), pytest.param(5, marks=CONTROL)", True),
+    "ways": ("pytest.param(0, marks=CHECK), pytest.param(0, marks=SEARCH)", True),
+    "one without": ("pytest.param(0, marks=CHECK), 0", True),
+    "the same": ("pytest.param(0, marks=CHECK), pytest.param(1, marks=CHECK)", False),
+    "another of pytest's": (
+        "pytest.param(0, marks=[CHECK, pytest.mark.skip]), pytest.param(0, marks=CHECK)",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("parameters", "is_wrong"), PARTS.values(), ids=PARTS)
+def test_parameters_that_mark_different_things_stop_the_collection(tested, parameters, is_wrong):
+    """Since what a test found is told of all its parameters together."""
+    tested.write(
+        "tests/test_other.py",
+        f"""
+import pytest
+
+CHECK, SEARCH = pytest.mark.claim("c", by="exact"), pytest.mark.claim("c", by="search")
+CONTROL = pytest.mark.control("c", drops="d")
+
+@pytest.mark.parametrize("i", [{parameters}])
+def test_other(measured, i):
+    measured(i, allowed=1)
+""",
+    )
+    result = tested.run("tests/test_other.py")
+    said = "\n".join([*result.outlines, *result.errlines])
+    assert ("some parameters of this test mark what others do not" in said) is is_wrong
+    assert bool(tested.ledger()) is not is_wrong
+
+
 def test_a_test_that_is_deleted_or_loses_its_marker_leaves_the_ledger(tested):
     tested.run()
     tested.replace("tests/test_c.py", '@pytest.mark.control("c", drops="d")\n', "")
@@ -268,6 +315,9 @@ def test_a_test_that_is_deleted_or_loses_its_marker_leaves_the_ledger(tested):
         ('claim("c", by="exact")', 'claim("c", by="eye")', "needs by= one of formal, certificate"),
         ('claim("c", by="exact")', "claim(by='exact')", "the marker is claim(name, by)"),
         ('claim("c", by="exact")', "claim('c', way='exact')", "the marker is claim(name, by)"),
+        ('claim("c", by="exact")', 'claim(["c"], by="exact")', "the marker is claim(name, by)"),
+        ('by="exact")', 'by="exact", drops="d")', "the marker is claim(name, by)"),
+        ('control("c", drops="d")', 'control("c", "d")', "the marker is control(name, drops)"),
         ('drops="d"', 'drops="other"', "a control drops 'other', which 'c' does not assume."),
         ('drops="d"', 'drops="^prt"', "It can drop: ^part, d."),
     ],
@@ -308,6 +358,69 @@ def test_an_outcome_is_stale_when_what_it_rests_on_has_changed_and_only_then(
     assert ran.stale() == []
     ran.replace(file, old, new)
     assert ran.stale() == [t for t in ALL if stale and t.startswith(f"tests/{stale}")]
+
+
+ODD = {
+    "no number": {"measured": math.nan},
+    "no end": {"allowed": math.inf},
+    "a word for a number": {"measured": "0"},
+    "a negative number": {"measured": -1.0},
+    "half of a pair": {"allowed": None},
+    "no number at all": {"measured": None, "allowed": None},
+    "a number that denies it": {"measured": 2.0, "allowed": 1.0},
+    "no time": {"seconds": math.nan},
+    "a truth for a count": {"passed": True},
+    "half a test": {"passed": 0.5},
+    "a word for a count": {"failed": "0"},
+    "no day": {"date": "yesterday"},
+    "no text": {"torch": None},
+    "a file elsewhere": {"test": "../tests/test_c.py::test_it_holds"},
+    "a file from the root": {"test": "/tests/test_c.py::test_it_holds"},
+    "no file": {"test": "\0::test_it_holds"},
+    "a very long name": {"test": "a" * 5000 + "::test_it_holds"},
+    "half a letter": {"test": "\ud800::test_it_holds"},
+    "a file alone": {"test": "tests/test_c.py"},
+    "another way": {"marks": [{"role": "claim", "claim": "c", "by": "eye"}]},
+    "another role": {"marks": [{"role": "proof", "claim": "c"}]},
+    "no claim": {"marks": [{"role": "claim", "claim": None, "by": "exact"}]},
+    "both sides": {
+        "marks": [
+            {"role": "claim", "claim": "c", "by": "exact"},
+            {"role": "control", "claim": "c", "drops": "d"},
+        ]
+    },
+    "no statement": {"statements": [["c"]]},
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_a_ledger_that_says_what_no_run_writes_is_none_and_all_is_due(ran, odd):
+    ledger = ran.root / LEDGER
+    entries = json.loads(ledger.read_text("utf-8"))
+    (entry,) = [entry for entry in entries if entry["test"] == ALL[1]]
+    entry |= odd
+    ledger.write_text(json.dumps(entries), "utf-8")
+    assert ran.ledger() == {}
+    assert ran.due() == ["tests/test_c.py", "tests/test_other.py"]
+    assert ran.claims()["c"].evidence == "none"
+
+
+@pytest.mark.parametrize(
+    "fine",
+    [
+        {"measured": 0.5, "allowed": 0.5},
+        {"measured": 1, "allowed": math.nextafter(1, 0)},  # as floats, and less before
+        {"measured": 2.0, "allowed": 1.0, "failed": 1},
+        {"passed": 0, "skipped": 1, "measured": None, "allowed": None},
+    ],
+)
+def test_control_what_a_run_may_have_written_is_read(ran, fine):
+    ledger = ran.root / LEDGER
+    entries = json.loads(ledger.read_text("utf-8"))
+    (entry,) = [entry for entry in entries if entry["test"] == ALL[1]]
+    entry |= fine
+    ledger.write_text(json.dumps(entries), "utf-8")
+    assert list(ran.ledger()) == ALL
 
 
 def test_a_stale_failure_is_no_failure_but_stale(tested):
@@ -464,9 +577,16 @@ def test_a_ledger_is_written_whole_or_not_at_all(tested, monkeypatch):
 
 def outcome(test, **more):
     ran = {"passed": 1, "failed": 0, "skipped": 0, "seconds": 0.5, "date": "2026-01-01"} | more
-    marks = (Mark("claim", "c", by="exact"), Mark("control", "c", drops="d"))
+    marks = (Mark("claim", "c", by="exact"), Mark("claim", "c", by="search"))
     return Outcome(
-        *(test, 3, marks), **ran, python="3", torch="2", fingerprint="f", statements=(("c", "s"),)
+        *(test, 3, marks),
+        **ran,
+        python="3",
+        torch="2",
+        fingerprint="f",
+        statements=(("c", "s"),),
+        measured=0.0,
+        allowed=0.0,
     )
 
 

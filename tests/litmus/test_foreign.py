@@ -49,7 +49,8 @@ def vault(tmp_path):
     marks = (Mark("claim", "lemma", by="exact"),)
     for root in (tmp_path, folder):
         outcome = Outcome(
-            *("tests/test_one.py::test_a", 1, marks, 1, 0, 0, 0.1, "2026-01-01", "3", "2", "", ())
+            *("tests/test_one.py::test_a", 1, marks, 1, 0, 0, 0.1, "2026-01-01", "3", "2", "", ()),
+            *(0, 0),
         )
         write_ledger(root, [outcome], ran=set())
     return folder

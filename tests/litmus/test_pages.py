@@ -100,6 +100,7 @@ def test_the_page_of_a_snippet_names_the_tests_that_ran_it_and_no_file_without_a
     small = project({**files, "docs/claims/c.md": "---\nkind: lemma\n---\n# C\n\nx\n"})
     ran = {"seconds": 0.1, "date": "2026-01-01", "python": "3", "torch": "2"}
     left = {"failed": 0, "skipped": 0, "fingerprint": "", "statements": ()}
+    left |= {"measured": 0, "allowed": 0}
     marks = (Mark("claim", "c", by="exact"),)
     outcomes = [
         Outcome("tests/test_a.py::test_it_holds", 1, marks, passed=1, **left, **ran),

@@ -1,11 +1,13 @@
 """Does a record tell elsewhere what a run found, until what it rests on changes, and only then?"""
 
 import json
+import math
 
 import pytest
 
 from litmus.claims.evidence import due, read_ledger
 from litmus.claims.records import read_record, read_records
+from litmus.files.digest import digest
 from litmus.problems import Problem
 from litmus.site.claims_json import claims_json
 from litmus.site.project import Project
@@ -156,12 +158,19 @@ def test_control_without_the_record_there_is_no_evidence(recorded):
         ("snippets/unused.py", "TWO = 2", "TWO = 3", []),
         ("tests/test_here.py", "0)", "0.0)", []),
         ("snippets/used.py", "\n", "\r\n", []),  # as git may write it
+        ("tests/conftest.py", None, None, NAMES),
+        ("snippets/used.py", None, None, NAMES),
+        ("tests/test_elsewhere.py", None, None, NAMES),
+        ("snippets/unused.py", None, None, []),
     ],
 )
 def test_it_is_stale_when_what_it_rests_on_has_changed_and_only_then(
     recorded, file, old, new, stale
 ):
-    recorded.replace(file, old, new)
+    if old is None:
+        (recorded.root / file).unlink()
+    else:
+        recorded.replace(file, old, new)
     project = recorded.project()
     (record,) = project.records
     found = record.stale(project.claims.statements, recorded.root)
@@ -177,6 +186,31 @@ def test_a_stale_record_takes_nothing_from_what_was_found_here(recorded):
     claim = recorded.project().claims["c"]
     assert claim.evidence == "checked"
     assert claim.stale == {f"tests/test_elsewhere.py::{name}" for name in NAMES[:2]}
+
+
+def test_a_stale_record_takes_nothing_from_another_of_the_same_tests(recorded):
+    recorded.replace("snippets/used.py", "ONE = 1", "ONE = 1.0")
+    assert recorded.project().claims["c"].evidence == "stale"
+    assert recorded.record(file="tests/newest.record.json")[0] == 0
+    claim = recorded.project().claims["c"]
+    assert (claim.evidence, claim.stale) == ("checked with control", set())
+    assert {outcome.record for outcome in claim.outcomes} == {"tests/newest.record.json"}
+    recorded.replace("snippets/used.py", "ONE = 1.0", "ONE = 1.00")
+    assert recorded.project().claims["c"].evidence == "stale"
+
+
+def test_a_record_tells_of_a_test_that_is_only_skipped_here(elsewhere, monkeypatch):
+    skips = "    os.environ.get('HAS_IT') or pytest.skip()\n    measured("
+    write_files(
+        elsewhere.root, {"tests/test_here.py": f"import os{HERE}".replace("    measured(", skips)}
+    )
+    monkeypatch.setenv("HAS_IT", "1")
+    assert elsewhere.record("tests/test_here.py")[0] == 0
+    monkeypatch.delenv("HAS_IT")
+    elsewhere.run("tests/test_here.py")
+    assert [outcome.skipped for outcome in read_ledger(elsewhere.root)] == [1]
+    claim = elsewhere.project().claims["other"]
+    assert (claim.evidence, [outcome.record for outcome in claim.outcomes]) == ("checked", [FILE])
 
 
 def test_a_test_that_ran_here_needs_no_record(recorded):
@@ -216,7 +250,85 @@ def test_control_a_record_that_is_written_another_way_is_the_same(recorded):
     assert recorded.project().problems == []
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"digest": "a", "command": "x"', "\0"])
+ODD = {
+    "no number": lambda said: said["tests"][0].update(measured=math.nan),
+    "no number told": lambda said: said["tests"][0].update(properties={"loss": math.nan}),
+    "another way": lambda said: said["tests"][1]["marks"][0].update(by="eye"),
+    "a file elsewhere": lambda said: said["tests"][0].update(test="../../x.py::test_a"),
+    "no device": lambda said: said.update(device=""),
+    "no version": lambda said: said["versions"].update(Python=3),
+    "no digests": lambda said: said.update(digests=[]),
+    "a digest of nothing": lambda said: said["digests"].update({"a": None}),
+    "another format": lambda said: said.update(format=2),
+}
+
+
+@pytest.mark.parametrize("change", ODD.values(), ids=ODD)
+def test_a_record_that_says_what_no_run_writes_is_refused_whatever_its_digest(recorded, change):
+    said = json.loads((recorded.root / FILE).read_text("utf-8"))
+    del said["digest"]
+    change(said)
+    text = json.dumps(said, sort_keys=True, ensure_ascii=False)
+    (recorded.root / FILE).write_text(json.dumps({**said, "digest": digest(text)}), "utf-8")
+    project = recorded.project()
+    (problem,) = project.problems
+    assert str(problem).startswith(f"{FILE}: this is no record that this version of Litmus can")
+    assert project.claims["c"].evidence == "none"
+
+
+def test_control_with_its_digest_alone_it_is_read(recorded):
+    said = json.loads((recorded.root / FILE).read_text("utf-8"))
+    del said["digest"]
+    text = json.dumps(said, sort_keys=True, ensure_ascii=False)
+    (recorded.root / FILE).write_text(json.dumps({**said, "digest": digest(text)}), "utf-8")
+    assert recorded.project().problems == []
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("float('nan')", "nan"),
+        ("[1, float('inf')]", "[1, inf]"),
+        ("{2: 'a', 10: 'b'}", {"2": "a", "10": "b"}),
+        ("{2: 'a', 'x': 'b'}", {"2": "a", "x": "b"}),
+        ("2 + 3j", "(2+3j)"),
+        ("'\\ud800'", "'\\ud800'"),
+        ("(1.5, None)", [1.5, None]),
+    ],
+)
+def test_what_a_test_tells_is_kept_as_json_has_it_and_costs_no_run(elsewhere, value, kept):
+    elsewhere.replace("tests/test_elsewhere.py", "[3.5, ONE]", value)
+    assert elsewhere.record()[0] == 0
+    record = read_record(elsewhere.root, FILE)
+    assert {"losses": kept} in record.properties.values()
+
+
+def test_tests_in_a_folder_that_is_a_link_leave_a_record_too(elsewhere, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("far")
+    (elsewhere.root / "tests").rename(folder / "tests")
+    (elsewhere.root / "tests").symlink_to(folder / "tests")
+    assert elsewhere.record(file="records/on-a-gpu.record.json")[0] == 0
+    assert elsewhere.project().claims["c"].evidence == "checked with control"
+    elsewhere.replace("tests/test_elsewhere.py", "no such thing", "no such")
+    assert elsewhere.project().claims["c"].evidence == "stale"
+
+
+def test_a_file_travels_as_a_whole_or_not_at_all(elsewhere):
+    """Since what is run here is asked file by file, and nobody would run the others."""
+    elsewhere.replace("tests/test_elsewhere.py", "pytestmark = pytest.mark.travels\n", "")
+    elsewhere.replace(
+        "tests/test_elsewhere.py", "def test_control", "@pytest.mark.travels\ndef test_control"
+    )
+    code, said = elsewhere.run("tests/test_elsewhere.py")
+    assert code == pytest.ExitCode.USAGE_ERROR
+    assert "other tests of this file travel, so nobody would run this one. Write pytestmark" in said
+    assert read_ledger(elsewhere.root) == []
+
+
+NONE = ["", "{}", "[]", "[" * 100_000, '{"digest": "a", "command": "x"', "\0"]
+
+
+@pytest.mark.parametrize("text", NONE, ids=range(len(NONE)))
 def test_what_is_no_record_is_an_error(elsewhere, text):
     write_files(elsewhere.root, {FILE: text})
     records, (problem,) = read_records(elsewhere.root)
@@ -243,6 +355,10 @@ SKIPS = "import pytest\n\ndef test_a():\n    pytest.skip('not here')\n"
     [
         (["tests/test_elsewhere.py::test_control"], FILE, "tests were named, and not files"),
         (["tests/test_elsewhere.py", "-k", "holds"], FILE, "3 tests were left out"),
+        (["tests/test_fails.py", "-x"], FILE, "the run did not come to its end"),
+        (["-p", "cacheprovider", "--lf"], FILE, "what passed before was left out"),
+        (["tests/test_elsewhere.py"], ".kept/a.record.json", "a record lies beside the tests"),
+        (["tests/test_elsewhere.py"], "build/a.record.json", "a record lies beside the tests"),
         (["tests/test_skips.py"], FILE, "none of the tests could run here"),
         (["tests/test_none.py"], FILE, "the run did not come to its end"),
         (["tests/test_elsewhere.py"], "tests/a.json", "is called NAME.record.json"),
@@ -251,13 +367,15 @@ SKIPS = "import pytest\n\ndef test_a():\n    pytest.skip('not here')\n"
     ],
 )
 def test_a_run_that_says_less_leaves_the_record_as_it_was(recorded, arguments, file, said):
-    write_files(recorded.root, {"tests/test_skips.py": SKIPS, "tests/test_none.py": "1 / 0"})
+    fails = "def test_a(): assert 0\n\ndef test_b(): pass\n"
+    others = {"tests/test_none.py": "1 / 0", "tests/test_fails.py": fails}
+    write_files(recorded.root, {"tests/test_skips.py": SKIPS, **others})
     before = (recorded.root / FILE).read_bytes()
     code, printed = recorded.record(*arguments, file=file)
     assert said in printed
     assert code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}
     assert (recorded.root / FILE).read_bytes() == before
-    assert not (recorded.root.parent / "a.record.json").exists()
+    assert not [*recorded.root.parent.rglob("a.record.json")]
 
 
 def test_without_claims_there_is_nothing_to_record(pytester):

@@ -414,7 +414,7 @@ def test_control_with_the_exponent_2t_the_two_runs_part(measured, seed):
         rate = 0.1 * root ** (-2 * t)
         weights, buffer = sgd_step(weights, buffer, slope(t, weights), rate, 0, 0.5)
         grown.append(weights)
-    measured(direction_gap(decayed, grown), allowed=VISIBLE / 10)
+    measured(direction_gap(decayed, grown), allowed=VISIBLE)
 
 
 @pytest.mark.claim(PLAIN, by="float64")

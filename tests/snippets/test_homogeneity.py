@@ -2,6 +2,7 @@
 
 from random import Random
 
+import numpy as np
 import pytest
 import sympy
 import torch
@@ -259,11 +260,11 @@ def test_a_normalised_network_is_curved_both_ways_off_its_stationary_points(meas
 
     short, long = (torch.func.hessian(loss)(scale * weights) for scale in (1.0, 3.0))
     eigenvalues = torch.linalg.eigvalsh(short)
-    measured((9 * long - short).norm(), allowed=100 * ROUNDING)
+    measured((9 * long - short).norm(), allowed=ROUNDING)
     assert eigenvalues.abs().max() > 100 * ROUNDING
     either = min(-eigenvalues[0], eigenvalues[-1])
     measured(max(CURVED - either, 0), allowed=0)  # by how much a sign is missed
-    measured(max(map(abs, euler_gaps(loss, weights, 0.0))), allowed=ROUNDING)
+    measured(np.abs(euler_gaps(loss, weights, 0.0)).max(), allowed=ROUNDING)
 
 
 @pytest.mark.claim(NEWTON, by="float64")
@@ -288,7 +289,7 @@ def test_at_a_stationary_point_there_is_no_step():
 
 @pytest.mark.claim(EULER, by="float64")
 def test_the_gaps_of_a_cubic_vanish_in_degree_three(measured):
-    measured(max(map(abs, euler_gaps(lambda v: (v**3).sum(), W, 3.0))), allowed=ROUNDING)
+    measured(np.abs(euler_gaps(lambda v: (v**3).sum(), W, 3.0)).max(), allowed=ROUNDING)
     # in degree two: one more f, and one more gradient
     first, second = euler_gaps(lambda v: (v**3).sum(), W, 2.0)
     assert first == pytest.approx((W**3).sum().item())

@@ -210,7 +210,7 @@ def test_a_normalised_network_on_batches_stays_between_the_bounds_of_its_gradien
         # as shares of the bounds, both of which are attained at the first step
         low = lower_bound(5.0, least, rate, t) / squares[t] ** 2
         high = squares[t] ** 2 / upper_bound(5.0, least, most, rate, t)
-        measured(max(0, low - 1, high - 1), allowed=ROUNDING)
+        measured(np.max([0, low - 1, high - 1]), allowed=ROUNDING)
     assert squares[-1] > 2 * squares[0]
 
 

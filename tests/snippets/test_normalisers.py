@@ -485,6 +485,7 @@ def test_the_gradient_loses_the_length_of_its_parts_along_what_is_forgotten(meas
 @pytest.mark.control("normaliser-projects-the-gradient", drops="normalisation-layer")
 def test_control_with_eps_the_formula_for_the_length_fails(measured):
     found, formula = lengths(True, eps=exact(5))
+    # a hundredth: both are exact
     measured(abs(found / formula - 1), allowed=VISIBLE / 5)
 
 

@@ -48,15 +48,15 @@ def gaps(power=1, length=2.5, step=unprojected_step, steps=STEPS):
 @pytest.mark.claim(CLAIM, by="float64")
 @pytest.mark.parametrize("length", [1.0, 0.3, 2.5])
 def test_the_three_runs_have_the_same_direction_and_the_length_grows_as_stated(measured, length):
-    measured(max(gaps(length=length)), allowed=ROUNDING)
+    measured(gaps(length=length).max(), allowed=ROUNDING)
 
 
 @pytest.mark.control(CLAIM, drops="scale-invariant-loss")
 def test_control_a_loss_that_sees_the_length_parts_them(measured):
     directions, held, growth = gaps(power=0.5, steps=4)  # soon after the length is infinite
     measured(directions, allowed=PARTED)
-    measured(held, allowed=PARTED / 10)
-    measured(growth, allowed=PARTED / 10)
+    measured(held, allowed=PARTED)
+    measured(growth, allowed=PARTED)
 
 
 @pytest.mark.control(CLAIM, drops="^rate")

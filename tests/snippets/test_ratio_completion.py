@@ -52,10 +52,10 @@ def test_it_is_the_ratio_of_the_matrix_and_falls_as_norms_rise(measured, b, c):
     seen = [ratio(matrix(x, b, c)).item() for x in frees]
     expected = [math.sqrt(squared_ratio(x, b, c)) for x in frees]
     measured(apart(seen, expected), allowed=LAST)
-    measured((np.diff(seen) >= 0).sum(), allowed=0)
+    measured((~(np.diff(seen) < 0)).sum(), allowed=0)
     for order in ("nuc", "fro", 2):
         norms = [torch.linalg.matrix_norm(matrix(x, b, c), order) for x in frees]
-        measured((np.diff(norms) <= 0).sum(), allowed=0)
+        measured((~(np.diff(norms) > 0)).sum(), allowed=0)
 
 
 @pytest.mark.claim(INFINITY, by="float64")
@@ -154,7 +154,7 @@ def test_the_first_step_of_a_completion_is_the_same_off_the_data_and_not_on_it(m
     for other in after[1:]:
         off = (other - after[0])[known == 0]
         measured(off.abs().max(), allowed=LAST / 10)  # of entries of order one
-        measured(((after[0] - start)[known == 0].abs() - 0.01).abs().max(), allowed=100 * LAST)
+        measured(((after[0] - start)[known == 0].abs() - 0.01).abs().max(), allowed=LAST)
     assert (after[2] - after[0]).abs().max() > 0.01  # where the loss has another sign
     slow = [complete(observed, known, start, m, 0.01, 1, adam=False) for m in (1e-2, 2e-2)]
     moves = [(after - start)[known == 0].numpy() for after in slow]
