@@ -1,6 +1,6 @@
 """The tests that mark claims: which claim each is given to, and what is wrong with a marker."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from litmus.cache import Cache
@@ -18,27 +18,9 @@ def attach(
     root: Path,
     cache: Cache | None = None,
 ) -> list[Problem]:
-    """Give each claim the tests that mark it; return what is wrong with the tests.
-
-    Of a test that ran here no record is needed, and none that is stale where another tells of it.
-    """
+    """Give each claim the tests that mark it; return what is wrong with the tests."""
     problems = []
-    here = {outcome.test for outcome in outcomes if outcome.passed or outcome.failed}
-    holds: list[Outcome] = []
-    outdated: list[Outcome] = []
-    for record in records:
-        stale_there = record.stale(claims.statements, root, cache)
-        for outcome in record.outcomes:
-            if outcome.test not in here:
-                (outdated if outcome.test in stale_there else holds).append(outcome)
-    told = {outcome.test for outcome in holds}
-    changed = {outcome.test for outcome in outdated} - told
-    elsewhere = [*holds, *(outcome for outcome in outdated if outcome.test in changed)]
-    # What was only skipped here is as if it were not there, if a record tells of it.
-    ran = [outcome for outcome in outcomes if outcome.test not in told | changed]
-    changed |= stale_tests(ran, claims.statements, root, cache)
-    for outcome in [*ran, *elsewhere]:
-        stale = outcome.test in changed
+    for outcome, stale in _told(outcomes, records, claims, root, cache):
         for mark in outcome.marks:
             wrong = wrong_with(mark, claims)
             if wrong and not stale:
@@ -52,6 +34,36 @@ def attach(
             what = f"the check {outcome.name} fails."
             problems.append(Problem(outcome.file, outcome.line, what, "Run it with pytest."))
     return problems
+
+
+def _told(
+    outcomes: Sequence[Outcome],
+    records: Iterable[Record],
+    claims: Claims,
+    root: Path,
+    cache: Cache | None,
+) -> Iterator[tuple[Outcome, bool]]:
+    """Yield how each test came out, and whether that is stale.
+
+    Of a test that ran here no record is needed, and none that is stale where another tells of it.
+    """
+    here = {outcome.test for outcome in outcomes if outcome.passed or outcome.failed}
+    holds: list[Outcome] = []
+    outdated: list[Outcome] = []
+    for record in records:
+        stale_there = record.stale(claims.statements, root, cache)
+        for outcome in record.outcomes:
+            if outcome.test not in here:
+                (outdated if outcome.test in stale_there else holds).append(outcome)
+    told = {outcome.test for outcome in holds}
+    outdated = [outcome for outcome in outdated if outcome.test not in told]
+    # What was only skipped here is as if it were not there, if a record tells of it.
+    elsewhere = told | {outcome.test for outcome in outdated}
+    ran = [outcome for outcome in outcomes if outcome.test not in elsewhere]
+    changed = stale_tests(ran, claims.statements, root, cache)
+    yield from ((outcome, outcome.test in changed) for outcome in ran)
+    yield from ((outcome, False) for outcome in holds)
+    yield from ((outcome, True) for outcome in outdated)
 
 
 def wrong_with(mark: Mark, claims: Claims) -> str:

@@ -13,6 +13,7 @@ from litmus.site.claims_json import claims_json
 from litmus.site.project import Project
 from tests.litmus.conftest import write_files
 from tests.litmus.test_evidence import DOCS, OPTIONS
+from tests.litmus.test_session import Command
 
 FILE = "tests/on-a-gpu.record.json"
 # With the plugin that has `record_property`.
@@ -383,3 +384,22 @@ def test_without_claims_there_is_nothing_to_record(pytester):
     result = pytester.runpytest_inprocess(*OPTIONS, "--litmus-record", FILE)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "is for a project with claims" in "\n".join(result.errlines)
+
+
+@pytest.mark.parametrize("change", [False, True], ids=["as it was", "changed"])
+def test_the_site_shows_a_record_with_its_date_and_what_has_changed_since(recorded, change):
+    if change:
+        recorded.replace("snippets/used.py", "ONE = 1", "ONE = 1.0")
+    write_files(recorded.root, {"mkdocs.yml": "site_name: V\n"})
+    Command(recorded.root).build()
+    record = read_record(recorded.root, FILE)
+    when = f"recorded {record.date}, {record.outcomes[0].ran_with}"
+    pages = {
+        name: (recorded.root / f"site/{name}/index.html").read_text("utf-8")
+        for name in ["claims/c", "snippets/used", "snippets/unused", "open-ends"]
+    }
+    for name, tests in [("claims/c", 2), ("snippets/used", 3), ("snippets/unused", 0)]:
+        assert pages[name].count(when) == tests
+        assert pages[name].count("changed since it ran") == change * tests
+    said = f"{record.outcomes[0].ran_with}: snippets/used.py has changed since it was written by"
+    assert (said in pages["open-ends"]) is change
