@@ -23,6 +23,7 @@ from litmus.material.look import THEME
 from litmus.material.reports import Reports, told
 from litmus.material.server import Rebuilds, interrupt_when_told_to_end
 from litmus.python.labs import IsLab
+from litmus.site import mark
 from litmus.site.folder import SiteFolder
 from litmus.site.session import Session
 
@@ -56,9 +57,11 @@ class LitmusPlugin(BasePlugin[LitmusConfig]):  # type: ignore[no-untyped-call]
     def _open(self, config: MkDocsConfig) -> MkDocsConfig:
         self.reports.begin(config.strict)
         docs, settings = Path(config.docs_dir), Path(config.config_file_path)
-        # Who calls our theme his own, as our settings do, lets us look after the site's folder.
+        # Who calls our theme his own, as our settings do, lets us look after the site's folder, and
+        # so does who has let us before.
+        was_ours = mark.read(Path(config.site_dir)) is not None
         is_ours = bool(self.session.read_before or config.theme.custom_dir == str(THEME))
-        site = SiteFolder(Path(config.site_dir), docs, is_ours and not self.serves)
+        site = SiteFolder(Path(config.site_dir), docs, (is_ours or was_ours) and not self.serves)
         with told():
             trust = self.config.raw_html, self.config.ours
             built = self.session.open(docs, settings, site, _is_lab(config), *trust)

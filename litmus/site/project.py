@@ -75,8 +75,10 @@ class Project:
     def ours(cls, root: Path, docs: Path, is_lab: IsLab | None = None) -> "Project":
         """Read the vault in `docs`, and what the tests below `root` found, which is trusted.
 
-        What took long to make is kept in `root/build`. Raises Problem if there is no such folder.
+        What took long to make is kept in `root/build`. Raises Problem if one of the folders is not
+        there.
         """
+        _refuse_nothing(root)
         _refuse_nothing(docs)
         cache = Cache()
         cache.recall(root / BUILD, STORES)
