@@ -20,7 +20,7 @@ from litmus.site import open_ends
 from litmus.site.folder import SiteFolder
 from litmus.site.project import Project
 
-FOR_LABS = ("mkdocs_jupyter", "jupytext", "nbformat", "nbclient")  # the first imports the others
+KNOWS_LABS, BELOW = "mkdocs_jupyter", ("jupytext", "nbformat", "nbclient")  # which it imports
 BASE = Path(__file__).with_name("mkdocs.yml")  # how a site looks, whatever its vault
 
 
@@ -33,7 +33,7 @@ def build_project(project: Project) -> None:
     try:
         config = load_config(str(settings), strict=True)
     except (Abort, ImportError) as error:  # MkDocs has said of what, but not how to get it
-        missing = lacking("run", "runs labs", *FOR_LABS)
+        missing = lacking("run", "runs labs", KNOWS_LABS) or lacking("run", "runs labs", *BELOW)
         if missing and b"mkdocs-jupyter" in settings.read_bytes():
             raise Abort(f"{missing}.") from error
         raise

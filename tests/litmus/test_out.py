@@ -4,6 +4,7 @@ import os
 
 import pytest
 from click.testing import CliRunner
+from mkdocs.__main__ import cli as mkdocs
 from mkdocs.commands.build import build
 
 from litmus.cli import main
@@ -169,3 +170,20 @@ def test_who_publishes_a_site_finds_it_where_it_is(litmus, tmp_path):
     config = configured(BASE, docs_dir=str(tmp_path / "notes"), site_name="V", site_dir=str(site))
     build(config)
     assert config.site_dir == str(site)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_mkdocs_keeps_what_is_beside_a_site_of_ours_and_removes_it_as_ever_elsewhere(
+    tmp_path, monkeypatch, first
+):
+    settings = {"mkdocs.yml": "site_name: A\ntheme: material\nplugins: [search, litmus]\n"}
+    write_files(tmp_path, {**settings, **{f"docs/{path}": text for path, text in NOTES.items()}})
+    monkeypatch.chdir(tmp_path)
+    if first:
+        assert CliRunner().invoke(main, ["build"]).exit_code == 0
+    write_files(tmp_path, {"site/CNAME": "x.org", "docs/new.md": "# New\n"})
+    for _ in range(2):
+        ran = CliRunner().invoke(mkdocs, ["build"])
+        assert ran.exit_code == 0, ran.output
+        assert (tmp_path / "site/new/index.html").exists()
+        assert (tmp_path / "site/CNAME").exists() == first
