@@ -6,9 +6,11 @@ import pytest
 from click.testing import CliRunner
 from mkdocs.__main__ import cli as mkdocs
 from mkdocs.commands.build import build
+from mkdocs.config import load_config
 
 from litmus.cli import main
 from litmus.material.commands import BASE
+from litmus.material.plugin import _excludes
 from tests.litmus.conftest import write_files
 from tests.litmus.test_incremental import configured
 from tests.litmus.test_swap import content
@@ -187,3 +189,32 @@ def test_mkdocs_keeps_what_is_beside_a_site_of_ours_and_removes_it_as_ever_elsew
         assert ran.exit_code == 0, ran.output
         assert (tmp_path / "site/new/index.html").exists()
         assert (tmp_path / "site/CNAME").exists() == first
+
+
+HELD_BACK = "exclude_docs: |\n  secret.md\n  held/\ndraft_docs: draft.md\n"
+
+
+@pytest.mark.parametrize("said", [HELD_BACK, ""])
+@pytest.mark.parametrize("command", [main, mkdocs], ids=["ours", "theirs"])
+def test_what_the_settings_of_mkdocs_hold_back_is_on_no_page(tmp_path, monkeypatch, command, said):
+    settings = "site_name: A\ntheme: material\nplugins: [search, litmus]\n"
+    hidden = ["secret.md", "held/a.md", "held/b.txt", "draft.md"]
+    write_files(tmp_path, {"mkdocs.yml": settings + said, "docs/index.md": "# Home\n"})
+    write_files(tmp_path / "docs", dict.fromkeys(hidden, "# Held-back words\n"))
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(command, ["build"])
+    assert ran.exit_code == 0, ran.output
+    found = [path for path, text in content(tmp_path / "site").items() if "Held-back" in text]
+    assert bool(found) != bool(said)
+    places = ["secret", "held", "draft"]
+    assert [(tmp_path / "site" / place).exists() for place in places] == [not said] * 3
+
+
+def test_a_draft_is_served_and_what_is_excluded_is_not(tmp_path):
+    held = {"exclude_docs": "secret.md", "draft_docs": "draft.md"}
+    config = load_config(str(BASE), docs_dir=str(tmp_path), site_dir="/nowhere", **held)
+    served, built = (_excludes(config, with_drafts) for with_drafts in (True, False))
+    assert (served("secret.md"), served("draft.md"), served("a.md")) == (True, False, False)
+    assert (built("secret.md"), built("draft.md"), built("a.md")) == (True, True, False)
+    config.exclude_docs = config.draft_docs = None
+    assert _excludes(config, with_drafts=False) is None
