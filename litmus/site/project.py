@@ -1,5 +1,6 @@
 """A project as it lies on disk: the vault, its claims with their evidence, its references."""
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -151,12 +152,13 @@ class Project:
 
     @property
     def cache_folder(self) -> Path:
-        """Where to keep what takes long to make."""
-        return self.root / BUILD if self.is_ours else user_cache_path("litmus")
+        """Where to keep what takes long to make: beside the notes, if they are ours and one may."""
+        own = self.root / BUILD
+        return own if self.is_ours and _may_hold_files(own) else user_cache_path("litmus")
 
     def save_cache(self) -> None:
         """Keep what took long to make for the next process that reads the project."""
-        if self.is_ours:
+        if self.cache_folder == self.root / BUILD:
             self.cache.keep(self.cache_folder)
             last_reading.keep(self.cache_folder, self.vault)
 
@@ -183,6 +185,12 @@ class Project:
             for path in sorted(folder.rglob("*.py"))
             if not leads_out(path, folder) and path.is_file()
         }
+
+
+def _may_hold_files(folder: Path) -> bool:
+    """May this process write into a folder, or make it? Projects may be mounted to be read only."""
+    there = folder if os.path.lexists(folder) else folder.parent
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def _refuse_nothing(docs: Path) -> None:

@@ -11,6 +11,7 @@ from mkdocs.config import load_config
 from litmus.cli import main
 from litmus.material.commands import BASE
 from litmus.material.plugin import _excludes
+from litmus.site import project
 from tests.litmus.conftest import write_files
 from tests.litmus.test_incremental import configured
 from tests.litmus.test_swap import content
@@ -218,3 +219,20 @@ def test_a_draft_is_served_and_what_is_excluded_is_not(tmp_path):
     assert (built("secret.md"), built("draft.md"), built("a.md")) == (True, True, False)
     config.exclude_docs = config.draft_docs = None
     assert _excludes(config, with_drafts=False) is None
+
+
+def test_where_nothing_can_be_kept_a_project_is_built_all_the_same(tmp_path, monkeypatch):
+    settings = {"mkdocs.yml": "site_name: A\ntheme: material\nplugins: [search, litmus]\n"}
+    write_files(tmp_path, {**settings, "docs/index.md": "# Home\n", "build": "mine"})
+    monkeypatch.chdir(tmp_path)
+    for command in [mkdocs, main]:
+        ran = CliRunner().invoke(command, ["build"])
+        assert ran.exit_code == 0, ran.output
+    assert (tmp_path / "build").read_text() == "mine"
+    (tmp_path / "build").unlink()
+    with monkeypatch.context() as patch:  # as where the project is mounted to be read only
+        patch.setattr(project, "_may_hold_files", lambda folder: False)
+        assert CliRunner().invoke(mkdocs, ["build"]).exit_code == 0
+    assert not (tmp_path / "build").exists()
+    assert CliRunner().invoke(mkdocs, ["build"]).exit_code == 0
+    assert (tmp_path / "build").is_dir()
