@@ -170,7 +170,8 @@ class Session:
         excludes: LeftOut | None,
     ) -> Project:
         """Read the project, or what has changed of it since this command has read it before."""
-        if before := self.read_before:
+        before = self.read_before
+        if before and before.docs.resolve() == docs.resolve():  # MkDocs knows more of settings
             differs = is_lab or excludes
             return replace(before, is_lab=is_lab, excludes=excludes).again() if differs else before
         if self._read_from == (docs, settings):

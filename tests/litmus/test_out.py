@@ -236,3 +236,14 @@ def test_where_nothing_can_be_kept_a_project_is_built_all_the_same(tmp_path, mon
     assert not (tmp_path / "build").exists()
     assert CliRunner().invoke(mkdocs, ["build"]).exit_code == 0
     assert (tmp_path / "build").is_dir()
+
+
+def test_a_build_shows_the_notes_that_mkdocs_finds_where_only_it_knows(tmp_path, monkeypatch):
+    settings = "site_name: A\ntheme: material\nplugins: [search, litmus]\n"
+    elsewhere = settings + "docs_dir: !ENV [NOT_SET_ANYWHERE, content]\n"
+    notes = {"docs/index.md": "# One\n", "content/index.md": "# Two\n"}
+    monkeypatch.chdir(tmp_path)
+    for said, title in [(settings, "one"), (elsewhere, "two")]:
+        write_files(tmp_path, {"mkdocs.yml": said, **notes})
+        assert CliRunner().invoke(main, ["build"]).exit_code == 0
+        assert f'<h1 id="{title}"' in (tmp_path / "site/index.html").read_text(encoding="utf-8")
