@@ -10,7 +10,25 @@ from litmus.claims.kinds import KINDS
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
+def _version(context: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    """Print what is installed and in which version, and end the command."""
+    if is_asked:
+        from litmus import __version__
+        from litmus.installed import DISTRIBUTION
+
+        click.echo(f"{DISTRIBUTION} {__version__}")
+        context.exit()
+
+
 @click.group(help=__doc__)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Print the version that is installed.",
+)
 def main() -> None:
     """Say what happens on the standard error, where the output is not asked for."""
     import logging

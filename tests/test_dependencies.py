@@ -9,6 +9,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -184,3 +185,8 @@ def test_the_engine_names_its_distribution_in_one_place():
     assert PROJECT["name"] == DISTRIBUTION
     said = [file.name for file in python("litmus") if DISTRIBUTION in file.read_text("utf-8")]
     assert said == ["installed.py"]
+
+
+def test_who_cites_us_names_the_version_that_is_released():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == PROJECT["version"]

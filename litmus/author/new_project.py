@@ -6,14 +6,13 @@ written to, and what cannot be finished leaves nothing behind.
 
 import json
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
+from litmus.author.begun import TESTS, Begun, typed
 from litmus.author.own_project import seen_from
 from litmus.files import settings
 from litmus.files.reading import everything
@@ -21,7 +20,7 @@ from litmus.problems import file_of, words_of
 
 STARTER = Path(__file__).with_name("starter")
 NOTES, EXAMPLE = f"{settings.DOCS}/", ("snippets/", "tests/test_")  # what its notes show, and tests
-TESTS, IGNORED = "pytest.ini", ".gitignore"
+README = "README.md"
 # Where the settings of tests may stand, with the words that begin them there.
 OF_TESTS = {
     "pytest.toml": b"",
@@ -32,49 +31,6 @@ OF_TESTS = {
     "setup.cfg": b"[tool:pytest]",
 }
 SITE_NAME, PLUGIN = "site_name: Notes", "  litmus: {}"  # lines of the settings
-PLUGINS = "plugins:\n    - search\n    - litmus"
-
-
-@dataclass(frozen=True)
-class Begun:
-    """What was written into a project, what was there, and what its author has to know."""
-
-    root: Path
-    docs: Path
-    written: list[str]
-    kept: list[str] = field(default_factory=list)  # of the same names, and left as they were
-    is_new: bool = False
-
-    def words(self) -> Iterator[str]:
-        """Yield what to say, a line each: what was done where and why, and what to do next."""
-        if self.is_new:
-            yield f"A new knowledge base is in {self.root}: {len(self.written)} files."
-        else:
-            yield from self._around()
-        here = Path.cwd().resolve() == self.root.resolve()
-        yield "Next:"
-        yield from [] if here else [f"  cd {_typed(self.root)}"]
-        yield "  litmus build   # run the tests of claims, build site/; stop for what does not fit"
-        yield "  mkdocs serve   # build and serve it, and again with every change"
-        if not self.is_new:
-            yield "What does not fit in your notes is on the page Open ends of `mkdocs serve`."
-
-    def _around(self) -> Iterator[str]:
-        if not self.docs.is_relative_to(self.root):
-            yield f"The notes lie in {self.docs} itself, and MkDocs takes no settings from there."
-            yield f"So the project is beside them, in {self.root}. Nothing was added to the notes."
-        wrote = ", ".join(self.written) or "nothing: all of it was there"
-        yield f"Wrote into {self.root}: {wrote}."
-        if self.kept:
-            yield f"Left as they are: {', '.join(self.kept)}."
-        said = settings.read(self.root)
-        if settings.FILE in self.kept and not said.has_plugin:
-            yield f"{settings.FILE} does not name Litmus yet. Let its plugins begin with these two:"
-            yield f"  {PLUGINS}"
-        if IGNORED in self.kept:
-            yield f"{IGNORED} should have /build/ and /site/, which are made."
-        if TESTS not in [*self.written, *self.kept]:
-            yield 'Tests find snippets/ if the settings of pytest have pythonpath = ["."].'
 
 
 def anew(folder: Path) -> str:
@@ -85,9 +41,10 @@ def anew(folder: Path) -> str:
     if os.path.lexists(folder) and not folder.is_dir():
         raise click.ClickException(f"{folder} is a file, and no folder. Name another place.")
     with _in_words():
+        _refuse_what_is_no_unicode(folder.resolve())
         if folder.is_dir() and any(folder.iterdir()):
             what = f"{folder} is not empty, and nothing was written. To add to what is there"
-            raise click.ClickException(f"{what}: litmus init --here {_typed(folder)}")
+            raise click.ClickException(f"{what}: litmus init --here {typed(folder)}")
         files = {path: _content(path, folder.resolve().name) for path in _all()}
         _write(folder, files)
     return "\n".join(Begun(folder, folder / settings.DOCS, [*files], is_new=True).words())
@@ -102,13 +59,16 @@ def around(folder: Path) -> str:
         raise click.ClickException(f"there is no folder {folder}. Name that of your notes.")
     with _in_words():
         folder = folder.resolve()
+        _refuse_what_is_no_unicode(folder)
         root = _beside(folder) if _is_vault(folder) else folder
         docs = settings.read(root).docs if root == folder else folder
+        _refuse_what_mkdocs_does(root, docs)
         wanted = _wanted(root, docs)
         kept = [path for path in wanted if _is_taken(root, path)]
-        beside = "" if docs.is_relative_to(root) else seen_from(root, docs)
-        files = {p: _content(p, folder.name, beside) for p in wanted if p not in kept}
+        where, is_ours = seen_from(root, docs), settings.Settings(root, docs).is_ours
+        files = {p: _content(p, folder.name, where, is_ours) for p in wanted if p not in kept}
         _write(root, files)
+    kept = [settings.file_of(root).name if path == settings.FILE else path for path in kept]
     return "\n".join(Begun(root, docs, [*files], kept).words())
 
 
@@ -118,14 +78,17 @@ def _all() -> list[str]:
     return sorted(path.relative_to(STARTER).as_posix() for path in made)
 
 
-def _content(path: str, name: str, docs: str = "") -> bytes:
-    """Return a file of a project of that name, whose notes are in docs/ or elsewhere."""
+def _content(path: str, name: str, docs: str = settings.DOCS, is_ours: bool = True) -> bytes:
+    """Return a file of a project of that name: where are its notes, and is that in its folder?"""
     content = (STARTER / path).read_bytes()
+    if path == README:
+        return content.replace(NOTES.encode(), os.fsencode(f"{docs}/"))
     if path != settings.FILE:
         return content
     lines, said = content.decode(), [f"site_name: {json.dumps(name, ensure_ascii=False)}"]
-    if docs:
+    if docs != settings.DOCS:
         said.append(f"docs_dir: {json.dumps(docs, ensure_ascii=False)}")
+    if not is_ours:
         ours = "{ours: true}  # they lie elsewhere; what is in this folder is run for them"
         lines = lines.replace(PLUGIN, f"  litmus: {ours}")
     return lines.replace(SITE_NAME, "\n".join(said)).encode()
@@ -136,7 +99,7 @@ def _wanted(root: Path, docs: Path) -> list[str]:
 
     Among other notes its names could mean theirs, and its claim would be one of theirs.
     """
-    files, has_notes = _all(), _has_notes(docs)
+    files, has_notes = _all(), _has_notes(docs if docs.is_dir() else root)
     example = [path for path in files if path.startswith((NOTES, *EXAMPLE))]
     if has_notes or docs != root / settings.DOCS or any(_is_taken(root, p) for p in example):
         files = [path for path in files if path not in example]
@@ -151,7 +114,7 @@ def _says(file: Path, words: bytes) -> bool:
 
 def _is_vault(folder: Path) -> bool:
     """Are the notes in the folder itself, rather than in docs/ or wherever its settings say?"""
-    if (folder / settings.FILE).exists():
+    if settings.file_of(folder).exists():
         return False
     if (folder / ".obsidian").is_dir():
         return True
@@ -166,7 +129,10 @@ def _has_notes(folder: Path) -> bool:
 
 def _beside(vault: Path) -> Path:
     """Return the folder of the project around a vault; end the command if something is there."""
-    root = vault.parent / f"{vault.name or 'notes'}-litmus"
+    root = vault.parent / f"{vault.name}-litmus"
+    if root.is_relative_to(vault):
+        what = f"the notes lie in {vault} itself, and nothing can be beside it."
+        raise click.ClickException(f"{what} Put them into a folder. Nothing was written.")
     is_empty = not os.path.lexists(root) or (root.is_dir() and not any(root.iterdir()))
     if not is_empty and settings.read(root).docs.resolve() != vault:
         what = f"the project's files would go to {root}, and something else is there."
@@ -174,9 +140,26 @@ def _beside(vault: Path) -> Path:
     return root
 
 
+def _refuse_what_is_no_unicode(folder: Path) -> None:
+    """End the command where settings could not say what a folder is called."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(folder).decode(errors="replace")
+        raise click.ClickException(f"the name of {name} is not UTF-8. Name another.") from None
+
+
+def _refuse_what_mkdocs_does(root: Path, docs: Path) -> None:
+    """End the command where the settings lie among the notes, which would be ours, too, then."""
+    if (root / docs).resolve() in [root, *root.parents]:
+        what = f"{settings.file_of(root)} lies in the folder of its notes, and MkDocs refuses that."
+        remedy = "Move it beside that folder, or the notes into one below. Nothing was written."
+        raise click.ClickException(f"{what} {remedy}")
+
+
 def _is_taken(root: Path, path: str) -> bool:
     """Is there something at a place, or something that is no folder of the project above it?"""
-    file = root / path
+    file = settings.file_of(root) if path == settings.FILE else root / path
     above = (place for place in file.parents if place.is_relative_to(root) and place != root)
     blocked = any(os.path.lexists(place) and _leads_away(place) for place in above)
     return blocked or os.path.lexists(file)
@@ -214,8 +197,3 @@ def _in_words() -> Iterator[None]:
     except OSError as error:
         where = f"{file}: " if (file := file_of(error)) else ""
         raise click.ClickException(f"{where}{words_of(error)}. Nothing was written.") from None
-
-
-def _typed(folder: Path) -> str:
-    """Return a folder as one types it after a command."""
-    return shlex.quote(os.path.relpath(folder))

@@ -19,9 +19,9 @@ def read(root: Path) -> Project:
         what = f"there is no folder {where}/ here"
         raise click.ClickException(f"{what}; run from the project's root.")
     if not said.is_ours:
+        where, file = seen_from(root.resolve(), said.docs.resolve()), settings.file_of(root).name
         what = f"the notes are in {where}, outside of this folder. If they are yours, say so in"
-        remedy = "plugins: {litmus: {ours: true}}"
-        raise click.ClickException(f"{what} {settings.FILE}: {remedy}")
+        raise click.ClickException(f"{what} {file}: plugins: {{litmus: {{ours: true}}}}")
     with collector.at_rest():
         project = Project.ours(root, said.docs)
     if raised := [str(problem) for problem in project.problems if problem.kind == RAISED]:

@@ -192,7 +192,7 @@ def project_files(root: Path, is_wanted: Callable[[str], bool]) -> Iterator[str]
     for folder, folders, files in os.walk(root):
         folders[:] = [name for name in folders if not is_elsewhere(name)]
         is_installed = {"pyvenv.cfg", "conda-meta"} & {*files, *folders}
-        is_another = settings.FILE in files and Path(folder) != root
+        is_another = not {*settings.FILES}.isdisjoint(files) and Path(folder) != root
         if is_installed or is_another:
             folders.clear()  # packages or a project, with tests of their own
         else:

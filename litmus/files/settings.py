@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 FILE, DOCS = "mkdocs.yml", "docs"
+FILES = (FILE, "mkdocs.yaml")  # MkDocs takes the first that is there
 ELSEWHERE = (b"docs_dir", b"INHERIT")  # without these words the notes are in docs/
 
 
@@ -26,12 +27,18 @@ class Settings:
     @property
     def is_ours(self) -> bool:
         """Are the notes those of the project, by where they lie or because the settings say so?"""
-        return self.is_called_ours or self.docs.is_relative_to(self.root)
+        lies_within = self.docs.resolve().is_relative_to(self.root.resolve())
+        return self.is_called_ours or lies_within  # what a link leads to lies elsewhere
+
+
+def file_of(root: Path) -> Path:
+    """Return the file of settings in a folder; where there is none, what it would be called."""
+    return next((root / name for name in FILES if (root / name).exists()), root / FILE)
 
 
 def read(root: Path) -> Settings:
     """Return what the settings in a folder say; where they cannot be read, they say nothing."""
-    said = _said(root / FILE, set())
+    said = _said(file_of(root), set())
     docs, plugins = said.get("docs_dir"), _plugins(said)
     ours = plugins.get("litmus") or {}
     return Settings(
@@ -44,10 +51,12 @@ def read(root: Path) -> Settings:
 
 def docs_of(root: Path) -> Path | None:
     """Return the folder of the notes of the project in a folder, None if they are not its own."""
+    said = b""
     with suppress(OSError):
-        if any(word in (root / FILE).read_bytes() for word in ELSEWHERE):
-            settings = read(root)
-            return settings.docs if settings.is_ours else None
+        said = file_of(root).read_bytes()
+    if (root / DOCS).is_symlink() or any(word in said for word in ELSEWHERE):
+        settings = read(root)
+        return settings.docs if settings.is_ours else None
     return root / DOCS
 
 

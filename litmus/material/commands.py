@@ -10,6 +10,7 @@ from mkdocs.config import load_config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort, PluginError
 
+from litmus.files.settings import file_of as settings_of
 from litmus.installed import lacking
 from litmus.material.plugin import LitmusPlugin
 from litmus.material.reports import log, told
@@ -19,19 +20,26 @@ from litmus.site import open_ends
 from litmus.site.folder import SiteFolder
 from litmus.site.project import Project
 
+KNOWS_LABS, BELOW = "mkdocs_jupyter", ("jupytext", "nbformat", "nbclient")  # which it imports
 BASE = Path(__file__).with_name("mkdocs.yml")  # how a site looks, whatever its vault
 
 
 def build_project(project: Project) -> None:
     """Build the site of a project that has been read already, as its mkdocs.yml says, strictly."""
-    settings = project.root / "mkdocs.yml"
+    settings = settings_of(project.root)
+    if not settings.exists():
+        remedy = "Add what a project lacks by: litmus init --here"
+        raise Abort(f"there is no {settings.name} here. {remedy}")
     try:
         config = load_config(str(settings), strict=True)
-    except Abort as error:  # MkDocs has said of what, but not how to get it
-        missing = lacking("run", "runs labs", "mkdocs_jupyter")
+    except (Abort, ImportError) as error:  # MkDocs has said of what, but not how to get it
+        missing = lacking("run", "runs labs", KNOWS_LABS) or lacking("run", "runs labs", *BELOW)
         if missing and b"mkdocs-jupyter" in settings.read_bytes():
             raise Abort(f"{missing}.") from error
         raise
+    if "litmus" not in config.plugins:
+        remedy = "Let them begin so: plugins: [search, litmus]"
+        raise Abort(f"{settings.name} does not name Litmus among its plugins. {remedy}")
     _plugin(config).session.read_before = project
     with told():
         _build(config)

@@ -23,8 +23,10 @@ from litmus.material.look import THEME
 from litmus.material.reports import Reports, told
 from litmus.material.server import Rebuilds, interrupt_when_told_to_end
 from litmus.python.labs import IsLab
+from litmus.site import mark
 from litmus.site.folder import SiteFolder
 from litmus.site.session import Session
+from litmus.vault.vault import LeftOut
 
 
 class LitmusConfig(Config):  # type: ignore[no-untyped-call]
@@ -56,12 +58,15 @@ class LitmusPlugin(BasePlugin[LitmusConfig]):  # type: ignore[no-untyped-call]
     def _open(self, config: MkDocsConfig) -> MkDocsConfig:
         self.reports.begin(config.strict)
         docs, settings = Path(config.docs_dir), Path(config.config_file_path)
-        # Who calls our theme his own, as our settings do, lets us look after the site's folder.
+        # Who calls our theme his own, as our settings do, lets us look after the site's folder, and
+        # so does who has let us before.
+        was_ours = mark.read(Path(config.site_dir)) is not None
         is_ours = bool(self.session.read_before or config.theme.custom_dir == str(THEME))
-        site = SiteFolder(Path(config.site_dir), docs, is_ours and not self.serves)
+        site = SiteFolder(Path(config.site_dir), docs, (is_ours or was_ours) and not self.serves)
         with told():
             trust = self.config.raw_html, self.config.ours
-            built = self.session.open(docs, settings, site, _is_lab(config), *trust)
+            left_out = _excludes(config, with_drafts=self.serves)
+            built = self.session.open(docs, settings, site, _is_lab(config), *trust, left_out)
         config.site_dir = str(built)
         self.frame.take_theme(config, self.session.project)
         return config
@@ -111,6 +116,13 @@ class LitmusPlugin(BasePlugin[LitmusConfig]):  # type: ignore[no-untyped-call]
     def on_shutdown(self) -> None:
         self.session.close()
         self.reports.end()
+
+
+def _excludes(config: MkDocsConfig, with_drafts: bool) -> LeftOut | None:
+    """Return what says which files the settings keep from the site, None if they keep none."""
+    kept = [config.exclude_docs, None if with_drafts else config.draft_docs]
+    specs = [spec for spec in kept if spec]
+    return (lambda path: any(spec.match_file(path) for spec in specs)) if specs else None
 
 
 def _is_lab(config: MkDocsConfig) -> IsLab | None:

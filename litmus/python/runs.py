@@ -1,6 +1,7 @@
 """What a snippet prints and draws, kept until the file, what it imports or torch changes."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from litmus.installed import lacking
 from litmus.python.fingerprint import fingerprint
 
 CACHE = Path("build/runs")  # below the project's root
+OUR_NAME = re.compile(r"[0-9a-f]{16}(-[0-9a-f]{16})?\.json")  # all else is somebody else's
 SECONDS = 120.0  # a snippet takes about one, on a busy machine thirty; more than this hangs
 
 
@@ -78,7 +80,8 @@ class Runner:
         files = {digest(path.relative_to(self.root).as_posix()) for path in snippets}
         for run in newest.parent.glob("*.json"):
             file = run.name.partition("-")[0]
-            if run != newest and (file not in files or newest.name.startswith(file)):
+            is_older = run != newest and (file not in files or newest.name.startswith(file))
+            if is_older and OUR_NAME.fullmatch(run.name):
                 run.unlink(missing_ok=True)
 
     def _ask(self, request: list[Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A project as it lies on disk: the vault, its claims with their evidence, its references."""
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from litmus.render.code import CODE
 from litmus.tex.katex import FORMULAS
 from litmus.vault import attachments, bibliography, last_reading
 from litmus.vault.bibliography import REFERENCES, Reference, read_bibliography
-from litmus.vault.vault import Vault
+from litmus.vault.vault import LeftOut, Vault
 
 ENGINE = Path(__file__).resolve().parents[1]
 BUILD, SNIPPETS = "build", "snippets"  # below the root
@@ -52,6 +53,7 @@ class Project:
     problems: list[Problem]
     cache: Cache  # its own, in whatever process and however often it is read
     is_lab: IsLab | None = None  # says which files are run and become pages; none does
+    excludes: LeftOut | None = None  # says which files the settings keep from the site
 
     @classmethod
     def open(
@@ -60,6 +62,7 @@ class Project:
         settings: Path,
         is_lab: IsLab | None = None,
         is_called_ours: bool = False,
+        excludes: LeftOut | None = None,
     ) -> "Project":
         """Read the vault in `docs`, ours if it is in the folder of the settings or they say so.
 
@@ -68,31 +71,40 @@ class Project:
         folder = settings.resolve()
         is_ours = is_called_ours or docs.resolve().is_relative_to(folder)
         if is_ours and not folder.is_relative_to(ENGINE):
-            return cls.ours(settings, docs, is_lab)
-        return cls.foreign(docs)
+            return cls.ours(settings, docs, is_lab, excludes)
+        return cls.foreign(docs, excludes)
 
     @classmethod
-    def ours(cls, root: Path, docs: Path, is_lab: IsLab | None = None) -> "Project":
+    def ours(
+        cls,
+        root: Path,
+        docs: Path,
+        is_lab: IsLab | None = None,
+        excludes: LeftOut | None = None,
+    ) -> "Project":
         """Read the vault in `docs`, and what the tests below `root` found, which is trusted.
 
-        What took long to make is kept in `root/build`. Raises Problem if there is no such folder.
+        What took long to make is kept in `root/build`. Raises Problem if one of the folders is not
+        there.
         """
+        _refuse_nothing(root)
         _refuse_nothing(docs)
         cache = Cache()
         cache.recall(root / BUILD, STORES)
-        return cls._read(root, docs, True, cache, last_reading.recall(root / BUILD), is_lab)
+        before = last_reading.recall(root / BUILD)
+        return cls._read(root, docs, True, cache, before, is_lab, excludes)
 
     @classmethod
-    def foreign(cls, docs: Path) -> "Project":
+    def foreign(cls, docs: Path, excludes: LeftOut | None = None) -> "Project":
         """Read the vault in `docs`, and nothing else. Raises Problem if there is no such folder."""
         _refuse_nothing(docs)
-        return cls._read(docs, docs, False, Cache())  # in memory alone
+        return cls._read(docs, docs, False, Cache(), excludes=excludes)  # in memory alone
 
     def again(self, left_out: Collection[str] = ()) -> "Project":
         """Read again what has changed since; all other notes are taken from here."""
         self.cache.look_again()
-        as_before = self.root, self.docs, self.is_ours, self.cache, self.vault, self.is_lab
-        return self._read(*as_before, left_out)
+        as_before = self.root, self.docs, self.is_ours, self.cache, self.vault
+        return self._read(*as_before, self.is_lab, self.excludes, left_out)
 
     def without(self, problems: list[Problem]) -> "Project":
         """Read again as if the notes that have these problems were not there; keep the problems."""
@@ -109,10 +121,14 @@ class Project:
         cache: Cache,
         before: Vault | None = None,
         is_lab: IsLab | None = None,
+        excludes: LeftOut | None = None,
         left_out: Collection[str] = (),
     ) -> "Project":
+        def is_left_out(path: str) -> bool:
+            return path in left_out or bool(excludes and excludes(path))
+
         labs = Labs(is_lab, docs, root, root / BUILD, cache) if is_lab else None
-        vault, problems = Vault.read(docs, before, left_out, labs)
+        vault, problems = Vault.read(docs, before, is_left_out, labs)
         if not is_ours:
             run = list(attachments.withheld(docs, vault.files))
             vault.withheld = {problem.file for problem in run}
@@ -132,16 +148,17 @@ class Project:
         evidence = markers.attach(outcomes, records, claims, root, cache)
         problems += [*claims.problems, *unread, *evidence]
         found = vault, claims, references, outcomes, records
-        return cls(root, docs, is_ours, *found, problems, cache, is_lab)
+        return cls(root, docs, is_ours, *found, problems, cache, is_lab, excludes)
 
     @property
     def cache_folder(self) -> Path:
-        """Where to keep what takes long to make."""
-        return self.root / BUILD if self.is_ours else user_cache_path("litmus")
+        """Where to keep what takes long to make: beside the notes, if they are ours and one may."""
+        own = self.root / BUILD
+        return own if self.is_ours and _may_hold_files(own) else user_cache_path("litmus")
 
     def save_cache(self) -> None:
         """Keep what took long to make for the next process that reads the project."""
-        if self.is_ours:
+        if self.cache_folder == self.root / BUILD:
             self.cache.keep(self.cache_folder)
             last_reading.keep(self.cache_folder, self.vault)
 
@@ -168,6 +185,12 @@ class Project:
             for path in sorted(folder.rglob("*.py"))
             if not leads_out(path, folder) and path.is_file()
         }
+
+
+def _may_hold_files(folder: Path) -> bool:
+    """May this process write into a folder, or make it? Projects may be mounted to be read only."""
+    there = folder if os.path.lexists(folder) else folder.parent
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def _refuse_nothing(docs: Path) -> None:

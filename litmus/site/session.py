@@ -19,6 +19,7 @@ from litmus.site.folder import SiteFolder
 from litmus.site.project import Project
 from litmus.vault import collisions
 from litmus.vault.addresses import sitemap
+from litmus.vault.vault import LeftOut
 
 Report = Callable[[list[Problem]], None]  # raises where the build is to stop
 
@@ -52,6 +53,7 @@ class Session:
         is_lab: IsLab | None,
         raw_html: bool,
         is_called_ours: bool = False,
+        excludes: LeftOut | None = None,
     ) -> Path:
         """Read the project, with its settings in a file; return the folder to build in.
 
@@ -61,7 +63,7 @@ class Session:
         self._settings, self._raw_html, self.site = settings, raw_html, site
         self._built = site.begin()
         with collector.at_rest():
-            self.project = self._read(docs, settings.parent, is_lab, is_called_ours)
+            self.project = self._read(docs, settings.parent, is_lab, is_called_ours, excludes)
         self.runner = self.runner or Runner(self.project.root)
         self.report(self.project.problems)  # before what follows from them is reported, too
         self.build = self._build_of(self.project, writer(self._built))
@@ -160,15 +162,21 @@ class Session:
         return self.project.is_ours and self.folder.is_relative_to(self.project.root.resolve())
 
     def _read(
-        self, docs: Path, settings: Path, is_lab: IsLab | None, is_called_ours: bool
+        self,
+        docs: Path,
+        settings: Path,
+        is_lab: IsLab | None,
+        is_called_ours: bool,
+        excludes: LeftOut | None,
     ) -> Project:
         """Read the project, or what has changed of it since this command has read it before."""
-        if before := self.read_before:
-            return replace(before, is_lab=is_lab).again() if is_lab else before
-        place = docs, settings, is_called_ours
+        before, place = self.read_before, (docs, settings, is_called_ours)
+        if before and before.docs.resolve() == docs.resolve():  # MkDocs knows more of settings
+            differs = is_lab or excludes
+            return replace(before, is_lab=is_lab, excludes=excludes).again() if differs else before
         if self._read_from == place:
-            return replace(self.project, is_lab=is_lab).again()
-        project = Project.open(docs, settings, is_lab, is_called_ours)
+            return replace(self.project, is_lab=is_lab, excludes=excludes).again()
+        project = Project.open(docs, settings, is_lab, is_called_ours, excludes)
         if self.runner:
             self.runner.close()
         self.runner, self._read_from = None, place

@@ -3,7 +3,7 @@
 import json
 import posixpath
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
@@ -25,6 +25,7 @@ from litmus.vault.note_reading import as_written, digest_of, read_note
 from litmus.vault.notes import Note
 
 PREAMBLE = "preamble.sty"
+LeftOut = Callable[[str], bool]
 
 
 class Vault:
@@ -60,7 +61,7 @@ class Vault:
         cls,
         folder: Path,
         previous: "Vault | None" = None,
-        left_out: Collection[str] = (),
+        left_out: LeftOut | None = None,
         labs: Labs | None = None,
     ) -> tuple["Vault", list[Problem]]:
         """Read every file below a folder; return what is wrong, too.
@@ -205,7 +206,7 @@ class Vault:
         return nearest(target, self.names) or "Write the note, or link to one that exists."
 
 
-def _files(folder: Path, left_out: Collection[str]) -> tuple[list[str], list[Problem]]:
+def _files(folder: Path, left_out: LeftOut | None) -> tuple[list[str], list[Problem]]:
     """Return the files of a vault in order, and what is wrong with those that are left out."""
     templates = _setting(folder, "templates", "folder")
     files: list[str] = []
@@ -213,7 +214,7 @@ def _files(folder: Path, left_out: Collection[str]) -> tuple[list[str], list[Pro
     for file in sorted(everything(folder, problems)):
         path = file.relative_to(folder).as_posix()
         in_templates = isinstance(templates, str) and path.startswith(f"{templates}/")
-        if in_templates or path in left_out:
+        if in_templates or (left_out and left_out(path)):
             continue
         looked_at = partial(is_to_be_read, file, path, folder)
         if tried(looked_at, path, problems.append, LEFT_OUT):

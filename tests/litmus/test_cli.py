@@ -6,8 +6,10 @@ import re
 import pytest
 from click.testing import CliRunner
 
+from litmus import __version__
 from litmus.author import new_project
 from litmus.cli import main
+from litmus.installed import DISTRIBUTION
 from tests.litmus.conftest import write_files
 from tests.systems import ROOT
 
@@ -256,6 +258,27 @@ def test_strict_fails_and_leaves_the_site_where_something_is_open(vault):
     result, out = run_site(vault)
     assert result.exit_code == 0
     assert "Home.md:1" in (out / "open-ends/index.html").read_text(encoding="utf-8")
+
+
+def test_the_version_is_that_of_the_distribution():
+    result = CliRunner().invoke(main, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"{DISTRIBUTION} {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({}, "there is no mkdocs.yml here. Add what a project lacks by: litmus init --here"),
+        ({"mkdocs.yml": "site_name: x\n"}, "mkdocs.yml does not name Litmus among its plugins."),
+        ({"mkdocs.yaml": "site_name: x\n"}, "mkdocs.yaml does not name Litmus among its plugins."),
+    ],
+)
+def test_a_build_says_what_its_settings_lack(litmus, tmp_path, written, said):
+    write_files(tmp_path, written)
+    result = CliRunner().invoke(main, ["build"])
+    assert isinstance(result.exception, SystemExit)
+    assert result.exit_code == 1
+    assert said in str(result.exception.__context__ or result.exception) + result.output
 
 
 def test_a_command_leaves_the_collector_at_work(litmus):

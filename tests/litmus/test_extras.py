@@ -5,11 +5,14 @@ import sys
 from importlib.util import find_spec
 
 import pytest
+from mkdocs.exceptions import Abort
 
 from litmus import installed
 from litmus.installed import lacking
+from litmus.material import commands
 from litmus.python import lab_runs
 from litmus.python.runs import NotInstalledError, Runner
+from litmus.site.project import Project
 from tests.litmus.conftest import write_files
 from tests.systems import environment
 
@@ -135,6 +138,21 @@ def test_what_needs_one_says_in_a_sentence_which_to_install(bare, tmp_path, comm
     lines = [line for line in f"{ran.stdout}\n{ran.stderr}".splitlines() if said in line]
     assert len(lines) == 1
     assert lines[0].startswith(said)
+
+
+def test_a_plugin_that_cannot_be_imported_says_what_brings_what_it_lacks(tmp_path, monkeypatch):
+    write_files(tmp_path, {**FILES, "mkdocs.yml": SETTINGS.format(NOTEBOOKS)})
+
+    def fails(*_, **options):
+        raise ModuleNotFoundError("No module named 'jupytext'")
+
+    monkeypatch.setattr(commands, "load_config", fails)
+    project = Project.ours(tmp_path, tmp_path / "docs")
+    with pytest.raises(ModuleNotFoundError):  # of no extra
+        commands.build_project(project)
+    monkeypatch.setattr(installed, "find_spec", lambda module: module != "jupytext")
+    with pytest.raises(Abort, match=r"jupytext is not installed; .*litmus-notes\[run\]"):
+        commands.build_project(project)
 
 
 def test_without_what_runs_labs_a_lab_says_what_to_install(tmp_path, monkeypatch):

@@ -292,14 +292,16 @@ def test_around_notes_in_docs_what_is_missing_is_added_and_what_is_there_kept(tm
     assert "Left as they are: .gitignore, README.md, mkdocs.yml." in said
     assert "  plugins:\n    - search\n    - litmus\n" in said
     assert 'pythonpath = ["."]' in said
-    assert "/build/" in said
+    assert ".gitignore should have /build/ and /site/" in said
 
 
 def test_nothing_is_asked_for_that_the_settings_have(tmp_path):
     write_files(tmp_path, {**OTHERS, "mkdocs.yml": "site_name: x\nplugins: [search, litmus]\n"})
     (tmp_path / "pyproject.toml").unlink()
+    write_files(tmp_path, {".gitignore": "/site/\n**/build\n"})
     said = run("init", "--here", tmp_path)[1]
     assert "plugins" not in said
+    assert ".gitignore should" not in said
     assert "pythonpath" not in said
     assert (tmp_path / "pytest.ini").exists()
 
@@ -314,6 +316,81 @@ def test_where_there_are_no_notes_the_example_comes_too(tmp_path):
     write_files(tmp_path, {"src/mine.py": "", "CHANGELOG.md": "x"})
     assert run("init", "--here", tmp_path)[0] == 0
     assert files_in(tmp_path) == {*ALL, "src/mine.py", "CHANGELOG.md"}
+
+
+def test_settings_by_their_other_name_are_those_of_the_project(tmp_path):
+    written = {"mkdocs.yaml": "site_name: x\ndocs_dir: notes\n", "notes/a.md": "# A\n"}
+    write_files(tmp_path, written)
+    code, said = run("init", "--here", tmp_path)
+    assert code == 0
+    assert "mkdocs.yaml does not name Litmus yet" in said
+    assert files_in(tmp_path) == {*written, *AROUND} - {settings.FILE}  # which would hide it
+    assert "Write `notes/ideas/my-idea.md`" in (tmp_path / "README.md").read_text("utf-8")
+
+
+def test_notes_beside_settings_that_look_elsewhere_get_no_example(tmp_path):
+    write_files(tmp_path, {"mkdocs.yml": "site_name: x\n", "mine.md": "# Mine\n"})
+    code, said = run("init", "--here", tmp_path)
+    assert code == 0
+    assert "mkdocs.yml looks for notes in docs/, and there is no such folder." in said
+    assert files_in(tmp_path) == {*AROUND, "mine.md"}
+
+
+@pytest.mark.parametrize("docs", [".", "..", "../notes"])
+def test_settings_among_their_notes_are_refused_as_mkdocs_does(tmp_path, docs):
+    write_files(tmp_path / "notes", {"mkdocs.yml": f"docs_dir: {docs}\n", "a.md": "# A\n"})
+    before = state(tmp_path)
+    code, said = run("init", "--here", tmp_path / "notes")
+    assert code == 1
+    assert "mkdocs.yml lies in the folder of its notes" in said
+    assert state(tmp_path) == before
+
+
+def test_what_a_link_in_a_project_leads_to_is_called_ours(tmp_path, monkeypatch):
+    write_files(tmp_path / "notes", VAULT)
+    write_files(tmp_path / "kb", {"snippets/one.py": "def f():\n    return 1\n"})
+    (tmp_path / "kb/docs").symlink_to(tmp_path / "notes", target_is_directory=True)
+    assert run("init", "--here", tmp_path / "kb")[0] == 0
+    said = settings.read(tmp_path / "kb")
+    assert (said.docs, said.is_called_ours) == (tmp_path / "kb/docs", True)
+    monkeypatch.chdir(tmp_path / "kb")
+    ran = CliRunner().invoke(mkdocs, ["build"])
+    assert ran.exit_code == 0
+    assert "return" in (tmp_path / "kb/site/claims/low/index.html").read_text(encoding="utf-8")
+
+
+def test_notes_elsewhere_that_nobody_calls_ours_are_told_of(tmp_path):
+    theirs = "docs_dir: ../notes\nplugins: [litmus]\n"
+    write_files(tmp_path, {"notes/a.md": "# A\n", "kb/mkdocs.yml": theirs})
+    said = run("init", "--here", tmp_path / "kb")[1]
+    assert "mkdocs.yml should say that the notes are yours" in said
+    assert "    - litmus: {ours: true}\n" in said
+
+
+def test_nothing_can_be_beside_the_top_of_a_disk(monkeypatch):
+    monkeypatch.setattr(new_project, "_is_vault", lambda folder: True)
+    monkeypatch.setattr(new_project, "_write", lambda root, files: pytest.fail(f"wrote in {root}"))
+    code, said = run("init", "--here", Path("/"))
+    assert code == 1
+    assert "nothing can be beside it" in said
+
+
+@pytest.mark.parametrize("options", [[], ["--here"]])
+def test_a_name_that_no_settings_hold_is_refused(tmp_path, options):
+    folder = tmp_path / "\udcff"
+    if options:
+        write_files(folder, {"docs/a.md": "# A\n"})
+    before = state(tmp_path)
+    code, said = run("init", *options, folder)
+    assert code == 1
+    assert "is not UTF-8" in said
+    assert state(tmp_path) == before
+
+
+def test_a_folder_that_looks_like_an_option_is_named_as_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "  cd ./-x\n" in run("init", "--", "-x")[1]
+    assert "litmus init --here ./-x\n" in run("init", "--", "-x")[1]
 
 
 def test_the_example_comes_whole_or_not_at_all(tmp_path):

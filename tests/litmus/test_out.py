@@ -4,10 +4,14 @@ import os
 
 import pytest
 from click.testing import CliRunner
+from mkdocs.__main__ import cli as mkdocs
 from mkdocs.commands.build import build
+from mkdocs.config import load_config
 
 from litmus.cli import main
 from litmus.material.commands import BASE
+from litmus.material.plugin import _excludes
+from litmus.site import project
 from tests.litmus.conftest import write_files
 from tests.litmus.test_incremental import configured
 from tests.litmus.test_swap import content
@@ -169,3 +173,77 @@ def test_who_publishes_a_site_finds_it_where_it_is(litmus, tmp_path):
     config = configured(BASE, docs_dir=str(tmp_path / "notes"), site_name="V", site_dir=str(site))
     build(config)
     assert config.site_dir == str(site)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_mkdocs_keeps_what_is_beside_a_site_of_ours_and_removes_it_as_ever_elsewhere(
+    tmp_path, monkeypatch, first
+):
+    settings = {"mkdocs.yml": "site_name: A\ntheme: material\nplugins: [search, litmus]\n"}
+    write_files(tmp_path, {**settings, **{f"docs/{path}": text for path, text in NOTES.items()}})
+    monkeypatch.chdir(tmp_path)
+    if first:
+        assert CliRunner().invoke(main, ["build"]).exit_code == 0
+    write_files(tmp_path, {"site/CNAME": "x.org", "docs/new.md": "# New\n"})
+    for _ in range(2):
+        ran = CliRunner().invoke(mkdocs, ["build"])
+        assert ran.exit_code == 0, ran.output
+        assert (tmp_path / "site/new/index.html").exists()
+        assert (tmp_path / "site/CNAME").exists() == first
+
+
+HELD_BACK = "exclude_docs: |\n  secret.md\n  held/\ndraft_docs: draft.md\n"
+
+
+@pytest.mark.parametrize("said", [HELD_BACK, ""])
+@pytest.mark.parametrize("command", [main, mkdocs], ids=["ours", "theirs"])
+def test_what_the_settings_of_mkdocs_hold_back_is_on_no_page(tmp_path, monkeypatch, command, said):
+    settings = "site_name: A\ntheme: material\nplugins: [search, litmus]\n"
+    hidden = ["secret.md", "held/a.md", "held/b.txt", "draft.md"]
+    write_files(tmp_path, {"mkdocs.yml": settings + said, "docs/index.md": "# Home\n"})
+    write_files(tmp_path / "docs", dict.fromkeys(hidden, "# Held-back words\n"))
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(command, ["build"])
+    assert ran.exit_code == 0, ran.output
+    found = [path for path, text in content(tmp_path / "site").items() if "Held-back" in text]
+    assert bool(found) != bool(said)
+    places = ["secret", "held", "draft"]
+    assert [(tmp_path / "site" / place).exists() for place in places] == [not said] * 3
+
+
+def test_a_draft_is_served_and_what_is_excluded_is_not(tmp_path):
+    held = {"exclude_docs": "secret.md", "draft_docs": "draft.md"}
+    config = load_config(str(BASE), docs_dir=str(tmp_path), site_dir="/nowhere", **held)
+    served, built = (_excludes(config, with_drafts) for with_drafts in (True, False))
+    assert (served("secret.md"), served("draft.md"), served("a.md")) == (True, False, False)
+    assert (built("secret.md"), built("draft.md"), built("a.md")) == (True, True, False)
+    config.exclude_docs = config.draft_docs = None
+    assert _excludes(config, with_drafts=False) is None
+
+
+def test_where_nothing_can_be_kept_a_project_is_built_all_the_same(tmp_path, monkeypatch):
+    settings = {"mkdocs.yml": "site_name: A\ntheme: material\nplugins: [search, litmus]\n"}
+    write_files(tmp_path, {**settings, "docs/index.md": "# Home\n", "build": "mine"})
+    monkeypatch.chdir(tmp_path)
+    for command in [mkdocs, main]:
+        ran = CliRunner().invoke(command, ["build"])
+        assert ran.exit_code == 0, ran.output
+    assert (tmp_path / "build").read_text() == "mine"
+    (tmp_path / "build").unlink()
+    with monkeypatch.context() as patch:  # as where the project is mounted to be read only
+        patch.setattr(project, "_may_hold_files", lambda folder: False)
+        assert CliRunner().invoke(mkdocs, ["build"]).exit_code == 0
+    assert not (tmp_path / "build").exists()
+    assert CliRunner().invoke(mkdocs, ["build"]).exit_code == 0
+    assert (tmp_path / "build").is_dir()
+
+
+def test_a_build_shows_the_notes_that_mkdocs_finds_where_only_it_knows(tmp_path, monkeypatch):
+    settings = "site_name: A\ntheme: material\nplugins: [search, litmus]\n"
+    elsewhere = settings + "docs_dir: !ENV [NOT_SET_ANYWHERE, content]\n"
+    notes = {"docs/index.md": "# One\n", "content/index.md": "# Two\n"}
+    monkeypatch.chdir(tmp_path)
+    for said, title in [(settings, "one"), (elsewhere, "two")]:
+        write_files(tmp_path, {"mkdocs.yml": said, **notes})
+        assert CliRunner().invoke(main, ["build"]).exit_code == 0
+        assert f'<h1 id="{title}"' in (tmp_path / "site/index.html").read_text(encoding="utf-8")

@@ -196,6 +196,11 @@ def test_a_folder_that_is_not_there_is_a_problem(notes, read, docs):
         read(notes.parent / docs)
 
 
+def test_a_project_whose_root_is_not_there_is_a_problem(notes):
+    with pytest.raises(Problem, match=r"nowhere: there is no such folder"):
+        Project.ours(notes.parent / "nowhere", notes)
+
+
 def test_a_site_is_built_and_what_is_wrong_is_returned(notes, tmp_path):
     problems = build_folder(notes, tmp_path / "site")
     assert [str(problem) for problem in problems] == [NOWHERE]

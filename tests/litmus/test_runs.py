@@ -191,7 +191,11 @@ def test_of_each_file_only_the_newest_run_is_kept_and_none_of_a_file_that_is_gon
     assert set(of_b) < set(kept(small))
     (small.root / "snippets/b.py").unlink()
     small.write({"snippets/a.py": "print(3)", "build/runs/0123456789abcdef.json": "{}"})
+    theirs = small.root / "build/runs/results.json"
+    theirs.write_text("of a week")
     small.runner.run("snippets/a.py")
+    assert theirs.read_text() == "of a week"
+    theirs.unlink()
     assert len(kept(small)) == 1
     assert not set(of_b) & set(kept(small))
 

@@ -55,6 +55,28 @@ def test_notes_elsewhere_are_a_strangers_unless_the_settings_call_them_ours(tmp_
         assert "the notes are in ../notes, outside of this folder" in result.output
 
 
+def test_notes_behind_a_link_are_elsewhere_for_every_command(tmp_path, monkeypatch):
+    write_files(tmp_path, {"notes/claims/low.md": "# Low\n", "kb/mkdocs.yml": ""})
+    (tmp_path / "kb/docs").symlink_to(tmp_path / "notes", target_is_directory=True)
+    assert not settings.read(tmp_path / "kb").is_ours
+    assert settings.docs_of(tmp_path / "kb") is None
+    assert not Project.open(tmp_path / "kb/docs", tmp_path / "kb").is_ours
+    monkeypatch.chdir(tmp_path / "kb")
+    said = CliRunner().invoke(main, ["why", "low"]).output
+    assert "the notes are in ../notes, outside of this folder" in said
+    (tmp_path / "by-link").symlink_to(tmp_path / "kb", target_is_directory=True)
+    (tmp_path / "kb/docs").unlink()
+    write_files(tmp_path / "kb/docs", {"a.md": ""})
+    assert settings.read(tmp_path / "by-link").is_ours  # a link to all of it changes nothing
+
+
+def test_the_first_name_that_mkdocs_reads_settings_by_is_theirs(tmp_path):
+    write_files(tmp_path, {"mkdocs.yaml": "docs_dir: second\n"})
+    assert settings.read(tmp_path).docs == tmp_path / "second"
+    write_files(tmp_path, {"mkdocs.yml": "docs_dir: first\n"})
+    assert settings.read(tmp_path).docs == tmp_path / "first"
+
+
 def test_a_lab_among_notes_elsewhere_has_a_fingerprint_that_changes_with_it(tmp_path):
     write_files(tmp_path, {"notes/labs/a.py": "x = 1\n", "kb/mkdocs.yml": ""})
     first = fingerprint(tmp_path / "notes/labs/a.py", tmp_path / "kb")
