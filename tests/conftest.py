@@ -11,11 +11,9 @@ gc.disable()  # until all is imported and collected, of which nothing is ever th
 
 pytest_plugins = ["pytester"]
 
-# What takes longest comes first, so that no process is left alone with it; and while one of them
-# builds the site for the browser, the other draws formulas, for which it needs none.
+# What takes longest comes first, so that no process is left alone with it.
 FIRST = [
     "tests/site/test_browser",
-    "tests/site/test_compact_tex",
     "tests/site/",
     "tests/labs/",
     "tests/litmus/",

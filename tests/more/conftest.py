@@ -4,6 +4,9 @@ import pytest
 
 from tests.more import environments
 
+# The browser, and our own site, as the tests of the site have them.
+from tests.site.conftest import browser, site, url  # noqa: F401
+
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
