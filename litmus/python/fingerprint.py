@@ -88,15 +88,21 @@ def _needs(path: Path, root: Path, cache: Cache) -> set[Path]:
     # A script finds its neighbours, too.
     places = {place for folder in above for place in (folder, folder / "src")}
     places |= {place for place in named if isdir(place)} | _places(root, cache)
-    needs = {*conftests, *packages, *named, *_modules(names, path, places, cache)}
-    there = {need.resolve() for need in needs if isfile(need)} - {root / LEDGER}
-    return {need for need in there if need.is_relative_to(root) and not _is_built(need, root)}
+    needs = {*map(str, [*conftests, *packages, *named]), *_modules(names, path, places, cache)}
+    there = {Path(need).resolve() for need in needs if isfile(need)} - {root / LEDGER}
+    return {
+        need for need in there if need.is_relative_to(root) and not _is_built(need, root, cache)
+    }
 
 
-def _is_built(file: Path, root: Path) -> bool:
+def _is_built(file: Path, root: Path, cache: Cache) -> bool:
     """Is a file a part of a site, which has a copy of each snippet once it has been built?"""
-    above = (folder for folder in file.parents if folder != root and folder.is_relative_to(root))
-    return any(all(isfile(folder / name) for name in SITE) for folder in above)
+
+    def is_site(folder: Path) -> bool:
+        return all(isfile(folder / name) for name in SITE)
+
+    above = takewhile(lambda folder: folder != root, file.parents)
+    return any(cache.seen("is a site", folder, is_site) for folder in above)
 
 
 def _places(root: Path, cache: Cache) -> set[Path]:
@@ -113,8 +119,11 @@ def _places(root: Path, cache: Cache) -> set[Path]:
 
 def _modules(
     names: Iterable[str], path: Path, places: Iterable[Path], cache: Cache
-) -> Iterator[Path]:
-    """Yield where the modules that a file imports may be, and the packages on the way to them."""
+) -> Iterator[str]:
+    """Yield where the modules that a file imports may be, and the packages on the way to them.
+
+    As texts: of the thousands of places few are files, and paths take ten times as long to make.
+    """
     there = [(place, _lying(place, cache)) for place in places]
     for name in names:
         parts = name.lstrip(".").split(".")
@@ -124,11 +133,12 @@ def _modules(
         else:
             starts = [place for place, known in there if parts[0] in known]
         for start in starts:
-            module = start
+            module = str(start)
             for part in parts:
                 if part:
-                    yield (module := module / part).with_suffix(".py")
-                yield module / "__init__.py"
+                    module = f"{module}/{part}"
+                    yield f"{module}.py"
+                yield f"{module}/__init__.py"
 
 
 def _lying(place: Path, cache: Cache) -> set[str]:
