@@ -45,7 +45,7 @@ def build_project(project: Project) -> None:
         _build(config)
 
 
-def build_folder(vault: Path, out: Path, strict: bool = False) -> list[Problem]:
+def build_folder(vault: Path | str, out: Path | str, strict: bool = False) -> list[Problem]:
     """Build a folder of notes into a site in the folder `out`, as `litmus site` does.
 
     Nothing in `vault` is run or changed, and nothing beside it is read. `out` is a new folder, an
@@ -58,6 +58,7 @@ def build_folder(vault: Path, out: Path, strict: bool = False) -> list[Problem]:
         for problem in build_folder(Path("notes"), Path("site")):
             print(problem)
     """
+    vault, out = Path(vault), Path(out)
     if not vault.is_dir():
         raise Problem(str(vault), None, "there is no such folder.")
     there = out.absolute()  # or MkDocs would begin at the folder of its settings, our package

@@ -77,8 +77,8 @@ class Project:
     @classmethod
     def ours(
         cls,
-        root: Path,
-        docs: Path,
+        root: Path | str,
+        docs: Path | str,
         is_lab: IsLab | None = None,
         excludes: LeftOut | None = None,
     ) -> "Project":
@@ -87,17 +87,16 @@ class Project:
         What took long to make is kept in `root/build`. Raises Problem if one of the folders is not
         there.
         """
-        _refuse_nothing(root)
-        _refuse_nothing(docs)
+        root, docs = _there(root), _there(docs)
         cache = Cache()
         cache.recall(root / BUILD, STORES)
         before = last_reading.recall(root / BUILD)
         return cls._read(root, docs, True, cache, before, is_lab, excludes)
 
     @classmethod
-    def foreign(cls, docs: Path, excludes: LeftOut | None = None) -> "Project":
+    def foreign(cls, docs: Path | str, excludes: LeftOut | None = None) -> "Project":
         """Read the vault in `docs`, and nothing else. Raises Problem if there is no such folder."""
-        _refuse_nothing(docs)
+        docs = _there(docs)
         return cls._read(docs, docs, False, Cache(), excludes=excludes)  # in memory alone
 
     def again(self, left_out: Collection[str] = ()) -> "Project":
@@ -193,6 +192,8 @@ def _may_hold_files(folder: Path) -> bool:
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
-def _refuse_nothing(docs: Path) -> None:
-    if not docs.is_dir():
-        raise Problem(str(docs), None, "there is no such folder.")
+def _there(folder: Path | str) -> Path:
+    """Return a folder that is there; raise Problem if it is not."""
+    if not Path(folder).is_dir():
+        raise Problem(str(folder), None, "there is no such folder.")
+    return Path(folder)

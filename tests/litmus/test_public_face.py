@@ -200,6 +200,14 @@ def test_a_project_whose_root_is_not_there_is_a_problem(notes):
         Project.ours(notes.parent / "nowhere", notes)
 
 
+def test_a_folder_may_be_named_by_a_text_as_well(notes, tmp_path):
+    titles = [note.title for note in Project.foreign(notes).vault.notes.values()]
+    for project in (Project.foreign(str(notes)), Project.ours(str(notes.parent), str(notes))):
+        assert [note.title for note in project.vault.notes.values()] == titles
+    build_folder(str(notes), str(tmp_path / "site"))
+    assert (tmp_path / "site/claims/a/index.html").exists()
+
+
 def test_a_site_is_built_and_what_is_wrong_is_returned(notes, tmp_path):
     problems = build_folder(notes, tmp_path / "site")
     assert [str(problem) for problem in problems] == [NOWHERE]
