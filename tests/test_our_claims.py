@@ -38,7 +38,7 @@ def marks(request):
 
 def test_every_result_has_a_check_and_every_theorem_a_control(results, marks):
     for claim in results:
-        roles = {mark.role for mark in marks if mark.claim == claim.name}
+        roles = {said.role for said in marks if said.claim == claim.name}
         assert roles & {"claim", "counterexample"}, claim.name
         assert "control" in roles or claim.kind == "conjecture", claim.name
 
@@ -60,7 +60,7 @@ def unsaid(claim, vault, dropped):
 
 def test_where_no_control_drops_an_assumption_the_note_says_why(results, vault, marks):
     dropped = {
-        claim.name: {mark.drops for mark in marks if mark.claim == claim.name} for claim in results
+        claim.name: {said.drops for said in marks if said.claim == claim.name} for claim in results
     }
     missing = {claim.name: unsaid(claim, vault, dropped[claim.name]) for claim in results}
     assert {name: what for name, what in missing.items() if what} == {}
