@@ -3,6 +3,11 @@
 from importlib.util import find_spec
 
 DISTRIBUTION = "litmus-notes"  # what pip installs; what Python imports is `litmus`
+# What the snippets, labs and tests of a project import of what the extras bring.
+IN_CODE = {
+    "run": ["torch", "numpy", "matplotlib", "jaxtyping"],
+    "author": ["hypothesis", "sympy", "mpmath"],
+}
 
 
 def lacking(extra: str, what: str, *modules: str) -> str:

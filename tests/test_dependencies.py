@@ -13,7 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from litmus.installed import DISTRIBUTION
+from litmus.installed import DISTRIBUTION, IN_CODE
 
 ROOT = Path(__file__).parents[1]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -185,6 +185,11 @@ def test_the_engine_names_its_distribution_in_one_place():
     assert PROJECT["name"] == DISTRIBUTION
     said = [file.name for file in python("litmus") if DISTRIBUTION in file.read_text("utf-8")]
     assert said == ["installed.py"]
+
+
+def test_what_code_imports_of_an_extra_is_in_it():
+    for extra, modules in IN_CODE.items():
+        assert {*modules} <= names_of(EXTRAS[extra])
 
 
 def test_who_cites_us_names_the_version_that_is_released():

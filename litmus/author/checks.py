@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import click
 from litmus.author import own_project
 from litmus.claims.evidence import due, read_ledger, settle
 from litmus.claims.measured import ROLES
-from litmus.installed import lacking
+from litmus.installed import IN_CODE, lacking
+from litmus.python.fingerprint import imported_packages
 from litmus.site.project import Project
 
 NO_TESTS = 5  # how pytest ends when there was nothing to run
@@ -37,6 +39,8 @@ def checked(root: Path) -> Project:
     before, statements = read_ledger(root), project.claims.statements
     code = subprocess.run([*command, *files], cwd=root).returncode
     if code not in {0, NO_TESTS}:
+        for missing in _missing(files, project):  # pytest names modules, and no extra
+            click.echo(f"{missing}.", err=True)
         sys.exit(code)
     if without := settle(root, files, before, statements, project.cache):
         click.echo(
@@ -44,3 +48,12 @@ def checked(root: Path) -> Project:
             "That is no evidence. The next check comes when the file, or what it needs, changes."
         )
     return project.again()
+
+
+def _missing(files: Iterable[str], project: Project) -> Iterator[str]:
+    """Yield which extras bring what test files import, or what they rest on, and is not there."""
+    root, cache = project.root, project.cache
+    imported = {name for file in files for name in imported_packages(root / file, root, cache)}
+    for extra, modules in IN_CODE.items():
+        if words := lacking(extra, "runs these tests", *(m for m in modules if m in imported)):
+            yield words

@@ -17,7 +17,7 @@ from filelock import FileLock
 from litmus.cache import Cache
 from litmus.files.digest import digest
 from litmus.files.writing import write_whole
-from litmus.installed import lacking
+from litmus.installed import IN_CODE, lacking
 from litmus.python.fingerprint import fingerprint
 from litmus.python.runs import NotInstalledError, RunError
 
@@ -83,7 +83,11 @@ def _run(lab: Path) -> str:
             where = {**os.environ, "JPY_SESSION_NAME": str(lab.resolve())}
             NotebookClient(notebook, timeout=SECONDS, resources=here).execute(env=where)
         except CellExecutionError as error:
-            reason = f"{error.ename}: {error.evalue}"
+            needed = [name for name in IN_CODE["run"] if f"'{name}'" in error.evalue]
+            is_missing = error.ename == "ModuleNotFoundError" and lacking(
+                "run", "runs labs", *needed
+            )
+            reason = is_missing or f"{error.ename}: {error.evalue}"
             is_report = bool(notebook.cells[-1].outputs)
             what = "measured what is no plain number" if is_report else "does not run to its end"
             raise RunError(f"{lab.name} {what}. {reason}") from error

@@ -1,17 +1,22 @@
 """Does what needs no extra work where none is installed, and does the rest say which it needs?"""
 
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 from mkdocs.exceptions import Abort
 
 from litmus import installed
+from litmus.author import checks
+from litmus.cli import main
 from litmus.installed import lacking
 from litmus.material import commands
 from litmus.python import lab_runs
-from litmus.python.runs import NotInstalledError, Runner
+from litmus.python.runs import NotInstalledError, RunError, Runner
 from litmus.site.project import Project
 from tests.litmus.conftest import write_files
 from tests.systems import environment
@@ -161,6 +166,52 @@ def test_without_what_runs_labs_a_lab_says_what_to_install(tmp_path, monkeypatch
     said = 'jupytext and nbclient are not installed; what runs labs comes with pip install "litmus'
     with pytest.raises(NotInstalledError, match=said):
         lab_runs.executed(tmp_path / "docs/labs/lab.py", tmp_path, tmp_path / "build")
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        (
+            "torch",
+            r"lab\.py does not run to its end\. torch is not installed; what runs labs comes",
+        ),
+        ("no_such", r"lab\.py does not run to its end\. ModuleNotFoundError: No module named 'no_"),
+    ],
+)
+def test_a_lab_that_imports_what_an_extra_brings_says_which(tmp_path, monkeypatch, module, said):
+    missing = f"raise ModuleNotFoundError(\"No module named '{module}'\")\n"
+    write_files(tmp_path, {**FILES, "docs/labs/lab.py": f"# %%\n{missing}"})
+    there = installed.find_spec
+    monkeypatch.setattr(installed, "find_spec", lambda name: name != module and there(name))
+    with pytest.raises(RunError, match=said):
+        lab_runs.executed(tmp_path / "docs/labs/lab.py", tmp_path, tmp_path / "build")
+
+
+@pytest.mark.parametrize(
+    ("imports", "code", "said"),
+    [
+        ("import torch, sympy", 2, ["torch", "sympy"]),
+        ("from snippets import t", 1, ["torch"]),
+        ("import torch", 0, []),
+        ("import numpy", 2, []),  # is there
+    ],
+)
+def test_where_tests_fail_for_want_of_an_extra_check_says_which(
+    tmp_path, monkeypatch, imports, code, said
+):
+    files = {"tests/test_a.py": f"{imports}\n{TEST}", "snippets/t.py": "import torch\n"}
+    write_files(tmp_path, {**FILES, **files})
+    there = installed.find_spec
+    without = {"torch", "sympy"}
+    monkeypatch.setattr(installed, "find_spec", lambda name: name not in without and there(name))
+    ended = SimpleNamespace(returncode=code)
+    monkeypatch.setattr(checks.subprocess, "run", lambda *arguments, **options: ended)
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["check"])
+    assert result.exit_code == code
+    assert (
+        re.findall(r"^(\w+) is not installed; what runs these tests", result.output, re.M) == said
+    )
 
 
 def test_a_snippet_that_has_run_is_shown_without_what_would_run_it(tmp_path, monkeypatch):
