@@ -22,7 +22,7 @@ ENDED = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}  # how a run ends tha
 
 
 class RecordWriter:
-    """Collects how all tests of a run come out, marked or not, and writes them when it ends."""
+    """Writes how all tests of a run come out, marked or not, when it ends."""
 
     def __init__(self, config: pytest.Config, recorder: Recorder, file: str) -> None:
         """Raises UsageError where the file can be no record, or processes share the run."""
@@ -38,7 +38,6 @@ class RecordWriter:
         # As it was typed, but for where Python is.
         self.command = shlex.join(["pytest", *map(str, config.invocation_params.args)])
         self.items: dict[str, list[pytest.Item]] = defaultdict(list)
-        self.reports: dict[str, list[pytest.TestReport]] = defaultdict(list)
         self.is_part = ""  # why this run is not one of whole files
 
     @pytest.hookimpl(trylast=True)
@@ -50,18 +49,14 @@ class RecordWriter:
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         self.is_part = f"{len(items)} tests were left out" if items else self.is_part
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" or report.outcome != "passed":
-            self.reports[report.nodeid].append(report)
-
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write the record; a run that came to no end, or of which nothing ran, leaves none."""
         if why := self._is_less(session, exitstatus):
             self._refuse(session, why)
             return
         under = Circumstances(date="", python="", torch="", fingerprint="")  # the record says it
-        statements = self.recorder.statements
-        every = [outcome_of(t, i, self.reports, statements, under) for t, i in self.items.items()]
+        seen = self.recorder.reports, self.recorder.statements, under
+        every = [outcome_of(test, items, *seen) for test, items in self.items.items()]
         outcomes = tuple(outcome for outcome in every if outcome.passed or outcome.failed)
         if not outcomes:
             self._refuse(session, "none of the tests could run here")
@@ -88,7 +83,9 @@ class RecordWriter:
         if is_of_failures(session.config):
             return "what passed before was left out"
         items = (item for items in self.items.values() for item in items)
-        is_whole = exitstatus in ENDED and all(item.nodeid in self.reports for item in items)
+        is_whole = exitstatus in ENDED and all(
+            item.nodeid in self.recorder.reports for item in items
+        )
         return self.is_part or ("" if is_whole else "the run did not come to its end")
 
     def _properties(self, test: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Recorder:
         self.cache = Cache()
         self.statements: dict[str, str] = {}  # by claim, once there is a marked test
         self.items: dict[str, list[pytest.Item]] = defaultdict(list)  # by test, all parameters
-        self.reports: dict[str, list[pytest.TestReport]] = defaultdict(list)
+        self.reports: dict[str, list[pytest.TestReport]] = defaultdict(list)  # of every test
         self.deselected: set[str] = set()  # tests of which not all parameters run
 
     @pytest.hookimpl(trylast=True)

@@ -24,14 +24,7 @@ from litmus.python.fingerprint import imports
 
 ENDING = ".record.json"
 FORMAT = 1
-OF_THE_RUN = (
-    "date",
-    "python",
-    "torch",
-    "fingerprint",
-    "record",
-    "device",
-)  # said once, or not at all
+OF_THE_RUN = {"date", "python", "torch", "fingerprint", "record", "device"}  # said once, if at all
 
 
 @dataclass(frozen=True)
@@ -47,24 +40,31 @@ class Record:
     properties: Mapping[str, Mapping[str, Any]]  # what tests said by record_property, by test
     digests: Mapping[str, str]  # of every file of the project that the tests rest on, by path
 
-    def changed(self, test_file: str, root: Path, cache: Cache | None = None) -> list[str]:
-        """Return what a test file rests on that is no longer as it was when it ran."""
-        now = digests_of([test_file], root, cache) or {test_file: "gone"}
+    def changed(self, root: Path, cache: Cache | None = None) -> dict[str, set[str]]:
+        """Return, by test file, what it rests on that is no longer as it was when it ran."""
         # Nothing leads to a file that is gone any more, so nobody knows whose it was.
         gone = {path for path in self.digests if not isfile(root / path)}
-        return sorted(gone | {path for path in now if self.digests.get(path) != now[path]})
+
+        def differs(file: str) -> set[str]:
+            now = digests_of([file], root, cache) or {file: "gone"}
+            return {path for path in now if self.digests.get(path) != now[path]}
+
+        return {file: gone | differs(file) for file in {o.file for o in self.outcomes}}
+
+    def restated(self, statements: Mapping[str, str]) -> set[str]:
+        """Return the claims whose statement is another than the tests have checked."""
+        stated = (pair for outcome in self.outcomes for pair in outcome.statements)
+        return {name for name, then in stated if statements.get(name) != then}
 
     def stale(
         self, statements: Mapping[str, str], root: Path, cache: Cache | None = None
     ) -> set[str]:
         """Return the tests that have changed since: themselves, or what they rest on."""
-        files = {outcome.file for outcome in self.outcomes}
-        changed = {file for file in files if self.changed(file, root, cache)}
+        changed, restated = self.changed(root, cache), self.restated(statements)
         return {
             outcome.test
             for outcome in self.outcomes
-            if outcome.file in changed
-            or any(statements.get(name) != then for name, then in outcome.statements)
+            if changed[outcome.file] or any(name in restated for name, _ in outcome.statements)
         }
 
 
@@ -116,17 +116,19 @@ def write_record(root: Path, record: Record) -> None:
 
 def digests_of(test_files: Iterable[str], root: Path, cache: Cache | None = None) -> dict[str, str]:
     """Return the digest of every file of the project that some test files rest on, by path."""
+    cache, base = cache or Cache(), root.resolve()
     paths = {path for file in test_files for path in imports(root / file, root, cache)}
-    base = root.resolve()
-    # Line ends do not count: git writes them as each machine likes.
     return {
         # A test may lie elsewhere, where a folder of the project is a link.
-        Path(os.path.relpath(path, base)).as_posix(): digest(
-            path.read_bytes().replace(b"\r\n", b"\n")
-        )
+        Path(os.path.relpath(path, base)).as_posix(): cache.seen("digest", path, _digest_of)
         for path in paths
         if not path.name.endswith(ENDING)  # what a test compares with another's record
     }
+
+
+def _digest_of(path: Path) -> str:
+    """Return the digest of a file; line ends do not count: git writes them as a machine likes."""
+    return digest(path.read_bytes().replace(b"\r\n", b"\n"))
 
 
 def _digest(said: Mapping[str, Any]) -> str:

@@ -51,11 +51,8 @@ def page(
 
 def _outdated(project: Project) -> Iterator[tuple[Record, list[str]]]:
     """Yield the records that are stale, with what has changed since: files, or statements."""
-    now = project.claims.statements
     for record in project.records:
-        files = {outcome.file for outcome in record.outcomes}
-        changed = {path for f in files for path in record.changed(f, project.root, project.cache)}
-        stated = dict(pair for outcome in record.outcomes for pair in outcome.statements)
-        changed |= {f"the statement of {name}" for name in stated if now.get(name) != stated[name]}
-        if changed:
+        files = set().union(*record.changed(project.root, project.cache).values())
+        restated = record.restated(project.claims.statements)
+        if changed := files | {f"the statement of {name}" for name in restated}:
             yield record, sorted(changed)

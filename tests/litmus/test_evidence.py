@@ -104,6 +104,13 @@ class ProjectWithTests:
     def ledger(self):
         return {outcome.test: outcome for outcome in read_ledger(self.root)}
 
+    def say_of_a_test(self, words):
+        """Write something else into the ledger of a test that has run."""
+        entries = json.loads((self.root / LEDGER).read_text("utf-8"))
+        (entry,) = [entry for entry in entries if entry["test"] == ALL[1]]
+        entry |= words
+        self.write(LEDGER, json.dumps(entries))
+
     def claims(self):
         return Project.ours(self.root, self.root / "docs").claims
 
@@ -395,11 +402,7 @@ ODD = {
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 def test_a_ledger_that_says_what_no_run_writes_is_none_and_all_is_due(ran, odd):
-    ledger = ran.root / LEDGER
-    entries = json.loads(ledger.read_text("utf-8"))
-    (entry,) = [entry for entry in entries if entry["test"] == ALL[1]]
-    entry |= odd
-    ledger.write_text(json.dumps(entries), "utf-8")
+    ran.say_of_a_test(odd)
     assert ran.ledger() == {}
     assert ran.due() == ["tests/test_c.py", "tests/test_other.py"]
     assert ran.claims()["c"].evidence == "none"
@@ -415,11 +418,7 @@ def test_a_ledger_that_says_what_no_run_writes_is_none_and_all_is_due(ran, odd):
     ],
 )
 def test_control_what_a_run_may_have_written_is_read(ran, fine):
-    ledger = ran.root / LEDGER
-    entries = json.loads(ledger.read_text("utf-8"))
-    (entry,) = [entry for entry in entries if entry["test"] == ALL[1]]
-    entry |= fine
-    ledger.write_text(json.dumps(entries), "utf-8")
+    ran.say_of_a_test(fine)
     assert list(ran.ledger()) == ALL
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from litmus.author import new_project
+from tests.litmus.conftest import write_files
+from tests.litmus.test_init import TEST
 from tests.more.environments import environment
 
 NOTES = {
@@ -16,18 +18,7 @@ NOTES = {
 }
 PROJECT = {
     "snippets/one.py": "def f():\n    return 1\n\n\nprint(f())\n",
-    "tests/test_one.py": """
-import pytest
-from snippets.one import f
-
-@pytest.mark.claim("low", by="exact")
-def test_it_holds(measured):
-    measured(f() - 1, allowed=0)
-
-@pytest.mark.control("low", drops="^x")
-def test_control_it_breaks(measured):
-    measured(f(), allowed=0)
-""",
+    "tests/test_one.py": TEST.replace('drops="d"', 'drops="^x"'),
 }
 
 
@@ -42,13 +33,6 @@ def must(environment, folder, *command):
     ran = environment.run(*command, cwd=folder)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
-
-
-def write(folder, files):
-    """Write texts below a folder, by path."""
-    for path, text in files.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(text, encoding="utf-8")
 
 
 def evidence(root):
@@ -84,9 +68,9 @@ def test_control_a_snippet_that_is_wrong_fails_there(full, tmp_path):
 
 def test_a_project_around_a_vault_builds_and_passes(full, tmp_path):
     vault, root = tmp_path / "notes", tmp_path / "notes-litmus"
-    write(vault, NOTES)
+    write_files(vault, NOTES)
     must(full, vault, "litmus", "init", "--here")
-    write(root, PROJECT)
+    write_files(root, PROJECT)
     must(full, root, "litmus", "build")
     assert evidence(root) == {"low": "checked with control"}
     assert "2 passed" in must(full, root, "pytest", "-q")

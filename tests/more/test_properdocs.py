@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from tests.litmus.conftest import write_files
 from tests.more.environments import ROOT, NotInstalledError, environment
 from tests.needs import missing
 
@@ -47,9 +48,7 @@ def made(tmp_path_factory, wheel):
 def sites(made, tmp_path_factory):
     """The small site and ours as each host has built them: a function of host and project."""
     root = tmp_path_factory.mktemp("projects")
-    for path, text in SMALL.items():
-        (root / "small" / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / "small" / path).write_text(text, encoding="utf-8")
+    write_files(root / "small", SMALL)
     (root / "ours").mkdir()
     for name in OURS:
         if (ROOT / name).is_dir():
