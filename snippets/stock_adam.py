@@ -156,7 +156,7 @@ class DecayFreeAdam(Adam):
         _retire(rule)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Make the step that the old optimizer would have made, at its present settings.
 
         Raises ValueError, with no weight, state or setting changed, where there is no such step.
@@ -311,12 +311,16 @@ def stock_adam(optimizer: Optimizer) -> Adam:
 
     What it cannot see is on you. The loss must be scale invariant in each group with decay while
     the others stay as they are: a bias, a trained scale after a normalisation, and a
-    normalisation's eps where it is not negligible are not. The twin's gradients are c times as long
-    as those with decay: clip at c times the threshold, with one group by
-    `clip_grad_norm_(parameters, max_norm * scale)`. Average c times the weights. Batch norm's
-    running statistics lag behind the weights, and jump where c is renormalised: collect them afresh
-    before evaluation (running_statistics.py). Rounding is other than in the run with decay, by some
-    1e-16/(1 − β₂) a step in float64, and training may amplify it.
+    normalisation's eps where it is not negligible are not. The gradients of the twin are c
+    times as long as those with decay. So clip by the norm that those have,
+
+        scaled = [p.grad / g["twin"]["scale"] for g in new.param_groups for p in g["params"]]
+        clip_grads_with_norm_(parameters, max_norm, get_total_norm(scaled))
+
+    (torch.nn.utils; clip_grad_norm_ adds 1e-6 to a norm of another length), and average c times the
+    weights. Batch norm's running statistics lag behind the weights, and jump where c is
+    renormalised: collect them afresh before evaluation (running_statistics.py). Rounding is other
+    than in the run with decay, by some 1e-16/(1 − β₂) a step in float64, and training may amplify it.
     """
     if not isinstance(optimizer, Adam) or type(optimizer) not in (Adam, AdamW):
         raise ValueError(
