@@ -320,7 +320,7 @@ def stock_adam(optimizer: Optimizer) -> Adam:
     (torch.nn.utils; clip_grad_norm_ adds 1e-6 to a norm of another length), and average c times the
     weights. Batch norm's running statistics lag behind the weights, and jump where c is
     renormalised: collect them afresh before evaluation (running_statistics.py). Rounding is other
-    than in the run with decay, by some 1e-16/(1 − β₂) a step in float64, and training may amplify it.
+    than in the run with decay, in float64 by some 1e-16/(1 − β₂) a step; training may amplify it.
     """
     if not isinstance(optimizer, Adam) or type(optimizer) not in (Adam, AdamW):
         raise ValueError(

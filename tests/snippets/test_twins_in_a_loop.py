@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_, clip_grads_with_norm_, get_total_norm
-from torch.optim import SGD, Adam
 from torch.optim import lr_scheduler as lr
 from torch.optim.swa_utils import AveragedModel
 
@@ -25,8 +24,10 @@ from tests.snippets.twin_runs import (
     loss_of,
     net,
     optimizer_of,
+    pair,
     scales,
     train,
+    without_decay,
 )
 
 SGD_TWIN, ADAM_TWIN = "snippets/without_weight_decay.py", "snippets/stock_adam.py"
@@ -125,20 +126,6 @@ def test_schedulers_on_the_new_optimizer_are_refused(beside, kind):
             train(model, new, 1)
 
 
-def test_control_changes_to_the_new_optimizer_are_refused_and_to_the_old_one_not(kind):
-    for name in kind.options:
-        model = net()
-        old = optimizer_of(kind, model)
-        new = kind.convert(old)
-        train(model, new, 3)
-        value = new.param_groups[1][name]
-        old.param_groups[1][name] = deepcopy(old.param_groups[1][name])
-        train(model, new, 1)
-        new.param_groups[1][name] = (0.7, 0.9) if isinstance(value, tuple) else value + 0.01
-        with pytest.raises(ValueError, match=f"parameter group 1: {name} of the new"):
-            new.step()
-
-
 @pytest.mark.in_loop(SGD_TWIN, "clipping")
 @pytest.mark.in_loop(ADAM_TWIN, "clipping")
 def test_clipping_by_the_norm_that_the_gradients_with_decay_have(beside, kind):
@@ -166,17 +153,6 @@ def test_clipping_by_the_norm_that_the_gradients_with_decay_have(beside, kind):
     expected = run(convert=False)
     control = apart(run(convert=True, scaled=False), expected)
     beside.gap(apart(run(convert=True), expected), control=control)
-
-
-def without_decay(kind):
-    model = net()
-    return model, optimizer_of(kind, model, weight_decay=0.0)
-
-
-def pair(kind):
-    """A network with an optimizer, and its double with the twin of another."""
-    model, other = net(), net()
-    return (model, optimizer_of(kind, model)), (other, kind.convert(optimizer_of(kind, other)))
 
 
 @pytest.mark.in_loop(SGD_TWIN, "accumulation")
@@ -396,9 +372,9 @@ def test_checkpoints_of_other_runs_are_refused(beside, kind):
 
 @pytest.mark.in_loop(SGD_TWIN, "DDP")
 @pytest.mark.in_loop(ADAM_TWIN, "DDP")
-def test_two_processes(beside, kind, tmp_path):
+def test_two_processes(beside, kind):
     """DistributedDataParallel, two processes of gloo."""
-    expected, found, bare = in_two_processes(kind.name, tmp_path)
+    expected, found, bare = in_two_processes()[kind.name]
     beside.gap(apart(found, expected), control=apart(bare, expected))
 
 
@@ -430,86 +406,3 @@ def test_evaluation_with_statistics_collected_afresh(beside, kind):
     lagging = evaluated(deepcopy(other), afresh=False)
     expected = evaluated(model)
     beside.gap(apart(evaluated(other), expected), control=apart(lagging, expected))
-
-
-def closures(model, step):
-    def closure():
-        assert torch.is_grad_enabled()
-        model.zero_grad()
-        loss = loss_of(model, step)
-        loss.backward()
-        return loss
-
-    return closure
-
-
-@pytest.mark.parametrize("way", ["positional", "keyword", "none", "none by name"])
-def test_a_closure_is_followed_once(kind, way):
-    expected = train(*pair(kind)[0])
-    model, new = pair(kind)[1]
-    losses = []
-    for step in range(STEPS):
-        closure = closures(model, step)
-        if way.startswith("none"):
-            losses.append(closure())
-            assert (new.step(None) if way == "none" else new.step(closure=None)) is None
-        else:
-            losses.append(new.step(closure) if way == "positional" else new.step(closure=closure))
-    assert apart(torch.stack(losses).detach(), expected) < 1e-12
-
-
-def test_hooks_of_others_run_once_and_around_the_whole_step(kind):
-    (_, old), (model, new) = pair(kind)
-    seen = []
-
-    def scaled():
-        return [p.detach() * scales(new).get(p, 1) for p in model.parameters()]
-
-    new.register_step_pre_hook(lambda *_: seen.append(scaled()))
-    new.register_step_post_hook(lambda *_: seen.append(scaled()))
-    train(model, new, 40)
-    assert len(seen) == 80
-    for after, before in zip(seen[1::2], seen[2::2], strict=False):
-        assert all(a.equal(b) for a, b in zip(after, before, strict=True))
-    assert isinstance(new, SGD if kind.name == "sgd" else Adam)
-    assert type(new) is not type(old)
-
-
-def test_a_step_that_fails_half_way_is_no_step(kind):
-    model, new = pair(kind)[1]
-    train(model, new, 3)
-    before = deepcopy(new.param_groups)
-
-    def fail(*_):
-        raise RuntimeError("stop")
-
-    handle = new.register_step_pre_hook(fail)
-    with pytest.raises(RuntimeError, match="stop"):
-        new.step()
-    handle.remove()
-    for group, same in zip(new.param_groups, before, strict=True):
-        assert {**group, "params": 0} == {**same, "params": 0}
-    expected = train(*pair(kind)[0])
-    assert apart(train(model, new, range(3, STEPS)), expected[3:]) < 1e-12
-
-
-def test_the_old_optimizer_is_never_stepped(kind):
-    model, new = pair(kind)[1]
-    loss_of(model, 0).backward()
-    before = deepcopy(model.state_dict())
-    for step in (new.rule.step, lambda: new.rule.step(closures(model, 0))):
-        with pytest.raises(RuntimeError, match="only rules another now; step the new one"):
-            step()
-    assert all(model.state_dict()[name].equal(value) for name, value in before.items())
-
-
-def test_groups_that_come_later_are_refused(kind):
-    for which in ("old", "new", "both"):
-        model, new = pair(kind)[1]
-        train(model, new, 2)
-        for optimizer in {"old": [new.rule], "new": [new], "both": [new, new.rule]}[which]:
-            optimizer.add_param_group({"params": [nn.Parameter(torch.ones(2))]})
-        before = [p.detach().clone() for p in model.parameters()]
-        with pytest.raises(ValueError, match="other parameters than at the conversion"):
-            train(model, new, 1)
-        assert all(p.equal(b) for p, b in zip(model.parameters(), before, strict=True))

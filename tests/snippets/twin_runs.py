@@ -1,6 +1,8 @@
 """A small network in a training loop as people write it, for both twins of optimizers."""
 
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,28 +93,37 @@ def scales(new: Optimizer) -> dict[Tensor, float]:
     return {p: g["twin"]["scale"] for g in new.param_groups for p in g["params"]}
 
 
-def in_two_processes(name: str, folder: Path) -> list[Tensor]:
-    """Return the losses with decay, of the twin, and without decay, of two processes together."""
-    multiprocessing.spawn(_process, (name, str(folder)), nprocs=2)
-    return torch.load(folder / "losses")
+def pair(kind: Kind) -> Any:
+    """Return a network with its optimizer, and its double with the twin of another."""
+    model, other = net(), net()
+    return (model, optimizer_of(kind, model)), (other, kind.convert(optimizer_of(kind, other)))
 
 
-def _process(rank: int, name: str, folder: str) -> None:
+def without_decay(kind: Kind) -> Any:
+    """Return the same network with the same optimizer, but for its decay."""
+    model = net()
+    return model, optimizer_of(kind, model, weight_decay=0.0)
+
+
+@cache
+def in_two_processes() -> dict[str, list[Tensor]]:
+    """Return by kind the losses with decay, of the twin, and without decay, of two processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        multiprocessing.spawn(_process, (folder,), nprocs=2)
+        return torch.load(Path(folder) / "losses")
+
+
+def _process(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2
-    )
-    (kind,) = (one for one in BOTH if one.name == name)
-    runs = []
-    for way in ("decay", "twin", "bare"):
-        model = net()
-        optimizer = optimizer_of(kind, model, **({"weight_decay": 0.0} if way == "bare" else {}))
-        if way == "twin":
-            optimizer = kind.convert(optimizer)
-        parallel = nn.parallel.DistributedDataParallel(model)
-        losses = train(parallel, optimizer, range(3 * rank, STEPS + 3 * rank))
-        distributed.all_reduce(losses)
-        runs.append(losses)
+    meeting = f"file://{folder}/meeting"
+    distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    runs: dict[str, list[Tensor]] = {kind.name: [] for kind in BOTH}
+    for kind in BOTH:
+        for model, optimizer in (*pair(kind), without_decay(kind)):
+            parallel = nn.parallel.DistributedDataParallel(model)
+            losses = train(parallel, optimizer, range(3 * rank, STEPS + 3 * rank))
+            distributed.all_reduce(losses)
+            runs[kind.name].append(losses)
     if rank == 0:
         torch.save(runs, Path(folder) / "losses")
     distributed.destroy_process_group()
