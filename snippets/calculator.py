@@ -18,7 +18,7 @@ for SGD and k times for AdamW. The batch is not among the settings: it acts on G
     SGD      α is the larger root of z² − (1 + γ − x)z + γ      the rate without decay is ηα⁻²ᵗ⁻¹
     AdamW    α = 1 − x                                          ηα⁻ᵗ⁻¹, with betas that move
 
-Use.
+Use. Compute what my rate, decay and momentum come to, before a run.
 
     print(sgd(rate=0.1, decay=5e-4, momentum=0.9))
     print(adamw(rate=1e-3, decay=0.1, momentum=0.9))

@@ -19,7 +19,7 @@ with other decays and momenta, on any loss and under any schedule, from the same
 
 With Adam, coupled decay has no such translation: it is divided by the root of the second moment.
 
-Use. A share of 1e-4 at every step, whatever the rate, before optimizer.step():
+Use. Decay by a share of 1e-4 a step, whatever the learning rate: before each optimizer.step().
 
     for group in optimizer.param_groups:
         group["weight_decay"] = convert(1e-4, "fixed", "torch", group["lr"], peak)

@@ -12,10 +12,10 @@
 The recorder hangs on the hooks of the optimizer, and so on steps that happen: any loop will do,
 with closures, a gradient scaler or accelerate. It reads and copies, and changes no bit of the run.
 
-Use.
+Use. See what my run does to each weight: effective rate, angle, norm, and what they tend to.
 
     recorder = Recorder(optimizer, model.named_parameters(), every=100)
-    …                                         # train as ever, then look at recorder.rows
+    recorder.rows  # after training as ever
 
 For SGD without momentum, on a loss that does not see the length, and with a = 1 − ηλ > 0,
 

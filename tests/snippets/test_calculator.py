@@ -58,8 +58,8 @@ def computed(settings):
 
 
 def exactly(kind, rate, decay, momentum):
-    """The same numbers in 120 digits, by the formulas of the notes as they stand there."""
-    with mpmath.workdps(120):
+    """The same numbers in 80 digits, by the formulas of the notes as they stand there."""
+    with mpmath.workdps(80):
         eta, g = mpmath.mpf(rate), mpmath.mpf(momentum)
         x = mpmath.mpf(rate * decay)
         if kind == "sgd":
@@ -68,8 +68,7 @@ def exactly(kind, rate, decay, momentum):
             forgets = -1 / mpmath.log(root)
             lost = 1 / ((1 + q) / ((1 - q) * ((1 + q) ** 2 - p**2)))
             matrix = mpmath.matrix([[p**2 - lost, -2 * p * q, q**2], [p, -q, 0], [1, 0, 0]])
-            with mpmath.workdps(400):  # a triple eigenvalue has a third of the digits
-                sizes = [abs(z) for z in mpmath.eig(matrix, left=False, right=False)]
+            sizes = [abs(z) for z in mpmath.eig(matrix, left=False, right=False)]
             settles = -1 / mpmath.log(max(sizes))
         else:
             root = 1 - x
@@ -98,7 +97,7 @@ def digits(settings):
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])
-def test_every_number_is_that_of_the_formulas_in_120_digits(kind):
+def test_every_number_is_that_of_the_formulas_in_80_digits(kind):
     checked = 0
     for settings in GRID:
         close = digits(settings)
@@ -162,12 +161,12 @@ def test_twice_the_rate_and_half_the_decay_keep_all_but_the_norm_and_the_rates()
 
 
 def test_settling_is_what_a_settled_run_does():
-    p, q = coupled(0.5, 0.02, 0.7)
-    found = sgd(0.5, 0.02, 0.7)
+    p, q = coupled(0.5, 0.004, 0.7)
+    found = sgd(0.5, 0.004, 0.7)
     fixed = found.norm**2 / 0.5  # in the map's unit, in which ηG is 1
-    path = moment_path((fixed * 1.0001, math.cos(found.angle) * fixed, fixed), p, q, 1.0, 60)
+    path = moment_path((fixed * 1.0001, math.cos(found.angle) * fixed, fixed), p, q, 1.0, 300)
     lost = np.log([abs(m[0] - fixed) for m in path])
-    assert lost[40] - lost[50] == pytest.approx(10 / found.settles, rel=1e-3)
+    assert lost[200] - lost[250] == pytest.approx(50 / found.settles, rel=1e-3)
 
 
 INVALID = [
