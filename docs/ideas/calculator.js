@@ -167,9 +167,11 @@ if (globalThis.customElements)
           rows.replaceChildren(...found.map(([label, value]) =>
             made("tr", {}, made("th", { scope: "row" }, label), made("td", {}, value))))
           said.textContent = ""
+          table.hidden = false
         } catch (error) {
           if (!(error instanceof Refused)) throw error
           rows.replaceChildren()
+          table.hidden = true
           said.textContent = error.message
         }
       }
