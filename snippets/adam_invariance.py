@@ -22,16 +22,27 @@ Source. Kingma and Ba, "Adam", ICLR 2015, arXiv:1412.6980, for the first; Hazan,
 Shalev-Shwartz, NeurIPS 2015, arXiv:1507.02030, for normalised descent; the rest is derived here.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Vector = Float[Tensor, " d"] | Any
+    Gradient = Callable[[Vector], Vector]
+
 Number = Any  # a float; a Fraction or a symbol, where a formula is to be exact
-Vector = Float[Tensor, " d"] | Any
-Gradient = Callable[[Vector], Vector]
 
 
 def settings_for_loss_times(factor: Number, rate: Number, eps: Number) -> tuple[Number, Number]:

@@ -15,6 +15,12 @@ Units. ηᵢ is in [θᵢ]², λᵢ in [θᵢ]⁻²; cᵢ is a pure number.
 Source. The scalar run for one block is the general theorem of Li and Arora, arXiv:1910.07454.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
 import math
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -20,13 +20,23 @@ Source. Li and Arora, "An Exponential Learning Rate Schedule for Deep Learning",
 arXiv:1910.07454, count degrees in this way; the rules above are derived from the definition.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, fx, nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 NORMALISERS = (
     nn.modules.batchnorm._NormBase,  # batch and instance norm

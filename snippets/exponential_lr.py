@@ -26,18 +26,30 @@ arXiv:1910.07454; Theorem 1 in the authors' post, offconvex.org/2020/04/24/ExpLR
 out the seed. Without it the statement is not exact.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Shaped
+
+    # Of floats; or as an array, of any Number.
+    Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]
+    Gradient = Callable[[int, Vector], Vector]  # (t, θ) ↦ ∇Lₜ(θ)
+
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]  # of floats; as an array, of any Number
-Gradient = Callable[[int, Vector], Vector]  # (t, θ) ↦ ∇Lₜ(θ)
 
 
 def growth_root(rate: Number, decay: Number, momentum: Number = 0.0) -> float:

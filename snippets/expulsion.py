@@ -24,16 +24,27 @@ arXiv:1910.07454, for the phenomenon; x²/(x² + y²) is from their post "Mismat
 Traditional Optimization Analyses and Modern Deep Learning". The bounds are derived here.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.4"]
+# ///
+
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Shaped
+
+if TYPE_CHECKING:
+    from jaxtyping import Shaped
+
+    Vector = Shaped[np.ndarray, " d *runs"]  # one run, or many side by side
+    Gradient = Callable[[Vector], Vector]
 
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[np.ndarray, " d *runs"]  # one run, or many side by side
-Gradient = Callable[[Vector], Vector]
 
 
 def decayed_step(weights: Vector, slope: Vector, rate: Number, decay: Number) -> Vector:

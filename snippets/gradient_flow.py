@@ -15,13 +15,23 @@ Gradient descent has the same clock in steps: the rates of its twin without deca
 Units. t is in [θ]², λ in [θ]⁻², s is a pure number. Source. Follows from the definition.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Loss = Callable[[Tensor], Tensor]
 Number = Any  # a float, or a Fraction where the sum is to be exact

@@ -17,14 +17,25 @@ two directions; fresh gradients, with ρ = pc − q, are the geometric mean of t
 Units. All quotients are numbers.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.4"]
+# ///
+
+from __future__ import annotations
+
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Path = Float[np.ndarray, "steps 2"]
 
 Number = Any  # a float; a symbol, where the formula is to be exact
-Path = Float[np.ndarray, "steps 2"]
 
 
 def gain_with_memory(p: Number, q: Number, two_steps: Number) -> Number:

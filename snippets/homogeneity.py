@@ -13,11 +13,22 @@ For L(cθ) = cᵏL(θ) the same derivatives are Euler's: ⟨∇L, θ⟩ = kL and
 Units. ∇L is in [θ]⁻¹ and H in [θ]⁻². Source. Follows from the definition.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Loss = Callable[[Tensor], Tensor]
 

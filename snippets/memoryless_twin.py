@@ -17,16 +17,27 @@ Source. Amin, Chang and Khanna, arXiv:2609.09116, have the exponent 1 + ν in th
 twin is derived here, in two lines.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.4"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Shaped
+
+if TYPE_CHECKING:
+    from jaxtyping import Shaped
+
+    Vector = Shaped[np.ndarray, " d"]
+    Update = Callable[[int, Vector], Vector]  # (t, θ) ↦ pₜ(θ)
 
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[np.ndarray, " d"]
-Update = Callable[[int, Vector], Vector]  # (t, θ) ↦ pₜ(θ)
 
 
 def twin_rates(

@@ -23,17 +23,30 @@ the weights at every step, the momentum is γ/α, and the buffer starts from α 
 Units. η is in [θ]², λ and d in [θ]⁻², b in [θ]⁻¹, v in [θ]; γ, w, c and the classical d are pure.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"] | Number  # a number runs as the scalar c
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Shaped
+
+    # Of floats; or as an array, of any Number. A number runs as the scalar c.
+    Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"] | Number
+
 Twin = tuple[list[Number], list[Number], list[Number]]  # c₀ … c_T, the rates, the momenta
 
 

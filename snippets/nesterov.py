@@ -26,17 +26,28 @@ and together these leave only r = 1, which is no decay.
 Units. η is in [θ]², λ in [θ]⁻², b and κθ in [θ]⁻¹; γ, s, α and r are pure numbers.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Shaped
+
+    Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]
+
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]
 
 
 def nesterov_step(

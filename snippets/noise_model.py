@@ -14,12 +14,24 @@ q of equilibrium.py,
 Units. η is in [θ]², λ in [θ]⁻²; ξ is a number, G too.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-Runs = Float[Tensor, "runs d"]
-Path = Float[Tensor, "times runs d"]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Runs = Float[Tensor, "runs d"]
+    Path = Float[Tensor, "times runs d"]
 
 
 def noise_gradient(weights: Runs, noise: Runs) -> Runs:

@@ -21,12 +21,23 @@ Source. Li and Arora, "An Exponential Learning Rate Schedule for Deep Learning",
 arXiv:1910.07454, and the authors' post, offconvex.org/2020/04/24/ExpLR1.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["matplotlib>=3.11", "torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import torch
-from jaxtyping import Float
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Loss = Callable[[Tensor], Tensor]
 
@@ -41,7 +52,7 @@ def descend(
     return torch.stack(path)
 
 
-def draw_step(loss: Loss, weights: Float[Tensor, "2"], rate: float) -> None:
+def draw_step(loss: Loss, weights: Float[Tensor, " 2"], rate: float) -> None:
     """Draw one step from weights in the plane, and the half as long one from twice the weights."""
     _, axes = plt.subplots(figsize=(4.4, 4.0), layout="constrained", facecolor="white")
     radius = weights.norm().item()

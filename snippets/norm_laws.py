@@ -12,6 +12,12 @@ growth, by up to (1 + γ)/(1 − γ); dropping the radial part of the update und
 Units: η in [θ]², λ in [θ]⁻², ∇L and b in [θ]⁻¹. Follows from Euler's identity in degree zero.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = []
+# ///
+
 import math
 from collections.abc import Sequence
 from typing import Any

@@ -29,16 +29,27 @@ Lempitsky 2016 (instance), Wu and He 2018 (group), Zhang and Sennrich 2019 (RMS)
 Kingma 2016 (weight norm); in each without trainable scale and shift. The rest is derived.
 """
 
-from collections.abc import Callable
-from typing import Any
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
 
-import numpy as np
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
-# Of floats; or as an array of exact numbers, together with a root that is exact.
-Array = Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."]
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Shaped
+
+    # Of floats; or as an array of exact numbers, together with a root that is exact.
+    Array = Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."]
+
 Root = Callable[[Any], Any]
 
 

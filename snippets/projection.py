@@ -16,12 +16,22 @@ has settled, the cosine of the angle is 1 − ηλ on average, whatever the grad
 Units. On the unit sphere everything is a pure number; φ is in [θ].
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Slope = Callable[[Any], Any]  # θ ↦ ∇L(θ)
 

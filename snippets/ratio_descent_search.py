@@ -12,12 +12,23 @@ Units. η is in [W]², here in F₀².
 Source. Derived here.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["numpy>=2.4"]
+# ///
+
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float
 
-Values = Float[np.ndarray, "starts r"]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Values = Float[np.ndarray, "starts r"]
 
 
 def descent_steps(values: Values, rates: Float[np.ndarray, " starts"], steps: int) -> Values:

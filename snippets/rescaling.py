@@ -21,17 +21,28 @@ and a gradient of the run without decay is cₜ times as long as that of the run
 Units. η is in [θ]², λ in [θ]⁻², b, gradients and thresholds in [θ]⁻¹, ε in [θ]², μ in [θ]⁻ᵏ.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
 
-import numpy as np
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
 import torch
-from jaxtyping import Float, Shaped
 from torch import Tensor
 
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]
-Force = Callable[[Vector, Number], Vector]  # (θ, c) ↦ what is added to the buffer, carried along
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float, Shaped
+
+    Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]
+    Force = Callable[[Vector, Number], Vector]  # (θ, c) ↦ what is added to the buffer
 
 
 def rescaled(

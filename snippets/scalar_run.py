@@ -23,18 +23,30 @@ Source. The idea is that of the general theorem of Li and Arora, "An Exponential
 Schedule for Deep Learning", ICLR 2020, arXiv:1910.07454; the proof above is complete in itself.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Shaped
+
+    # Of floats; or as an array, of any Number.
+    Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]
+    Gradient = Callable[[int, Vector], Vector]  # (t, θ) ↦ ∇Lₜ(θ)
+
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]  # of floats; as an array, of any Number
-Gradient = Callable[[int, Vector], Vector]  # (t, θ) ↦ ∇Lₜ(θ)
 
 
 def scalar_step(

@@ -13,12 +13,23 @@ Source. Li and Arora, "An Exponential Learning Rate Schedule for Deep Learning",
 arXiv:1910.07454. Numbered Lemma 1 in the authors' post, offconvex.org/2020/04/24/ExpLR1.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Loss = Callable[[Tensor], Tensor]
 

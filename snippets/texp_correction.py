@@ -29,6 +29,12 @@ Source. The correction and its size are derived here; TEXP is from Li and Arora,
 Learning Rate Schedule for Deep Learning", ICLR 2020, arXiv:1910.07454.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = []
+# ///
+
 import math
 from typing import Any
 

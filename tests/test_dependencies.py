@@ -102,7 +102,7 @@ def test_the_modules_that_pytest_alone_imports_import_it():
     ("folders", "extras"),
     [
         (["litmus"], ["run", "author"]),
-        (["snippets"], ["run"]),
+        (["snippets"], ["run", "author"]),
         (["docs/labs"], ["run", "labs"]),
         (["tests/snippets"], ["run", "author"]),
         (["tests/labs"], ["run", "author", "labs"]),
