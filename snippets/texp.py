@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from operator import index
 from typing import Any
@@ -96,8 +96,8 @@ class TEXP(LRScheduler):
     def __init__(
         self,
         optimizer: Optimizer,
-        weight_decay: float | Sequence[float],
-        milestones: Sequence[int],
+        weight_decay: Number | Iterable[Number],
+        milestones: Iterable[Number],
         factor: float = 0.1,
         drop_rate: bool = True,
     ) -> None:
@@ -162,7 +162,7 @@ class TEXP(LRScheduler):
             for scale, rates, roots in zip(scales, self.rates, self.roots, strict=True)
         ]
 
-    def step(self, epoch: int | None = None) -> None:
+    def step(self, epoch: Number = None) -> None:
         """Go on by one, into the next phase where a milestone is reached."""
         if epoch is not None:
             raise ValueError(f"step({epoch}): TEXP counts by itself; call step() without argument")
