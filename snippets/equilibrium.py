@@ -78,7 +78,7 @@ def memory_factor(p: Number, q: Number, correlation: Number) -> Number:
     """Return by what ‖θ‖² is larger if pushes k steps apart are correlated by ρᵏ, not fresh.
 
     For pushes that do not feel the weights, as AdamW's. On a scale-invariant loss, which takes out
-    the part along the weights, it is nearer to 1. For q → 0 and p → 1 it is (1 + ρ)/(1 − ρ).
+    the part along the weights, it is nearer to 1. For ηλ → 0 it is (1 + ρ)/(1 − ρ).
     """
     slow = correlation * (p - cosine(p, q))
     return 2 * (1 - slow) / (1 - correlation * p + correlation**2 * q) - 1

@@ -87,6 +87,8 @@ def renormalise(
     settings: list[dict[str, Any]] = []
     seen: set[nn.Module] = set()
     for number, (group, modules, k) in enumerate(zip(groups, normalisers, exponents, strict=True)):
+        if abs(k) > 500:
+            raise ValueError(f"group {number}: 2^{k} leaves the range of all floats")
         if not (type(optimizer) is SGD or (isinstance(optimizer, SGD) and "twin" in group)):
             raise ValueError(f"{type(optimizer).__name__} is not torch.optim.SGD itself")
         if "initial_lr" in group and "twin" not in group:
@@ -138,14 +140,15 @@ def _settings(group: dict[str, Any], k: int, where: str) -> dict[str, Any]:
     return {x: _number(group[x], power, where + x) for x, power in powers.items()}
 
 
-def _number(value: float | Tensor, power: int, name: str) -> float | Tensor:
+def _number(value: Any, power: int, name: str) -> float | Tensor:
     """Return 2^power times a setting; ValueError if that is not exact."""
     if isinstance(value, Tensor):
         return _times(value, power, name)
-    scaled = math.ldexp(value, power) if power < 1000 else math.inf
+    scaled = value * 2.0**power
     if value and not SMALLEST <= abs(scaled) < math.inf:
         raise ValueError(f"{name} times 2^{power} leaves the range of its floats")
-    return scaled
+    number: float = scaled
+    return number
 
 
 def _times(tensor: Tensor, power: int, name: str) -> Tensor:
