@@ -7,10 +7,13 @@ import pytest
 import sympy
 import torch
 from torch import nn
-from torch.optim.swa_utils import update_bn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, update_bn
 from torch.utils.data import DataLoader, TensorDataset
 
 from snippets.running_statistics import lag_factor, lagging_average, recollect, running_average
+from snippets.texp import TEXP
+from tests.snippets import loops
 
 CLAIM = "running-variance-lags-by-a-fixed-factor"
 SHARE, GROWTH, VARIANCE, BEGIN = Fraction(1, 10), Fraction(9, 8), Fraction(7, 3), Fraction(5, 4)
@@ -335,3 +338,66 @@ def test_an_average_that_is_cumulative_already_stays_so():
     net = nn.BatchNorm1d(4, momentum=None)
     recollect(net, BATCHES)
     assert net.momentum is None
+
+
+# In training loops.
+
+FILE = "snippets/running_statistics.py"
+
+
+def evaluated(kind, wrap=lambda net: net, batches=None, collect=recollect):
+    """The outputs in evaluation of a run with decay, or of its twin, after fresh statistics."""
+    net = loops.network()
+    decays = [0.05, 0.5] if kind == "decay" else [0.0, 0.0]
+    groups = [
+        {"params": net[i].parameters(), "weight_decay": decay}
+        for i, decay in zip((0, 3), decays, strict=True)
+    ]
+    optimizer = torch.optim.SGD(groups, lr=0.04, momentum=0.5)
+    after = TEXP(optimizer, [0.05, 0.5], []).step if kind == "twin" else lambda: None
+    loops.plainly(net, optimizer, after)
+    wrapped = wrap(net)
+    collect(wrapped, batches or loops.inputs.split(8))
+    return wrapped.eval()(loops.inputs).detach()
+
+
+def hold(beside, **how):
+    plain, twin = evaluated("decay", **how), evaluated("twin", **how)
+    left = evaluated("twin", **{**how, "collect": lambda *_: None})
+    beside.gap((twin - plain).abs().max(), control=(left - plain).abs().max())
+
+
+@pytest.mark.in_loop(FILE, "evaluation mode")
+def test_after_it_a_twin_evaluates_as_the_run_with_decay(beside):
+    """also from a loader of pairs (x, y)"""
+    data = TensorDataset(loops.inputs, loops.labels)
+    hold(beside, batches=DataLoader(data, batch_size=8))
+
+
+@pytest.mark.in_loop(FILE, "compile")
+def test_of_a_compiled_network(beside):
+    torch._dynamo.reset()
+    hold(beside, wrap=lambda net: torch.compile(net, backend="aot_eager"))
+
+
+@pytest.mark.in_loop(FILE, "DDP")
+def test_of_a_distributed_network(beside, tmp_path):
+    with loops.process_group(tmp_path):
+        hold(beside, wrap=DistributedDataParallel)
+
+
+@pytest.mark.in_loop(FILE, "EMA")
+def test_of_an_average_of_the_weights(beside):
+    """after the average, as update_bn"""
+    hold(beside, wrap=lambda net: AveragedModel(net))
+
+
+@pytest.mark.in_loop(FILE, "checkpoint")
+def test_of_a_network_that_is_loaded_from_a_file(beside, tmp_path):
+    def loaded(net):
+        torch.save(net.state_dict(), tmp_path / "net.pt")
+        fresh = loops.network()
+        fresh.load_state_dict(torch.load(tmp_path / "net.pt", weights_only=True))
+        return fresh
+
+    hold(beside, wrap=loaded)
