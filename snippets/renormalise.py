@@ -65,12 +65,14 @@ def renormalise(
     There is one sequence of normalisers and one exponent k for each group: balancing_exponent of a
     group that is scale invariant, and 0 for one that is not (biases, gains, a last layer). Momentum
     of all kinds, dampening, maximize, decay and gradients that are being accumulated are all fine.
-    So is a twin that keeps its scale in its groups (without_weight_decay.py, texp.py): its rates
-    follow by themselves. state_dict() of a model has the ε from then on; see carry_eps.
+    So is a twin that keeps its scale in its groups (texp.py, without_weight_decay.py): its rates
+    follow by themselves. (The latter divides its weights alone as they grow, where ε is negligible,
+    and needs none of this.) state_dict() of a model has the ε from then on; see carry_eps.
 
     Raises ValueError, before it changes anything, for what it is not exact for: another optimizer
     than torch.optim.SGD itself or such a twin (Adam's rates go with another power, and so do its
-    averages); a group whose rate a scheduler sets, from a copy that this cannot reach; a normaliser
+    averages); a group whose rate a scheduler sets, from a copy that this cannot reach, or with
+    parameters that are not trained; a normaliser
     that stands behind two groups, or whose own weight or bias is trained in the group; a module
     without an ε; and a number that would overflow or lose digits.
 
@@ -95,6 +97,12 @@ def renormalise(
             raise ValueError(
                 f"group {number}: its rate is set by a scheduler, which would bring the old one "
                 "back; multiply lr instead, or let without_weight_decay.py follow the scheduler"
+            )
+        trained = [p.requires_grad for p in group["params"]]
+        if k and not all(trained + group.get("twin", {}).get("taking", [])):
+            raise ValueError(
+                f"group {number}: some of its parameters are not trained, and did not grow with "
+                "the others; give them a group of their own"
             )
         for module in modules:
             _check(module, group, number)
@@ -135,6 +143,11 @@ def _settings(group: dict[str, Any], k: int, where: str) -> dict[str, Any]:
     if "twin" in group:
         twin = group["twin"]
         names = [name for name in ("scale", "push") if name in twin]
+        if "push" in twin and twin["scale"] * 2.0**k < 0.5:
+            raise ValueError(
+                f"{where}its twin keeps c = {twin['scale']:g} from falling below ½ by itself, and "
+                f"would take 2^{k} back without the ε; leave it at 0"
+            )
         return {"twin": {**twin, **{x: _number(twin[x], k, where + x) for x in names}}}
     powers = {"lr": -2 * k, "weight_decay": 2 * k}
     return {x: _number(group[x], power, where + x) for x, power in powers.items()}

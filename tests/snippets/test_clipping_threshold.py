@@ -7,8 +7,8 @@ import sympy
 import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
-from torch.optim import SGD
-from torch.optim.lr_scheduler import MultiStepLR
+from torch.optim import SGD, AdamW
+from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
 
 from snippets.clipping_threshold import (
     clip_grad_norm_of_twin,
@@ -16,7 +16,9 @@ from snippets.clipping_threshold import (
     keeping_gradient,
     step_factor,
 )
+from snippets.stock_adam import stock_adam
 from snippets.texp import TEXP
+from snippets.without_weight_decay import without_weight_decay
 
 CLIP = "clipping-threshold-is-the-equilibrium-gradient"
 ROUNDING = 1e-12  # float64, a dozen operations on numbers of size one
@@ -181,15 +183,38 @@ def under_texp(clip):
     return train(net, optimizer, TEXP(optimizer, DECAYS, [8, 16], 0.5), clip)
 
 
-@pytest.mark.in_loop("snippets/texp.py", "clipping")
-def test_texp_is_clipped_as_torch_clips_the_run_with_decay(beside):
-    """with clip_grad_norm_of_twin in place of clip_grad_norm_"""
-    (outputs, norms), (twins, twin_norms) = with_decay(), under_texp(twin_clip)
+def followed(kind, convert, clip, decays=DECAYS):
+    """A run whose optimizer is converted, if at all, while a schedule goes on."""
+    net = network()
+    options = {"momentum": 0.5} if kind is SGD else {}
+    groups = [
+        {"params": net[i].parameters(), "weight_decay": decay}
+        for i, decay in zip((0, 3), decays, strict=True)
+    ]
+    optimizer = kind(groups, lr=0.04, **options)
+    return train(net, convert(optimizer), CosineAnnealingLR(optimizer, 30), clip)
+
+
+def is_clipped_as_torch_does(with_decay, twins, other):
+    outputs, norms = with_decay
     share = (norms > MAX_NORM).double().mean()
     assert 0.2 < share < 0.95  # some are clipped, and some are not
-    assert (twin_norms - norms).abs().max() < 1e-12
-    other, _ = under_texp(plain_clip)
-    beside.gap((twins - outputs).abs().max(), control=(other - outputs).abs().max())
+    assert (twins[1] - norms).abs().max() < ROUNDING
+    assert (twins[0] - outputs).abs().max() < ROUNDING
+    assert (other[0] - outputs).abs().max() > GROWTH
+
+
+def test_under_texp_gradients_are_clipped_as_torch_clips_those_with_decay():
+    is_clipped_as_torch_does(with_decay(), under_texp(twin_clip), under_texp(plain_clip))
+
+
+@pytest.mark.parametrize(("kind", "convert"), [(SGD, without_weight_decay), (AdamW, stock_adam)])
+def test_the_gradients_of_a_twin_are_clipped_as_torch_clips_those_with_decay(kind, convert):
+    runs = [
+        followed(kind, how, clip)
+        for how, clip in [(lambda o: o, plain_clip), (convert, twin_clip), (convert, plain_clip)]
+    ]
+    is_clipped_as_torch_does(*runs)
 
 
 def test_gradients_below_the_threshold_stay_and_missing_ones_are_no_obstacle():

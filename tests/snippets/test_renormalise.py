@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 from torch.optim import SGD, Adam
-from torch.optim.lr_scheduler import ExponentialLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR
 
 from snippets.exponential_lr import growth_root
 from snippets.renormalise import (
@@ -22,6 +22,7 @@ from snippets.renormalise import (
     steps_until_overflow,
 )
 from snippets.texp import TEXP
+from snippets.without_weight_decay import without_weight_decay
 
 BITS, FOREVER = "powers-of-two-are-exact", "renormalised-run-never-overflows"
 VISIBLE = 1e-3  # of losses and outputs of size one, which float32 rounds at 6e-8
@@ -685,3 +686,49 @@ def test_of_a_twin_the_scale_and_the_push_are_multiplied_and_nothing_else():
     renormalise(optimizer, [[norm]], [3])
     assert settings(group) == {**before, "twin": {"scale": 6.0, "push": -4.0, "taken": 7}}
     assert before["twin"]["scale"] == 0.75  # whoever holds the old one keeps it
+
+
+def followed(change=None, steps=24):
+    """The twin of a run under a schedule, with a change after two of its steps."""
+    model = Net()
+    old = optimizer_for(model)
+    scheduler = CosineAnnealingLR(old, 30)
+    twin = without_weight_decay(old)
+    losses = []
+    for step in range(steps):
+        losses += train(model, twin, 1, step)
+        scheduler.step()
+        if change and step in (5, 12):
+            change(model, twin)
+    return losses, [g["twin"]["scale"] for g in twin.param_groups]
+
+
+def test_the_twin_of_any_schedule_is_divided_bit_for_bit():
+    plain, scales = followed()
+    divided, others = followed(by_powers(1, 2))
+    assert plain == divided
+    assert others != scales
+    assert all(math.frexp(a)[0] == math.frexp(b)[0] for a, b in zip(scales, others, strict=True))
+
+
+def test_what_a_twin_would_take_back_without_the_eps_is_refused():
+    model = Net()
+    twin = without_weight_decay(optimizer_for(model))
+    train(model, twin, 3)
+    norms = [[n] for n in model.norms]
+    refusal(twin, norms, [0, -1], match=r"group 1: its twin keeps c = 0\.\d+ from falling below ½")
+    renormalise(twin, norms, [0, 1])
+    renormalise(twin, norms, [0, -1])  # c is as before
+
+
+def test_parameters_that_are_not_trained_are_refused_where_their_group_is_divided():
+    weights, frozen = nn.Parameter(torch.tensor([4.0])), nn.Parameter(torch.tensor([1.0]))
+    frozen.requires_grad = False
+    optimizer = SGD([weights, frozen], lr=0.1)
+    refusal(optimizer, [[]], [1], match="group 0: some of its parameters are not trained")
+    renormalise(optimizer, [[]], [0])
+    frozen.requires_grad = True
+    optimizer.param_groups[0]["twin"] = {"scale": 1.0, "taking": [True, False]}
+    refusal(optimizer, [[]], [1], match="group 0: some of its parameters are not trained")
+    optimizer.param_groups[0]["twin"] = {"scale": 1.0, "taking": []}
+    renormalise(optimizer, [[]], [1])
