@@ -22,6 +22,7 @@ from torch.optim.lr_scheduler import (
 )
 
 from snippets.exponential_lr import growth_root, sgd_step
+from snippets.renormalise import balancing_exponent, renormalise
 from snippets.scalar_run import scalar_run
 from snippets.texp import TEXP, decay_share, scale, texp_rate
 from tests.snippets.rational_losses import ends, plain_slope, ratio_slope
@@ -1001,3 +1002,7 @@ def test_before_a_float_overflows_it_is_refused_with_what_to_do():
     assert weights.equal(visited[-1])
     assert 10 < len(visited) < 20
     assert 1e31 < optimizer.param_groups[0]["lr"] < 1e34  # 20 bits below
+    renormalise(optimizer, [[]], [balancing_exponent(optimizer.param_groups[0])])
+    train_on_from = weights.detach().clone()
+    optimizer.step()
+    assert not weights.equal(train_on_from)
