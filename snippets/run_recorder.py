@@ -43,7 +43,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.optim import LBFGS, SGD, Adam, Optimizer
+from torch.optim import LBFGS, SGD, Adam, AdamW, Optimizer
 
 if TYPE_CHECKING:
     from jaxtyping import Shaped
@@ -139,7 +139,7 @@ def measure(
 
 
 def effective_rate(optimizer: Optimizer, rate: float, norm: float) -> float:
-    """Return η/‖θ‖² for SGD and η/‖θ‖ for Adam and AdamW, nan for what has no such rule here."""
+    """Return η/‖θ‖² for SGD and what is made of it, η/‖θ‖ for Adam and AdamW, nan for others."""
     power = 2 if isinstance(optimizer, SGD) else 1 if isinstance(optimizer, Adam) else math.nan
     return rate / norm**power if norm > 0 else math.nan
 
@@ -147,16 +147,17 @@ def effective_rate(optimizer: Optimizer, rate: float, norm: float) -> float:
 def settled(
     optimizer: Optimizer, group: dict[str, Any], size: int, unit_gradient: float
 ) -> tuple[float, float]:
-    """Return norm and angle in equilibrium, of SGD with coupled decay or AdamW; nan where unknown.
+    """Return norm and angle in equilibrium, of torch.optim.SGD or AdamW itself; nan where unknown.
 
     The recursion θₜ₊₁ = p θₜ − q θₜ₋₁ − push turns by arccos p/(1 + q). unit_gradient is ‖θ‖ ‖∇L‖.
     """
     rate, decay = float(group["lr"]), float(group["weight_decay"])
-    if isinstance(optimizer, SGD) and not group["nesterov"] and not group["dampening"]:
+    kind = type(optimizer) if size > 1 else None  # a single number has no direction
+    if kind is SGD and not group["nesterov"] and not group["dampening"]:
         q = float(group["momentum"])
         missing = rate * decay  # 1 + q − p
         push, root = rate * unit_gradient, 4
-    elif isinstance(optimizer, Adam) and group["decoupled_weight_decay"] and not group["amsgrad"]:
+    elif kind in (Adam, AdamW) and group["decoupled_weight_decay"] and not group["amsgrad"]:
         beta = float(group["betas"][0])
         q = (1 - rate * decay) * beta
         missing = rate * decay * (1 - beta)

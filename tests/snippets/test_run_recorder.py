@@ -420,7 +420,7 @@ def test_zero_weights_and_zero_gradients_have_no_direction():
     assert math.isnan(effective_rate(optimizer, 0.5, 0.0))
 
 
-@pytest.mark.parametrize("size", [1, 7, 400])
+@pytest.mark.parametrize("size", [2, 7, 400])
 @pytest.mark.parametrize("product", [1e-6, 1e-3, 0.3, 1.7])
 @pytest.mark.parametrize("momentum", [0.0, 0.5, 0.99])
 def test_what_is_settled_is_what_equilibrium_predicts(size, product, momentum):
@@ -445,12 +445,15 @@ def test_where_there_is_no_formula_or_no_balance_it_says_nan():
         torch.optim.AdamW([w], weight_decay=0.1, amsgrad=True),
         torch.optim.AdamW([w], weight_decay=0.0),
         torch.optim.AdamW([w], 1.0, weight_decay=1.1),
+        Around([w], 0.1, weight_decay=0.1),  # nobody knows what a class of one's own does
         torch.optim.Adam([w], weight_decay=0.1),
         torch.optim.RMSprop([w], weight_decay=0.1),
     ]
     for optimizer in unknown:
         found = settled(optimizer, optimizer.param_groups[0], 3, 1.0)
         assert all(map(math.isnan, found))
+    number = torch.optim.SGD([w], 0.1, weight_decay=0.1)
+    assert all(map(math.isnan, settled(number, number.param_groups[0], 1, 1.0)))
     assert math.isnan(effective_rate(unknown[-1], 0.1, 2.0))
     assert effective_rate(unknown[-2], 0.1, 2.0) == effective_rate(unknown[4], 0.1, 2.0) == 0.05
     assert effective_rate(unknown[0], 0.1, 2.0) == 0.025
