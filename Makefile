@@ -6,7 +6,7 @@ export NO_MKDOCS_2_WARNING := 1
 export PYTHONDONTWRITEBYTECODE :=  # some shells forbid it; to compile all tests anew takes 7 s each time
 INSTALLED := .venv/.installed
 
-.PHONY: serve test test-more integrations site bench mutants fuzz
+.PHONY: serve test test-more integrations integration-record site bench mutants fuzz
 
 serve: $(INSTALLED)  ## check the claims, build the site, serve it and rebuild as notes change
 	litmus check
@@ -21,10 +21,13 @@ test: $(INSTALLED)   ## lint, types, and all tests that need no more than this c
 	mkdocs build --strict
 
 test-more: $(INSTALLED)     ## the tests that need more; says what they skip, as it is not installed
-	pytest -rs -n logical --dist loadfile tests/more
+	pytest -rs -n logical --dist loadfile tests/more tests/integration
 
 integrations: $(INSTALLED)  ## install what `test-more` needs and nothing else does
 	pip install --disable-pip-version-check -c requirements.txt -r requirements-integration.txt
+
+integration-record: $(INSTALLED)  ## write anew what the tests of integrations find, for the site
+	pytest tests/integration --litmus-record tests/integration/integrations.record.json
 
 site: $(INSTALLED)   ## run the checks whose evidence is missing or stale, then build into site/
 	litmus build
