@@ -11,7 +11,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports the hub's client
 os.environ["ACCELERATE_USE_CPU"] = "true"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def installed(request):
     """All that a file of tests needs, by the name of the module, as it says in NEEDS."""
     for name in request.module.NEEDS:
