@@ -106,7 +106,8 @@ def normalised(gradient: Gradient) -> Gradient:
 
     def direction(weights: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
         slope = gradient(weights)
-        return slope / slope.norm()
+        unit: Tensor = slope / slope.norm()
+        return unit
 
     return direction
 
@@ -122,13 +123,15 @@ if __name__ == "__main__":
     targets, start = inputs[..., 0].tanh(), inputs[0, 0]
 
     def loss(batch: int, weights: Tensor) -> Tensor:
-        return (inputs[batch] @ weights / weights.norm() - targets[batch]).square().mean()
+        outputs: Tensor = inputs[batch] @ weights / weights.norm()
+        return (outputs - targets[batch]).square().mean()
 
     def gradient(batch: int, factor: float = 1.0) -> Gradient:
         return lambda weights: factor * torch.func.grad(loss, argnums=1)(batch, weights)
 
     def direction(path: list[Tensor]) -> Tensor:
-        return path[-1] / path[-1].norm()
+        unit: Tensor = path[-1] / path[-1].norm()
+        return unit
 
     steps, rate, betas, eps, decay = 100, 0.01, (0.9, 0.999), 1e-3, 0.1
     batches = [t % 4 for t in range(steps)]

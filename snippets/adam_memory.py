@@ -77,7 +77,8 @@ def memory_along_weights(
 
 def standard_scores(samples: Float[Tensor, "steps chains"]) -> Float[Tensor, " steps"]:
     """Return the means of the rows in units of their standard errors."""
-    return samples.mean(1) / (samples.std(1) / samples.shape[1] ** 0.5)
+    errors: Tensor = samples.std(1) / samples.shape[1] ** 0.5
+    return samples.mean(1) / errors
 
 
 if __name__ == "__main__":

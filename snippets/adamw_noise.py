@@ -74,7 +74,7 @@ def shares(
     generator: torch.Generator,
 ) -> tuple[Sample, Sample]:
     """Return m²/v and θ² of each run after some steps, over the formulas; v is bias-corrected."""
-    m = v = theta = 0.0
+    m = v = theta = torch.zeros(runs, dtype=torch.float64)
     for t in range(steps):
         n = draw(law, runs, generator)
         m = momentum * m + (1 - momentum) * n

@@ -14,6 +14,10 @@ If the loss gets degree 0, it is scale invariant. The rules say nothing false, b
 find everything: a network that they refuse may be invariant by some other route. To ask about some
 of the tensors only, let only those require a gradient.
 
+Use. Is my whole network scale invariant? Then its degree is 0.
+
+    degree(model)
+
 Units. Degrees are pure numbers.
 
 Source. Li and Arora, "An Exponential Learning Rate Schedule for Deep Learning", ICLR 2020,
@@ -86,7 +90,7 @@ def affine(degree: int, layer: nn.Module, name: str) -> int:
     return total([degree, trained(bias)], f"the bias of {name}")
 
 
-def normaliser(layer: nn.Module, name: str, eps_at_most: float) -> int:
+def normaliser(layer: Any, name: str, eps_at_most: float) -> int:
     """Return the degree after a normaliser, whatever the degree of its input."""
     if layer.eps is None or layer.eps > eps_at_most:
         raise ValueError(
@@ -147,11 +151,12 @@ def misfit(model: nn.Module, inputs: Float[Tensor, "n d"], degree: int, factor: 
     weights = [p for p in model.parameters() if p.requires_grad]
     kept = [weight.clone() for weight in weights]
     for weight in weights:
-        weight *= factor
+        weight.mul_(factor)
     after = model(inputs)
     for weight, old in zip(weights, kept, strict=True):
         weight.copy_(old)
-    return ((after - factor**degree * before).norm() / after.norm()).item()
+    apart: float = ((after - factor**degree * before).norm() / after.norm()).item()
+    return apart
 
 
 if __name__ == "__main__":

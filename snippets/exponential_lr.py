@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from jaxtyping import Shaped
 
     # Of floats; or as an array, of any Number.
-    Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]
+    Vector = TypeVar("Vector", Shaped[Tensor, " d"], Shaped[np.ndarray, " d"])
     Gradient = Callable[[int, Vector], Vector]  # (t, θ) ↦ ∇Lₜ(θ)
 
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
@@ -85,7 +85,8 @@ def seeded_buffer(
     weights: Vector, buffer: Vector, decay: Number, momentum: Number, root: Number
 ) -> Vector:
     """Return b − λ/(α − γ) θ, in [θ]⁻¹: the buffer with which the run without decay starts."""
-    return buffer - decay / (root - momentum) * weights
+    seeded: Vector = buffer - decay / (root - momentum) * weights
+    return seeded
 
 
 def sgd_step(
@@ -102,7 +103,7 @@ def sgd_step(
 
 
 def descend_with_decay(
-    gradient: Gradient,
+    gradient: Gradient[Vector],
     weights: Vector,
     buffer: Vector,
     rate: Number,
@@ -120,7 +121,7 @@ def descend_with_decay(
 
 
 def descend_with_growing_rate(
-    gradient: Gradient,
+    gradient: Gradient[Vector],
     weights: Vector,
     buffer: Vector,
     rate: Number,
@@ -147,15 +148,13 @@ if __name__ == "__main__":
     inputs = torch.randn(4, 16, 8, generator=generator, dtype=torch.float64)  # four batches
     targets, start = inputs[..., 0].tanh(), inputs[0, 0]
 
-    def gradient(step: int, weights: Tensor) -> Tensor:
-        """Return the gradient, on the step's batch, of a model that sees only a direction."""
+    def loss(step: int, weights: Tensor) -> Tensor:
+        """Return the error, on the step's batch, of a model that sees only a direction."""
+        batch = step % len(inputs)
+        outputs: Tensor = inputs[batch] @ weights / weights.norm()
+        return (outputs - targets[batch]).square().mean()
 
-        def loss(weights: Tensor) -> Tensor:
-            batch = step % len(inputs)
-            return (inputs[batch] @ weights / weights.norm() - targets[batch]).square().mean()
-
-        return torch.func.grad(loss)(weights)
-
+    gradient = torch.func.grad(loss, argnums=1)
     rate, decay, momentum, steps = 0.1, 0.02, 0.9, 100
     root = growth_root(rate, decay, momentum)
     zero = torch.zeros_like(start)

@@ -63,7 +63,8 @@ def best_features(
     contrast = torch.full((classes,), -1 / (classes - 1), dtype=classifier.dtype)
     contrast[label] = 1
     direction = contrast @ classifier
-    return feature_norm * direction / direction.norm()
+    features: Tensor = feature_norm * direction / direction.norm()
+    return features
 
 
 if __name__ == "__main__":

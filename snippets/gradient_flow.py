@@ -43,7 +43,8 @@ def flow(
     """Return θ(time) on the flow from start, by the Runge-Kutta method of order four."""
 
     def velocity(weights: Tensor) -> Tensor:
-        return -torch.func.grad(loss)(weights) - decay * weights
+        slope: Tensor = torch.func.grad(loss)(weights)
+        return -slope - decay * weights
 
     weights, h = start, time / steps
     for _ in range(steps):
@@ -75,7 +76,8 @@ if __name__ == "__main__":
 
     def angle_loss(weights: Tensor) -> Tensor:
         """Return 1 − cos of the angle to the first axis: scale invariant."""
-        return 1 - weights[0] / weights.norm()
+        cosine: Tensor = weights[0] / weights.norm()
+        return 1 - cosine
 
     def descend(rate: float, time: float) -> Tensor:
         weights = start

@@ -36,7 +36,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Shaped
 
-    Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]
+    Vector = TypeVar("Vector", Shaped[Tensor, " d"], Shaped[np.ndarray, " d"])
 
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
 
@@ -94,7 +94,9 @@ def nesterov_seed(
     start: Vector, buffer: Vector, rate: Number, kept: Number, momentum: Number, root: Number
 ) -> Vector:
     """Return (α/s) b₋₁ − κθ₀, the buffer with which the run without decay starts."""
-    return root / kept * buffer - (kept - root) / (rate * momentum * kept) * start
+    kappa = (kept - root) / (rate * momentum * kept)
+    seed: Vector = root / kept * buffer - kappa * start
+    return seed
 
 
 def nesterov_twin(
@@ -145,14 +147,12 @@ if __name__ == "__main__":
     inputs = torch.randn(16, 8, generator=generator, dtype=torch.float64)
     start = inputs[0]
 
-    def slope(weights: Tensor) -> Tensor:
-        """Return the gradient of a model that sees only a direction."""
+    def loss(weights: Tensor) -> Tensor:
+        """Return the error of a model that sees only a direction."""
+        outputs: Tensor = inputs @ weights / weights.norm()
+        return (outputs - inputs[:, 0].tanh()).square().mean()
 
-        def loss(weights: Tensor) -> Tensor:
-            return (inputs @ weights / weights.norm() - inputs[:, 0].tanh()).square().mean()
-
-        return torch.func.grad(loss)(weights)
-
+    slope = torch.func.grad(loss)
     kept, root = 1 - rate * decay, nesterov_root(rate, decay, momentum)
     seed = nesterov_seed(start, 0 * start, rate, kept, momentum, root)
     pairs = [two_momenta(kept, momentum, root)]

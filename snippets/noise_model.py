@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 def noise_gradient(weights: Runs, noise: Runs) -> Runs:
     """Return the gradient of ⟨ξ, θ⟩/‖θ‖ for each run: the part of ξ along the sphere, over ‖θ‖."""
-    norm = weights.norm(dim=1, keepdim=True)
+    norm: Tensor = weights.norm(dim=1, keepdim=True)
     unit = weights / norm
     return (noise - (noise * unit).sum(dim=1, keepdim=True) * unit) / norm
 

@@ -39,7 +39,8 @@ Slope = Callable[[Any], Any]  # θ ↦ ∇L(θ)
 def projected_step(weights: Float[Tensor, " d"], slope: Slope, rate: float) -> Float[Tensor, " d"]:
     """Return the unit weights after a step from unit weights."""
     after = weights - rate * slope(weights)
-    return after / after.norm()
+    unit: Tensor = after / after.norm()
+    return unit
 
 
 def unprojected_step(weights: Any, slope: Slope, rate: Any) -> Any:
@@ -56,14 +57,12 @@ if __name__ == "__main__":
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(16, 8, generator=generator, dtype=torch.float64)
 
-    def slope(weights: Tensor) -> Tensor:
-        """Return the gradient of a model that sees only a direction."""
+    def loss(weights: Tensor) -> Tensor:
+        """Return the error of a model that sees only a direction."""
+        outputs: Tensor = inputs @ weights / weights.norm()
+        return (outputs - inputs[:, 0].tanh()).square().mean()
 
-        def loss(weights: Tensor) -> Tensor:
-            return (inputs @ weights / weights.norm() - inputs[:, 0].tanh()).square().mean()
-
-        return torch.func.grad(loss)(weights)
-
+    slope = torch.func.grad(loss)
     rate, phi = 0.2, inputs[0]
     psi = phi / phi.norm()
     decayed = psi

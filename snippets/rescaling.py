@@ -30,7 +30,7 @@ Units. η is in [θ]², λ in [θ]⁻², b, gradients and thresholds in [θ]⁻�
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Float, Shaped
 
-    Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]
+    Vector = TypeVar("Vector", Shaped[Tensor, " d"], Shaped[np.ndarray, " d"])
     Force = Callable[[Vector, Number], Vector]  # (θ, c) ↦ what is added to the buffer
 
 
@@ -76,11 +76,12 @@ def carried_share(share: Number, scalar: Number) -> Number:
 
 def clip(gradient: Float[Tensor, " d"], threshold: float) -> Float[Tensor, " d"]:
     """Return the gradient, shortened to the threshold if it is longer."""
-    return gradient * min(1.0, threshold / gradient.norm().item())
+    shortening: float = min(1.0, threshold / gradient.norm().item())
+    return gradient * shortening
 
 
 def descend_twice(
-    force: Force,
+    force: Force[Vector],
     start: Vector,
     rate: Number,
     decay: Number,
@@ -107,7 +108,8 @@ def descend_twice(
 
 def average(path: Sequence[Vector], shares: Sequence[Number]) -> Vector:
     """Return the sum of the weights, each times its share."""
-    return sum(share * weights for share, weights in zip(shares, path, strict=True))
+    mean: Vector = sum(share * weights for share, weights in zip(shares, path, strict=True))
+    return mean
 
 
 if __name__ == "__main__":
@@ -115,15 +117,12 @@ if __name__ == "__main__":
     inputs = torch.randn(16, 8, generator=generator, dtype=torch.float64)
     start, targets = inputs[0], inputs[:, 0].tanh()
 
-    def slope(weights: Tensor, epsilon: float = 0.0) -> Tensor:
-        """Return the gradient of a model that sees a direction, but for its epsilon."""
+    def loss(weights: Tensor, epsilon: float = 0.0) -> Tensor:
+        """Return the error of a model that sees a direction, but for its epsilon."""
+        length = (weights.square().sum() + epsilon).sqrt()
+        return (inputs @ weights / length - targets).square().mean()
 
-        def loss(weights: Tensor) -> Tensor:
-            length = (weights.square().sum() + epsilon).sqrt()
-            return (inputs @ weights / length - targets).square().mean()
-
-        return torch.func.grad(loss)(weights)
-
+    slope = torch.func.grad(loss)
     forces = {
         "epsilon": lambda w, c: slope(w, carried_epsilon(0.1, c)),
         "clipping": lambda w, c: clip(slope(w), carried_threshold(0.05, c)),

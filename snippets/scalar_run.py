@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from jaxtyping import Shaped
 
     # Of floats; or as an array, of any Number.
-    Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]
+    Vector = TypeVar("Vector", Shaped[Tensor, " d"], Shaped[np.ndarray, " d"])
     Gradient = Callable[[int, Vector], Vector]  # (t, θ) ↦ ∇Lₜ(θ)
 
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
@@ -90,7 +90,7 @@ def scalar_run(
 
 
 def descend(
-    gradient: Gradient,
+    gradient: Gradient[Vector],
     weights: Vector,
     buffer: Vector,
     rates: Sequence[Number],
@@ -114,14 +114,12 @@ if __name__ == "__main__":
     inputs = torch.randn(32, 8, generator=generator, dtype=torch.float64)
     targets, start = inputs[:, 0].tanh(), inputs[0]
 
-    def gradient(step: int, weights: Tensor) -> Tensor:
-        """Return the gradient of a model that sees only a direction."""
+    def loss(step: int, weights: Tensor) -> Tensor:
+        """Return the error of a model that sees only a direction, the same at every step."""
+        outputs: Tensor = inputs @ weights / weights.norm()
+        return (outputs - targets).square().mean()
 
-        def loss(weights: Tensor) -> Tensor:
-            return (inputs @ weights / weights.norm() - targets).square().mean()
-
-        return torch.func.grad(loss)(weights)
-
+    gradient = torch.func.grad(loss, argnums=1)
     steps = 400
     rates = [0.1 * (1 + math.cos(math.pi * t / steps)) for t in range(steps)]  # a cosine
     decays = [0.01 if t < 200 else 0.02 for t in range(steps)]  # doubled halfway

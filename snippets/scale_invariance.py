@@ -44,19 +44,20 @@ def normalized_mse(
     The weights' unit cancels; inputs and targets are pure numbers. At weights = 0 there is no
     direction, and the value is not a number.
     """
-    direction = weights / weights.norm()
+    direction: Tensor = weights / weights.norm()
     return (inputs @ direction - targets).square().mean()
 
 
 def gradient(loss: Loss, weights: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
     """Return ∇loss at weights, in [θ]⁻¹, leaving weights.grad alone."""
-    return torch.func.grad(loss)(weights)
+    slope: Tensor = torch.func.grad(loss)(weights)
+    return slope
 
 
 def radial_share(vector: Float[Tensor, " d"], weights: Float[Tensor, " d"]) -> float:
     """Return |cos| of the angle between the two: 0 is tangent to the sphere, 1 is radial."""
-    cosine = (vector / vector.norm()) @ (weights / weights.norm())
-    return cosine.abs().item()
+    cosine: float = ((vector / vector.norm()) @ (weights / weights.norm())).item()
+    return abs(cosine)
 
 
 if __name__ == "__main__":
