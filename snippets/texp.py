@@ -190,7 +190,7 @@ class TEXP(LRScheduler):
                     f"{steps[1]}, the scheduler {self.taken} and {phase}: load the states of "
                     "both, saved at the same time"
                 )
-            largest = min(torch.finfo(p.dtype).max for p in group["params"])
+            largest = min((torch.finfo(p.dtype).max for p in group["params"]), default=math.inf)
             room = largest * 2.0**-20  # for the size of what is normalised
             if not max(rates[number], group["twin"]["scale"] ** -2) < room:
                 raise RuntimeError(
