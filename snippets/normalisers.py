@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
     # Of floats; or as an array of exact numbers, together with a root that is exact.
     Array = TypeVar("Array", Shaped[Tensor, "..."], Shaped[np.ndarray, "..."])
+    Batch = TypeVar("Batch", Shaped[Tensor, "n unit pos"], Shaped[np.ndarray, "n unit pos"])
+    Rows = TypeVar("Rows", Shaped[Tensor, "unit input"], Shaped[np.ndarray, "unit input"])
 
 Root = Callable[[Any], Any]
 
@@ -71,22 +73,22 @@ def normalise(
     return output
 
 
-def batch_norm(z: Array, eps: Any = 0, root: Root = torch.sqrt) -> Array:
+def batch_norm(z: Batch, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Normalise each unit over all samples and positions; z is (sample, unit, position)."""
     return normalise(z, (0, 2), True, eps, root)
 
 
-def layer_norm(z: Array, eps: Any = 0, root: Root = torch.sqrt) -> Array:
+def layer_norm(z: Batch, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Normalise each sample over all units and positions. A token counts as a sample."""
     return normalise(z, (1, 2), True, eps, root)
 
 
-def rms_norm(z: Array, eps: Any = 0, root: Root = torch.sqrt) -> Array:
+def rms_norm(z: Batch, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Divide each sample by its root mean square over all units and positions."""
     return normalise(z, (1, 2), False, eps, root)
 
 
-def group_norm(z: Array, groups: int, eps: Any = 0, root: Root = torch.sqrt) -> Array:
+def group_norm(z: Batch, groups: int, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Normalise each sample over each of the groups of consecutive units and all positions."""
     samples, units, positions = z.shape
     if units % groups:
@@ -97,7 +99,7 @@ def group_norm(z: Array, groups: int, eps: Any = 0, root: Root = torch.sqrt) -> 
     return normalise(split, (2, 3), True, eps, root).reshape(z.shape)
 
 
-def instance_norm(z: Array, eps: Any = 0, root: Root = torch.sqrt) -> Array:
+def instance_norm(z: Batch, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Normalise each unit of each sample over the positions."""
     if z.shape[2] == 1:
         raise ValueError(
@@ -107,9 +109,9 @@ def instance_norm(z: Array, eps: Any = 0, root: Root = torch.sqrt) -> Array:
     return normalise(z, (2,), True, eps, root)
 
 
-def weight_norm(weights: Array, root: Root = torch.sqrt) -> Array:
+def weight_norm(weights: Rows, root: Root = torch.sqrt) -> Rows:
     """Return the rows at length one; weights are (unit, input), and no row is zero."""
-    unit: Array = weights / root((weights * weights).sum(1))[:, None]
+    unit: Rows = weights / root((weights * weights).sum(1))[:, None]
     return unit
 
 
