@@ -5,9 +5,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_MKDOCS_2_WARNING := 1
 export PYTHONDONTWRITEBYTECODE :=  # some shells forbid it; to compile all tests anew takes 7 s each time
 INSTALLED := .venv/.installed
-
 NEWEST := .venv-newest
-.PHONY: serve test test-more torch-newest integrations site bench mutants fuzz
+# Tests of snippets that rest on the engine, with which a record would go stale.
+WITH_ENGINE := tests/snippets/test_scripts.py tests/snippets/test_uses.py
+
+.PHONY: serve test test-more torch-newest integrations integration-record site bench mutants fuzz
 
 serve: $(INSTALLED)  ## check the claims, build the site, serve it and rebuild as notes change
 	litmus check
@@ -22,17 +24,21 @@ test: $(INSTALLED)   ## lint, types, and all tests that need no more than this c
 	mkdocs build --strict
 
 test-more: $(INSTALLED)     ## the tests that need more; says what they skip, as it is not installed
-	pytest -rs -n logical --dist loadfile tests/more
+	pytest -rs -n logical --dist loadfile tests/more tests/integration
 
-torch-newest:       ## run the tests of the snippets on the newest torch, and leave a record of it
+torch-newest:  ## run the tests of the snippets on the newest torch, and leave a record of it
 	$(PYTHON) -m venv $(NEWEST)
 	grep -v '^torch==' requirements.txt > $(NEWEST)/others.txt
 	$(NEWEST)/bin/pip install --disable-pip-version-check --upgrade torch -r $(NEWEST)/others.txt
 	$(NEWEST)/bin/pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	PATH="$(CURDIR)/$(NEWEST)/bin:$$PATH" pytest tests/snippets --litmus-record tests/recorded/torch-newest.record.json
+	$(NEWEST)/bin/pytest $(WITH_ENGINE)
+	$(NEWEST)/bin/pytest tests/snippets $(WITH_ENGINE:%=--ignore=%) --litmus-record tests/recorded/torch-newest.record.json
 
 integrations: $(INSTALLED)  ## install what `test-more` needs and nothing else does
 	pip install --disable-pip-version-check -c requirements.txt -r requirements-integration.txt
+
+integration-record: $(INSTALLED)  ## write anew what the tests of integrations find, for the site
+	pytest tests/integration --litmus-record tests/integration/integrations.record.json
 
 site: $(INSTALLED)   ## run the checks whose evidence is missing or stale, then build into site/
 	litmus build

@@ -22,6 +22,11 @@ multiplied by the power of two that brings c back to [½, 1), the second moments
 the weights divided by it, which changes no digit: weights are never more than twice as long as
 those with decay.
 
+Use. Take weight decay out of my AdamW, whatever its schedule.
+
+    new = stock_adam(adamw)
+    new.step()  # and adamw no more, but leave its schedulers on it
+
 Units. η is in [θ], λ in [θ]⁻¹, ε in [θ]⁻¹; c, r, q and the betas are pure numbers.
 
 Source. Derived here, for Adam and AdamW as in torch.optim.

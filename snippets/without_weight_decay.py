@@ -17,6 +17,11 @@ by the power of two that brings c back to [½, 1), and the weights divided by it
 digit (renormalise.py): weights are never more than twice as long as those with decay, and rates
 never more than ηₜ/(c c′) with c ≥ ½.
 
+Use. Take weight decay out of my SGD, whatever its schedule.
+
+    new = without_weight_decay(sgd)
+    new.step()  # and sgd no more, but leave its schedulers on it
+
 Units. ηₜ is in [θ]², λₜ and d are in [θ]⁻²; γₜ, τₜ and c are pure numbers.
 
 Source. The idea is that of the general theorem of Li and Arora, "An Exponential Learning Rate

@@ -23,6 +23,38 @@ Told = tuple[Outcome, bool]  # how a test came out, and whether that is stale
 
 
 @dataclass(frozen=True)
+class Recorded:
+    """What one record tells of the tests of a snippet."""
+
+    told: list[Told]
+
+    @property
+    def date(self) -> str:
+        """When they ran."""
+        return self.told[0][0].date
+
+    @property
+    def ran_with(self) -> str:
+        """With what they ran."""
+        return self.told[0][0].ran_with
+
+    @property
+    def passed(self) -> int:
+        """How many passed."""
+        return sum(not outcome.failed for outcome, _ in self.told)
+
+    @property
+    def failed(self) -> int:
+        """How many failed."""
+        return len(self.told) - self.passed
+
+    @property
+    def stale(self) -> int:
+        """How many are no longer as they were, or rest on what is not."""
+        return sum(is_stale for _, is_stale in self.told)
+
+
+@dataclass(frozen=True)
 class Snippet:
     """A file of snippets, and what is known of it."""
 
@@ -80,6 +112,14 @@ class Snippet:
         ]
         return f"A test of it failed {', and '.join(found)}." if found else ""
 
+    @property
+    def records(self) -> list[Recorded]:
+        """What each record tells of its tests."""
+        files = dict.fromkeys(outcome.record for outcome, _ in self.elsewhere)
+        return [
+            Recorded([one for one in self.elsewhere if one[0].record == file]) for file in files
+        ]
+
     @cached_property
     def published(self) -> str:
         """The file as it is read and copied on the site."""
@@ -101,7 +141,7 @@ class Snippet:
 def shelf(project: Project, site_url: str) -> dict[str, Snippet]:
     """Return the snippets of a project, by file, for a site with an address, or with none: ""."""
     root, statements = project.root.resolve(), project.claims.statements
-    marked = [outcome for outcome in project.outcomes if outcome.marks]
+    marked = [outcome for outcome in project.outcomes if outcome.marks or outcome.cells]
     stale = stale_tests(marked, statements, project.root, project.cache)
     here = [(outcome, outcome.test in stale) for outcome in marked]
     elsewhere = [*_recorded(project)]
