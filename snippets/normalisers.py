@@ -73,23 +73,36 @@ def normalise(
     return output
 
 
+def check_axes(z: Any) -> None:
+    """Raise ValueError unless z is (sample, unit, position)."""
+    if z.ndim != 3:
+        raise ValueError(
+            f"z has {z.ndim} axes and needs three, (sample, unit, position): give an image as "
+            "z.flatten(2), features without positions as z[..., None]"
+        )
+
+
 def batch_norm(z: Batch, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Normalise each unit over all samples and positions; z is (sample, unit, position)."""
+    check_axes(z)
     return normalise(z, (0, 2), True, eps, root)
 
 
 def layer_norm(z: Batch, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Normalise each sample over all units and positions. A token counts as a sample."""
+    check_axes(z)
     return normalise(z, (1, 2), True, eps, root)
 
 
 def rms_norm(z: Batch, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Divide each sample by its root mean square over all units and positions."""
+    check_axes(z)
     return normalise(z, (1, 2), False, eps, root)
 
 
 def group_norm(z: Batch, groups: int, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Normalise each sample over each of the groups of consecutive units and all positions."""
+    check_axes(z)
     samples, units, positions = z.shape
     if units % groups:
         raise ValueError(
@@ -101,6 +114,7 @@ def group_norm(z: Batch, groups: int, eps: Any = 0, root: Root = torch.sqrt) -> 
 
 def instance_norm(z: Batch, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Normalise each unit of each sample over the positions."""
+    check_axes(z)
     if z.shape[2] == 1:
         raise ValueError(
             "instance norm over a single position subtracts all there is and divides zero by zero; "
