@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 from torch.optim import SGD, AdamW
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
 
 from snippets.stock_adam import stock_adam
+from snippets.texp import TEXP
 from snippets.without_weight_decay import without_weight_decay
 
 EPS = 1e-100  # of a norm: torch refuses 0
@@ -48,6 +49,19 @@ def momentum(groups: list[dict[str, Any]], how: str) -> tuple[Any, Any, LRSchedu
 def warm_up_and_fall(optimizer: Any) -> LambdaLR:
     """Return a schedule, of the rate alone."""
     return LambdaLR(optimizer, lambda step: min((step + 1) / 4, 0.9**step))
+
+
+def step_decay(groups: list[dict[str, Any]], how: str) -> tuple[Any, Any, LRScheduler]:
+    """SGD with step decay, whose twin is TEXP: its schedule is of the optimizer that is stepped."""
+    decays = [group.pop("weight_decay", 0.2) for group in groups]
+    parts = [
+        {**group, "weight_decay": 0.0 if how == "twin" else decay}
+        for group, decay in zip(groups, decays, strict=True)
+    ]
+    optimizer = SGD(parts, lr=0.2, momentum=0.5)
+    if how == "twin":
+        return optimizer, optimizer, TEXP(optimizer, decays, [4, 9], 0.5)
+    return optimizer, optimizer, MultiStepLR(optimizer, [4, 9], 0.5)
 
 
 def setup(model: nn.Module, decays: Callable[[str], bool], case: Case, how: str) -> Setup:

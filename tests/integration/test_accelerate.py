@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from tests.integration import runs
-from tests.integration.runs import STEPS, adam, momentum
+from tests.integration.runs import STEPS, adam, momentum, step_decay
 
 pytestmark = [pytest.mark.travels, pytest.mark.usefixtures("installed")]
 NEEDS = ["accelerate"]
@@ -53,11 +53,18 @@ def test_without_weight_decay_follows_its_run_in_accelerate(beside, accumulated)
     beside.gap(**runs.apart(train, momentum, accumulated=accumulated))
 
 
+@pytest.mark.in_loop("snippets/texp.py", "accelerate")
+@pytest.mark.parametrize("accumulated", [1, 2])
+def test_texp_follows_its_run_in_accelerate(beside, accumulated):
+    """Prepare it as any schedule, with its optimizer; gradients accumulate as ever."""
+    beside.gap(**runs.apart(train, step_decay, accumulated=accumulated))
+
+
 def write_gaps(rank, folder):
     """Write how far the runs of each case are apart, as one of two processes sees it."""
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": (folder / "port").read_text("utf-8")}
-    cases = [adam, momentum]
+    cases = [adam, momentum, step_decay]
     found = {case.__name__: runs.apart(train, case, processes=2) for case in cases}
     (folder / f"{rank}.json").write_text(json.dumps(found), encoding="utf-8")
     torch.distributed.destroy_process_group()
@@ -91,3 +98,10 @@ def test_stock_adam_follows_its_run_in_two_processes(beside, two_processes):
 def test_without_weight_decay_follows_its_run_in_two_processes(beside, two_processes):
     """Two processes of accelerate, by gloo: the schedule moves twice a step, and both follow it."""
     beside.gap(**two_processes(momentum))
+
+
+@pytest.mark.in_loop("snippets/texp.py", "accelerate")
+@pytest.mark.in_loop("snippets/texp.py", "DDP")
+def test_texp_follows_its_run_in_two_processes(beside, two_processes):
+    """Two processes of accelerate, by gloo: milestones come twice as soon, as in step decay."""
+    beside.gap(**two_processes(step_decay))

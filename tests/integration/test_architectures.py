@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.integration import runs
-from tests.integration.runs import STEPS, adam, momentum
+from tests.integration.runs import STEPS, adam, momentum, step_decay
 
 pytestmark = [pytest.mark.travels, pytest.mark.usefixtures("installed")]
 NEEDS = ["x_transformers"]
@@ -73,3 +73,10 @@ def test_stock_adam_follows_a_warm_up_and_a_fall(beside, train):
 def test_without_weight_decay_follows_a_warm_up_and_a_fall(beside, train):
     """A warm-up and a fall, of a decoder of x-transformers and of a ResNet with GELU."""
     beside.gap(**runs.apart(train, momentum))
+
+
+@pytest.mark.in_loop("snippets/texp.py", "schedule")
+@pytest.mark.parametrize("train", [train_decoder, train_resnet])
+def test_texp_follows_step_decay(beside, train):
+    """Step decay, of a decoder of x-transformers and of a ResNet with GELU."""
+    beside.gap(**runs.apart(train, step_decay))

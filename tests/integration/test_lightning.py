@@ -8,7 +8,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from tests.integration import runs
-from tests.integration.runs import STEPS, adam, momentum
+from tests.integration.runs import STEPS, adam, momentum, step_decay
 
 pytestmark = [pytest.mark.travels, pytest.mark.usefixtures("installed")]
 NEEDS = ["lightning"]
@@ -75,6 +75,12 @@ def test_stock_adam_follows_its_run_in_lightning(beside):
 def test_without_weight_decay_follows_its_run_in_lightning(beside):
     """Return the new optimizer, and step the schedule of the old one in on_train_batch_end."""
     beside.gap(**runs.apart(train, momentum))
+
+
+@pytest.mark.in_loop("snippets/texp.py", "Lightning")
+def test_texp_follows_its_run_in_lightning(beside):
+    """Return it as any schedule, with interval="step"."""
+    beside.gap(**runs.apart(train, step_decay))
 
 
 def refuse_a_schedule_of_the_new_one(beside, case):

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from tests.integration import runs
-from tests.integration.runs import STEPS, adam, momentum
+from tests.integration.runs import STEPS, adam, momentum, step_decay
 
 pytestmark = [pytest.mark.travels, pytest.mark.usefixtures("installed")]
 NEEDS = ["transformers", "accelerate"]
@@ -119,6 +119,12 @@ def test_without_weight_decay_follows_gpt2_in_the_trainer(beside, tmp_path):
     beside.gap(**runs.apart(train, momentum, model=gpt2, folder=tmp_path))
 
 
+@pytest.mark.in_loop("snippets/texp.py", "Trainer")
+def test_texp_follows_gpt2_in_the_trainer(beside, tmp_path):
+    """optimizers=(SGD without decay, TEXP) and max_grad_norm=0: see clipping."""
+    beside.gap(**runs.apart(train, step_decay, model=gpt2, folder=tmp_path))
+
+
 @pytest.mark.in_loop("snippets/stock_adam.py", "Trainer")
 def test_stock_adam_follows_llama_in_the_trainer(beside, tmp_path):
     """Llama, whose norms are computed in single precision."""
@@ -177,6 +183,13 @@ def test_without_weight_decay_follows_a_clipped_run_in_the_trainer(beside, tmp_p
     beside.gap(**runs.apart(train_clipped, momentum, folder=tmp_path))
 
 
+@pytest.mark.in_loop("snippets/texp.py", "Trainer")
+@pytest.mark.in_loop("snippets/texp.py", "clipping")
+def test_texp_follows_a_clipped_run_in_the_trainer(beside, tmp_path):
+    """Clip in on_pre_optimizer_step, by the norm of each group's gradients over its scale."""
+    beside.gap(**runs.apart(train_clipped, step_decay, folder=tmp_path))
+
+
 def train_twice(case, how, folder):
     """Train to the middle, and go on from the checkpoint with all made anew."""
     first = runs.setup(gpt2(), writes, case, how)
@@ -200,3 +213,10 @@ def test_stock_adam_goes_on_from_a_checkpoint_of_the_trainer(beside, tmp_path):
 def test_without_weight_decay_goes_on_from_a_checkpoint_of_the_trainer(beside, tmp_path):
     """The Trainer saves the new optimizer and the schedule of the old one: convert, then resume."""
     beside.gap(**runs.apart(train_twice, momentum, folder=tmp_path))
+
+
+@pytest.mark.in_loop("snippets/texp.py", "Trainer")
+@pytest.mark.in_loop("snippets/texp.py", "checkpoint")
+def test_texp_goes_on_from_a_checkpoint_of_the_trainer(beside, tmp_path):
+    """The Trainer saves SGD and TEXP, and loads both into new ones."""
+    beside.gap(**runs.apart(train_twice, step_decay, folder=tmp_path))
