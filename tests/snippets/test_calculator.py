@@ -101,14 +101,14 @@ def test_every_number_is_that_of_the_formulas_in_80_digits(kind):
     checked = 0
     for settings in GRID:
         close = digits(settings)
-        if settings[0] != kind or settings[3] > 0.9999 or close > 1e-3:
-            continue
+        if settings[0] != kind or settings[1] == 0.1 or settings[3] > 0.9999 or close > 1e-3:
+            continue  # the rate scales the norm and nothing else: two of them will do
         found, expected = computed(settings), exactly(*settings)
         assert found[:5] == pytest.approx(expected[:5], rel=close), settings
         for ours, theirs in zip(found[5:], expected[5:], strict=True):
             assert abs(ours - theirs) <= max(1, close * theirs), settings
         checked += 1
-    assert checked > 150
+    assert checked > 90
 
 
 def test_they_are_those_of_the_other_snippets():
@@ -266,6 +266,8 @@ def test_the_page_shows_these_numbers(page):
     assert often == [f"{78000 / found.forgets:.2f}", f"{78000 / found.settles:.1f}"]
     halves = [value for label, value in listed if label == "… and fp16"]
     assert halves == [f"{found.rate_fp16:,}", f"{found.weights_fp16:,}"]
+    few = dict(json.loads(page.call("answered", "SGD", {**FIELDS, "decay": "9", "momentum": "0"})))
+    assert few["Steps in which the direction forgets"] == f"{sgd(0.1, 9.0, 0.0).forgets:.4f}"
     adam = dict(json.loads(page.call("answered", "AdamW", {**FIELDS, "decay": "0.1"})))
     assert adam["Norm over √d in equilibrium"] == f"{adamw(0.1, 0.1, 0.9).norm:.4f}"
     assert adam["… with a norm that is so many times as long"] == "2"
