@@ -16,6 +16,11 @@ need never leave the range of its floats.
 A normaliser behind a group has an input that is proportional to the group's weights: a batch norm
 after a layer without bias, say. Its ε goes with 4ᵏ, its running mean with 2ᵏ, the variance with 4ᵏ.
 
+Use. Keep weights and a rate that grow for ever in the range of floats.
+
+    exponents = [balancing_exponent(group) for group in optimizer.param_groups]
+    renormalise(optimizer, [normalisers], exponents)
+
 Units. θ and the running mean are in [θ], b in [θ]⁻¹, η, ε and the running variance in [θ]², λ in
 [θ]⁻².
 """

@@ -16,6 +16,10 @@ On a scale-invariant loss, SGD without decay is the same function at every step,
 Proof, by induction: b̃ before step t is Pₜ (b − κ_I θₜ), and one step keeps this as it does with a
 single phase (exponential_lr.py); at a boundary the correction changes κ_(I−1) into κ_I.
 
+Use. Replace weight decay and drops of the rate by rates that only grow and drop.
+
+    scheduler = TEXP(optimizer, weight_decay=5e-4, milestones=[30, 60])  # an SGD without decay
+
 Units. η is in [θ]², λ and κ are in [θ]⁻², b in [θ]⁻¹; γ, α and P are pure numbers.
 
 Source. TEXP is from Li and Arora, "An Exponential Learning Rate Schedule for Deep Learning", ICLR
