@@ -109,6 +109,6 @@ def test_gpt_2_with_all_rows_takes_few_passes_and_little_memory():
     assert passes <= 40
     # Times the parameters' own bytes: the copy in float64 is two, the gradient of the table of tokens
     # two thirds, and what is left are the activations of the pass, which the loss decides.
-    assert memory <= 3.6
+    assert memory <= 4
     assert unused == 1024 - 63  # places from the last token on
     assert words == str(["not invariant", "not used"])
