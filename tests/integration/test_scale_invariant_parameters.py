@@ -87,7 +87,8 @@ LARGE = """
 
     with torch.no_grad():
         loss(model)  # what libraries take for themselves
-    own, before, begun = 4 * sum(p.numel() for p in model.parameters()), resident(), time.time()
+    own = 4 * sum(p.numel() for p in model.parameters())
+    before, begun = resident(), time.time()
     count = 0
     found = scale_invariant_parameters(model, loss)
     seconds = time.time() - begun
@@ -107,8 +108,8 @@ def test_gpt_2_with_all_rows_takes_few_passes_and_little_memory():
     numbers, words = run.stdout.splitlines()
     passes, _seconds, _cpu, memory, unused = map(float, numbers.split())
     assert passes <= 40
-    # Times the parameters' own bytes: the copy in float64 is two, the gradient of the table of tokens
-    # two thirds, and what is left are the activations of the pass, which the loss decides.
+    # Times the parameters' own bytes: the copy in float64 is two, the gradient of the tokens' table
+    # two thirds, and the rest are the activations of the pass, which the loss decides.
     assert memory <= 4
     assert unused == 1024 - 63  # places from the last token on
     assert words == str(["not invariant", "not used"])
