@@ -76,8 +76,8 @@ def test_the_decay_alone_turns_by_that_angle_and_by_no_more_than_the_bound(measu
     generator = torch.Generator().manual_seed(1)
     for _ in range(20):
         theta, update = torch.randn(2, 6, generator=generator, dtype=torch.float64)
-        update[:2] = theta[:2] * torch.tensor([1, -1])  # at κ = 1 the root costs half the digits
-        after = theta - decay * agreeing(theta, update) * theta
+        update[:2] = theta[:2] * torch.tensor([1, -1])  # else κ may be 1, where a root loses digits
+        after = theta - decay * (agreeing(theta, update) * theta)
         share = decaying_share(theta, update).item()
         cosine = (after @ theta / after.norm() / theta.norm()).item()
         across = (after - (after @ theta) / (theta @ theta) * theta).norm()
