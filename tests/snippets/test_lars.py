@@ -1,0 +1,101 @@
+"""Does a step that is scaled to the norm turn by its rate, for ever, with decay and without?"""
+
+import math
+
+import numpy as np
+import pytest
+import sympy
+import torch
+
+from snippets.lars import lars_step
+
+CLAIM = "a-step-scaled-to-the-norm-has-no-equilibrium"
+ROUNDING = 1e-12  # fifty steps of three numbers, each rounded at 1e-16
+PARTED = 1e-2
+MATRIX = torch.tensor([[2.0, 1.0, 0.0], [1.0, -1.0, 0.5], [0.0, 0.5, 3.0]], dtype=torch.float64)
+START = torch.tensor([0.5, 1.0, 0.2], dtype=torch.float64)
+
+
+def slope(weights, t, power=1.0):
+    """∇L of xᵀAx/(xᵀx)^power, which is scale invariant for the power 1 only."""
+    a = MATRIX * (-1) ** (t // 5)
+    return torch.func.grad(lambda w: w @ a @ w / (w @ w) ** power)(weights)
+
+
+def in_full(weights, gradient, rate, decay):
+    """The decay in the ratio and in the direction, as LARS has it."""
+    ratio = weights.norm() / (gradient.norm() + decay * weights.norm())
+    return weights - rate * ratio * (gradient + decay * weights)
+
+
+def errors(rate, decay, power=1.0, steps=50, step=lars_step):
+    """Of the growth, of the tangent of the angle, and of the directions of the two runs."""
+    theta = phi = START
+    kept, worst = 1 - rate * decay, [0.0, 0.0, 0.0]
+    for t in range(steps):
+        after = step(theta, slope(theta, t, power), rate, decay)
+        phi = lars_step(phi, slope(phi, t, power), rate / kept, 0.0)
+        growth = (after @ after / (theta @ theta)).item()
+        along = theta / theta.norm()
+        across = after - (after @ along) * along
+        tangent = (across.norm() / (after @ along)).item()
+        found = (
+            abs(growth - kept**2 - rate**2),
+            abs(tangent - rate / kept),
+            (after / after.norm() - phi / phi.norm()).norm().item(),
+        )
+        worst = [max(pair) for pair in zip(worst, found, strict=True)]
+        theta = after
+    return worst
+
+
+@pytest.mark.claim(CLAIM, by="float64")
+@pytest.mark.parametrize(("rate", "decay"), [(0.1, 0.0), (0.1, 0.5), (0.5, 1.5), (2.0, 0.1)])
+def test_growth_angle_and_twin_are_exact_at_every_step(measured, rate, decay):
+    for error in errors(rate, decay):
+        measured(error, allowed=ROUNDING)
+
+
+@pytest.mark.control(CLAIM, drops="scale-invariant-loss")
+def test_control_on_a_loss_that_sees_the_length_none_is(measured):
+    for error in errors(0.3, 0.5, power=0.5):
+        measured(error, allowed=PARTED)
+
+
+@pytest.mark.control(CLAIM, drops="^positive")
+def test_control_where_decay_takes_more_than_everything_the_weights_turn_round(measured):
+    _, tangent, apart = errors(0.5, 3.0, steps=1)
+    assert tangent < ROUNDING  # as a number it is that of the angle's opposite
+    measured(apart, allowed=PARTED)
+
+
+@pytest.mark.control(CLAIM, drops="^beside")
+def test_control_with_the_decay_in_the_ratio_the_length_matters(measured):
+    growth, _, apart = errors(0.1, 0.5, step=in_full)
+    measured(growth, allowed=PARTED)
+    measured(apart, allowed=PARTED)
+
+
+@pytest.mark.claim(CLAIM, by="certificate")
+def test_one_step_for_all_values(measured):
+    n, g, rate, kept = sympy.symbols("N g eta a", positive=True)
+
+    class Vector(np.ndarray):
+        def norm(self):
+            return sympy.sqrt(sum(self * self))
+
+    weights, gradient = (np.array(v, dtype=object).view(Vector) for v in ([n, 0], [0, g]))
+    x, y = lars_step(weights, gradient, rate, (1 - kept) / rate)
+    measured(sympy.simplify(x**2 + y**2 - (kept**2 + rate**2) * n**2) != 0, allowed=0)
+    measured(sympy.simplify(-y / x - rate / kept) != 0, allowed=0)
+
+
+@pytest.mark.claim(CLAIM, by="float64")
+def test_the_decay_that_holds_the_norm(measured):
+    rate = 0.3
+    holds = (1 - math.sqrt(1 - rate**2)) / rate
+    theta = START
+    for t in range(50):
+        theta = lars_step(theta, slope(theta, t), rate, holds)
+    measured(abs((theta.norm() / START.norm()).item() - 1), allowed=ROUNDING)
+    assert holds == pytest.approx(rate / 2, rel=0.03)
