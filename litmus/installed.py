@@ -5,8 +5,8 @@ from importlib.util import find_spec
 DISTRIBUTION = "litmus-notes"  # what pip installs; what Python imports is `litmus`
 # What the snippets, labs and tests of a project import of what the extras bring.
 IN_CODE = {
-    "run": ["torch", "numpy", "matplotlib", "jaxtyping"],
-    "author": ["hypothesis", "sympy", "mpmath"],
+    "run": ["torch", "numpy", "matplotlib"],
+    "author": ["hypothesis", "sympy", "mpmath", "jaxtyping"],
 }
 
 

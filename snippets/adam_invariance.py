@@ -22,16 +22,27 @@ Source. Kingma and Ba, "Adam", ICLR 2015, arXiv:1412.6980, for the first; Hazan,
 Shalev-Shwartz, NeurIPS 2015, arXiv:1507.02030, for normalised descent; the rest is derived here.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Vector = Float[Tensor, " d"] | Any
+    Gradient = Callable[[Vector], Vector]
+
 Number = Any  # a float; a Fraction or a symbol, where a formula is to be exact
-Vector = Float[Tensor, " d"] | Any
-Gradient = Callable[[Vector], Vector]
 
 
 def settings_for_loss_times(factor: Number, rate: Number, eps: Number) -> tuple[Number, Number]:
@@ -95,7 +106,8 @@ def normalised(gradient: Gradient) -> Gradient:
 
     def direction(weights: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
         slope = gradient(weights)
-        return slope / slope.norm()
+        unit: Tensor = slope / slope.norm()
+        return unit
 
     return direction
 
@@ -111,13 +123,15 @@ if __name__ == "__main__":
     targets, start = inputs[..., 0].tanh(), inputs[0, 0]
 
     def loss(batch: int, weights: Tensor) -> Tensor:
-        return (inputs[batch] @ weights / weights.norm() - targets[batch]).square().mean()
+        outputs: Tensor = inputs[batch] @ weights / weights.norm()
+        return (outputs - targets[batch]).square().mean()
 
     def gradient(batch: int, factor: float = 1.0) -> Gradient:
         return lambda weights: factor * torch.func.grad(loss, argnums=1)(batch, weights)
 
     def direction(path: list[Tensor]) -> Tensor:
-        return path[-1] / path[-1].norm()
+        unit: Tensor = path[-1] / path[-1].norm()
+        return unit
 
     steps, rate, betas, eps, decay = 100, 0.01, (0.9, 0.999), 1e-3, 0.1
     batches = [t % 4 for t in range(steps)]

@@ -20,14 +20,25 @@ Source. The conjecture is ours. For momentum without the division it is a theore
 of Heo et al., "AdamP", ICLR 2021, arXiv:2006.08217.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
 from torch import Generator, Tensor
 
-Chains = Float[Tensor, "chains d"]
-Noise = Callable[[Chains, Generator], Chains]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Chains = Float[Tensor, "chains d"]
+    Noise = Callable[[Chains, Generator], Chains]
 
 
 def tangent_noise(weights: Chains, generator: Generator) -> Chains:
@@ -66,7 +77,8 @@ def memory_along_weights(
 
 def standard_scores(samples: Float[Tensor, "steps chains"]) -> Float[Tensor, " steps"]:
     """Return the means of the rows in units of their standard errors."""
-    return samples.mean(1) / (samples.std(1) / samples.shape[1] ** 0.5)
+    errors: Tensor = samples.std(1) / samples.shape[1] ** 0.5
+    return samples.mean(1) / errors
 
 
 if __name__ == "__main__":

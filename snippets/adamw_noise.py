@@ -12,14 +12,25 @@ independent with one symmetric law that has no mass at zero, long after the star
 Units. η is in [θ], λ in [θ]⁻¹; all quotients are numbers.
 """
 
-from typing import Any
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Sample = Float[Tensor, " runs"]
+
 Number = Any  # a float; a Fraction or a symbol, where the formula is to be exact
-Sample = Float[Tensor, " runs"]
 LAWS = ("two values", "uniform", "Gaussian", "Laplace", "Student 3", "rare large")
 
 
@@ -63,7 +74,7 @@ def shares(
     generator: torch.Generator,
 ) -> tuple[Sample, Sample]:
     """Return m²/v and θ² of each run after some steps, over the formulas; v is bias-corrected."""
-    m = v = theta = 0.0
+    m = v = theta = torch.zeros(runs, dtype=torch.float64)
     for t in range(steps):
         n = draw(law, runs, generator)
         m = momentum * m + (1 - momentum) * n

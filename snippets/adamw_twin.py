@@ -26,15 +26,26 @@ Source. AdamW: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", I
 arXiv:1711.05101. The twins are derived from that recursion here.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from jaxtyping import Shaped
+
+    Vector = Shaped[Tensor, " d"] | Any
+
 Number = Any  # a float; a Fraction or a symbol, where a formula is to be exact
-Vector = Shaped[Tensor, " d"] | Any
 Betas = tuple[Number, Number]
 
 

@@ -15,6 +15,12 @@ that of Arora, Li and Lyu, "Theoretical Analysis of Auto Rate-Tuning by Batch No
 2019, arXiv:1812.03981; the constants are not.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = []
+# ///
+
 import math
 from collections.abc import Callable
 

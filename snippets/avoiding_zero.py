@@ -17,15 +17,26 @@ there would be a whole region of them.
 Units. η is in [θ]², λ in [θ]⁻², b and ∇L in [θ]⁻¹; c and the ratios are pure numbers.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Slope = Callable[[Float[Tensor, "d n"]], Float[Tensor, "d n"]]  # θ ↦ ∇L(θ), by columns
+
 Number = Any  # a float, or a Fraction where the run is to be exact
-Slope = Callable[[Float[Tensor, "d n"]], Float[Tensor, "d n"]]  # θ ↦ ∇L(θ), by columns
 
 
 def landing_gradient(

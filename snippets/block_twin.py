@@ -15,6 +15,12 @@ Units. ηᵢ is in [θᵢ]², λᵢ in [θᵢ]⁻²; cᵢ is a pure number.
 Source. The scalar run for one block is the general theorem of Li and Arora, arXiv:1910.07454.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -63,7 +69,9 @@ def descend(
 
 def block_gradients(loss: Callable[..., Tensor], blocks: list[Tensor]) -> tuple[Tensor, ...]:
     """Return the gradient of a loss of several blocks in each of them."""
-    return torch.func.grad(loss, argnums=tuple(range(len(blocks))))(*blocks)
+    every = tuple(range(len(blocks)))
+    gradients: tuple[Tensor, ...] = torch.func.grad(loss, argnums=every)(*blocks)
+    return gradients
 
 
 if __name__ == "__main__":
@@ -76,7 +84,7 @@ if __name__ == "__main__":
 
     def loss(one: Tensor, two: Tensor) -> Tensor:
         """Return the error of a product of two units, each of which sees only a direction."""
-        outputs = (inputs @ one / one.norm()) * (inputs @ two / two.norm())
+        outputs: Tensor = (inputs @ one / one.norm()) * (inputs @ two / two.norm())
         return (outputs - targets).square().mean()
 
     steps = 400

@@ -20,13 +20,23 @@ Source. Li and Arora, "An Exponential Learning Rate Schedule for Deep Learning",
 arXiv:1910.07454, count degrees in this way; the rules above are derived from the definition.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, fx, nn
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 NORMALISERS = (
     nn.modules.batchnorm._NormBase,  # batch and instance norm
@@ -76,7 +86,7 @@ def affine(degree: int, layer: nn.Module, name: str) -> int:
     return total([degree, trained(bias)], f"the bias of {name}")
 
 
-def normaliser(layer: nn.Module, name: str, eps_at_most: float) -> int:
+def normaliser(layer: Any, name: str, eps_at_most: float) -> int:
     """Return the degree after a normaliser, whatever the degree of its input."""
     if layer.eps is None or layer.eps > eps_at_most:
         raise ValueError(
@@ -137,11 +147,12 @@ def misfit(model: nn.Module, inputs: Float[Tensor, "n d"], degree: int, factor: 
     weights = [p for p in model.parameters() if p.requires_grad]
     kept = [weight.clone() for weight in weights]
     for weight in weights:
-        weight *= factor
+        weight.mul_(factor)
     after = model(inputs)
     for weight, old in zip(weights, kept, strict=True):
         weight.copy_(old)
-    return ((after - factor**degree * before).norm() / after.norm()).item()
+    apart: float = ((after - factor**degree * before).norm() / after.norm()).item()
+    return apart
 
 
 if __name__ == "__main__":

@@ -26,18 +26,30 @@ arXiv:1910.07454; Theorem 1 in the authors' post, offconvex.org/2020/04/24/ExpLR
 out the seed. Without it the statement is not exact.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Shaped
+
+    # Of floats; or as an array, of any Number.
+    Vector = TypeVar("Vector", Shaped[Tensor, " d"], Shaped[np.ndarray, " d"])
+    Gradient = Callable[[int, Vector], Vector]  # (t, θ) ↦ ∇Lₜ(θ)
+
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]  # of floats; as an array, of any Number
-Gradient = Callable[[int, Vector], Vector]  # (t, θ) ↦ ∇Lₜ(θ)
 
 
 def growth_root(rate: Number, decay: Number, momentum: Number = 0.0) -> float:
@@ -73,7 +85,8 @@ def seeded_buffer(
     weights: Vector, buffer: Vector, decay: Number, momentum: Number, root: Number
 ) -> Vector:
     """Return b − λ/(α − γ) θ, in [θ]⁻¹: the buffer with which the run without decay starts."""
-    return buffer - decay / (root - momentum) * weights
+    seeded: Vector = buffer - decay / (root - momentum) * weights
+    return seeded
 
 
 def sgd_step(
@@ -90,7 +103,7 @@ def sgd_step(
 
 
 def descend_with_decay(
-    gradient: Gradient,
+    gradient: Gradient[Vector],
     weights: Vector,
     buffer: Vector,
     rate: Number,
@@ -108,7 +121,7 @@ def descend_with_decay(
 
 
 def descend_with_growing_rate(
-    gradient: Gradient,
+    gradient: Gradient[Vector],
     weights: Vector,
     buffer: Vector,
     rate: Number,
@@ -135,15 +148,13 @@ if __name__ == "__main__":
     inputs = torch.randn(4, 16, 8, generator=generator, dtype=torch.float64)  # four batches
     targets, start = inputs[..., 0].tanh(), inputs[0, 0]
 
-    def gradient(step: int, weights: Tensor) -> Tensor:
-        """Return the gradient, on the step's batch, of a model that sees only a direction."""
+    def loss(step: int, weights: Tensor) -> Tensor:
+        """Return the error, on the step's batch, of a model that sees only a direction."""
+        batch = step % len(inputs)
+        outputs: Tensor = inputs[batch] @ weights / weights.norm()
+        return (outputs - targets[batch]).square().mean()
 
-        def loss(weights: Tensor) -> Tensor:
-            batch = step % len(inputs)
-            return (inputs[batch] @ weights / weights.norm() - targets[batch]).square().mean()
-
-        return torch.func.grad(loss)(weights)
-
+    gradient = torch.func.grad(loss, argnums=1)
     rate, decay, momentum, steps = 0.1, 0.02, 0.9, 100
     root = growth_root(rate, decay, momentum)
     zero = torch.zeros_like(start)

@@ -24,31 +24,46 @@ arXiv:1910.07454, for the phenomenon; x²/(x² + y²) is from their post "Mismat
 Traditional Optimization Analyses and Modern Deep Learning". The bounds are derived here.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-from jaxtyping import Shaped
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float, Shaped
+
+    # One run, or many side by side; of floats, or as an array, of any Number.
+    Vector = TypeVar("Vector", Shaped[Tensor, " d *runs"], Shaped[np.ndarray, " d *runs"])
+    Gradient = Callable[[Vector], Vector]
 
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[np.ndarray, " d *runs"]  # one run, or many side by side
-Gradient = Callable[[Vector], Vector]
 
 
 def decayed_step(weights: Vector, slope: Vector, rate: Number, decay: Number) -> Vector:
     """Return (1 − ηλ)θ − η∇L(θ)."""
-    return (1 - rate * decay) * weights - rate * slope
+    after: Vector = (1 - rate * decay) * weights - rate * slope
+    return after
 
 
 def descend(
-    gradient: Gradient, weights: Vector, rate: Number, decay: Number, steps: int
-) -> Shaped[np.ndarray, "{steps}+1 d *runs"]:
+    gradient: Gradient[Vector], weights: Vector, rate: Number, decay: Number, steps: int
+) -> list[Vector]:
     """Return θ₀ … θ_steps of gradient descent at a constant rate and decay."""
     path = [weights]
     for _ in range(steps):
         path.append(decayed_step(path[-1], gradient(path[-1]), rate, decay))
-    return np.array(path)
+    return path
 
 
 def widest_expelling_angle(rate: float, decay: float) -> float:
@@ -80,34 +95,39 @@ def last_exit(norm: float, floor: float, half_angle: float, rate: float, decay: 
 def sine_squared_slope(weights: Vector) -> Vector:
     """Return ∇L of L(x, y) = x²/(x² + y²): a sharp minimum at x = 0."""
     x, y = weights
-    return 2 * x * y / (x * x + y * y) ** 2 * np.array([y, -x])
+    across = weights[[1, 0]]  # a copy, (y, x)
+    across[1] *= -1
+    slope: Vector = 2 * x * y / (x * x + y * y) ** 2 * across
+    return slope
 
 
-def flat_slope(weights: Vector) -> Vector:
+def flat_slope(weights: Float[Tensor, " 2 *runs"]) -> Float[Tensor, " 2 *runs"]:
     """Return ∇L of L(x, y) = (1 − y/√(x² + y²))²: a minimum of order four at x = 0 < y."""
     x, y = weights
-    norm = np.sqrt(x * x + y * y)
+    norm: Tensor = (x * x + y * y).sqrt()
     # 1 − cos, without cancellation where it is small
-    away = np.where(y > 0, x * x / (norm * (norm + abs(y))), 1 - y / norm)
-    return 2 * away * x / norm**3 * np.array([y, -x])
+    away = torch.where(y > 0, x * x / (norm * (norm + y.abs())), 1 - y / norm)
+    slope: Tensor = 2 * away * x / norm**3 * torch.stack([y, -x])
+    return slope
 
 
 if __name__ == "__main__":
     rate, decay = 0.1, 0.1
-    start = np.array([0.6, 0.8])
+    start = torch.tensor([0.6, 0.8], dtype=torch.float64)
     widest = widest_expelling_angle(rate, decay)
     cone = 0.9 * widest
     bound = last_exit(1.0, 0.1, cone, rate, decay)
     print(f"ηλ = {rate * decay:.2f}: a cone narrower than {math.degrees(widest):.3f}° cannot hold")
     print(f"a run; {math.degrees(cone):.3f}°, with a gradient of 0.1 or more, ends by step {bound}")
-    print("10 000 steps of gradient descent   decay   exits   log10 of angle: least   last")
-    for name, slope, weight_decay in [
+    print("1000 steps of gradient descent     decay   exits   log10 of angle: least   last")
+    runs: list[tuple[str, Callable[[Tensor], Tensor], float]] = [
         ("sharp, x²/(x² + y²)", sine_squared_slope, 0.0),
         ("sharp, x²/(x² + y²)", sine_squared_slope, decay),
         ("flat, (1 − cos)²", flat_slope, decay),
-    ]:
-        path = descend(slope, start, rate, weight_decay, 10_000)
-        angles = np.abs(np.arctan2(path[:, 0], path[:, 1]))
-        exits = np.count_nonzero((angles[:-1] < cone) & (angles[1:] >= cone))
-        least, last = np.log10(angles.min()), np.log10(angles[-1])
+    ]
+    for name, slope, weight_decay in runs:
+        path = torch.stack(descend(slope, start, rate, weight_decay, 1000))
+        angles = torch.atan2(path[:, 0], path[:, 1]).abs()
+        exits = int(((angles[:-1] < cone) & (angles[1:] >= cone)).sum())
+        least, last = angles.min().log10(), angles[-1].log10()
         print(f"{name:33s} {weight_decay:6.2f} {exits:7d} {least:23.2f} {last:6.2f}")

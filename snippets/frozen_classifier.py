@@ -17,12 +17,23 @@ Source. The question comes from Hoffer, Hubara and Soudry, "Fix your classifier"
 arXiv:1801.04540; the bound is derived here.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 def least_cross_entropy(scale: float, feature_norm: float, classes: int) -> float:
@@ -52,7 +63,8 @@ def best_features(
     contrast = torch.full((classes,), -1 / (classes - 1), dtype=classifier.dtype)
     contrast[label] = 1
     direction = contrast @ classifier
-    return feature_norm * direction / direction.norm()
+    features: Tensor = feature_norm * direction / direction.norm()
+    return features
 
 
 if __name__ == "__main__":

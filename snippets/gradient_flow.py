@@ -15,13 +15,23 @@ Gradient descent has the same clock in steps: the rates of its twin without deca
 Units. t is in [θ]², λ in [θ]⁻², s is a pure number. Source. Follows from the definition.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Loss = Callable[[Tensor], Tensor]
 Number = Any  # a float, or a Fraction where the sum is to be exact
@@ -33,7 +43,8 @@ def flow(
     """Return θ(time) on the flow from start, by the Runge-Kutta method of order four."""
 
     def velocity(weights: Tensor) -> Tensor:
-        return -torch.func.grad(loss)(weights) - decay * weights
+        slope: Tensor = torch.func.grad(loss)(weights)
+        return -slope - decay * weights
 
     weights, h = start, time / steps
     for _ in range(steps):
@@ -65,7 +76,8 @@ if __name__ == "__main__":
 
     def angle_loss(weights: Tensor) -> Tensor:
         """Return 1 − cos of the angle to the first axis: scale invariant."""
-        return 1 - weights[0] / weights.norm()
+        cosine: Tensor = weights[0] / weights.norm()
+        return 1 - cosine
 
     def descend(rate: float, time: float) -> Tensor:
         weights = start

@@ -17,14 +17,26 @@ two directions; fresh gradients, with ρ = pc − q, are the geometric mean of t
 Units. All quotients are numbers.
 """
 
-import math
-from typing import Any
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
 
-import numpy as np
-from jaxtyping import Float
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Path = Float[Tensor, "steps 2"]
 
 Number = Any  # a float; a symbol, where the formula is to be exact
-Path = Float[np.ndarray, "steps 2"]
 
 
 def gain_with_memory(p: Number, q: Number, two_steps: Number) -> Number:
@@ -34,18 +46,18 @@ def gain_with_memory(p: Number, q: Number, two_steps: Number) -> Number:
 
 def circle(cosine: float, steps: int) -> Path:
     """Return weights of length 1 that turn always on, by the angle of that cosine."""
-    angles = math.acos(cosine) * np.arange(steps)
-    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    angles = math.acos(cosine) * torch.arange(steps, dtype=torch.float64)
+    return torch.stack([angles.cos(), angles.sin()], dim=1)
 
 
 def zigzag(cosine: float, steps: int) -> Path:
     """Return weights of length 1 that turn to and fro, by the angle of that cosine."""
     half = math.acos(cosine) / 2
-    signs = (-1.0) ** np.arange(steps)
-    return np.stack([np.full(steps, math.cos(half)), signs * math.sin(half)], axis=1)
+    signs = torch.tensor([(-1.0) ** t for t in range(steps)], dtype=torch.float64)
+    return torch.stack([math.cos(half) * signs.square(), math.sin(half) * signs], dim=1)
 
 
-def pushes(path: Path, p: float, q: float) -> Float[np.ndarray, "steps-2 2"]:
+def pushes(path: Path, p: float, q: float) -> Float[Tensor, "steps-2 2"]:
     """Return the ηgₜ under which momentum SGD makes this path, for t = 1 … steps − 2."""
     return p * path[1:-1] - q * path[:-2] - path[2:]
 
@@ -61,8 +73,9 @@ if __name__ == "__main__":
         for motion in (zigzag, circle):
             path = motion(cosine, 200)
             push = pushes(path, p, q)
-            shares.append(((1 / (push**2).sum(axis=1).mean()) / fresh) ** 0.25)
-            radial = max(radial, abs((push * path[1:-1]).sum(axis=1)).max())
+            size = push.square().sum(1).mean().item()
+            shares.append((1 / size / fresh) ** 0.25)
+            radial = max(radial, (push * path[1:-1]).sum(1).abs().max().item())
         bound = ((1 + q) / (1 - q)) ** 0.25
         print(f"{momentum:4.2f} {product:6.4f} {shares[0]:9.4f} {shares[1]:9.4f}", end=" ")
         print(f"{bound:16.4f} {radial:21.0e}")

@@ -13,19 +13,31 @@ For L(cθ) = cᵏL(θ) the same derivatives are Euler's: ⟨∇L, θ⟩ = kL and
 Units. ∇L is in [θ]⁻¹ and H in [θ]⁻². Source. Follows from the definition.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Loss = Callable[[Tensor], Tensor]
 
 
 def newton_step(loss: Loss, weights: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
     """Return the weights after one undamped Newton step. Raises where the Hessian is singular."""
-    slope = torch.func.grad(loss)(weights)
-    return weights - torch.linalg.solve(torch.func.hessian(loss)(weights), slope)
+    slope, hessian = torch.func.grad(loss)(weights), torch.func.hessian(loss)(weights)
+    step: Tensor = torch.linalg.solve(hessian, slope)
+    return weights - step
 
 
 def euler_gaps(loss: Loss, weights: Float[Tensor, " d"], degree: float) -> tuple[float, float]:
@@ -38,7 +50,7 @@ def euler_gaps(loss: Loss, weights: Float[Tensor, " d"], degree: float) -> tuple
 if __name__ == "__main__":
 
     def skew(weights: Float[Tensor, " d"]) -> Float[Tensor, ""]:
-        direction = weights / weights.norm()
+        direction: Tensor = weights / weights.norm()
         return direction[0] + direction[0] * direction[1] ** 2
 
     print("scale    eigenvalues of H     Newton step / weights   gaps of degree 0")

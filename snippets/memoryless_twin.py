@@ -17,16 +17,30 @@ Source. Amin, Chang and Khanna, arXiv:2609.09116, have the exponent 1 + ν in th
 twin is derived here, in two lines.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-from jaxtyping import Shaped
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Shaped
+
+    # Of floats; or as an array, of any Number.
+    Vector = TypeVar("Vector", Shaped[Tensor, " d"], Shaped[np.ndarray, " d"])
+    Update = Callable[[int, Vector], Vector]  # (t, θ) ↦ pₜ(θ)
 
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[np.ndarray, " d"]
-Update = Callable[[int, Vector], Vector]  # (t, θ) ↦ pₜ(θ)
 
 
 def twin_rates(
@@ -48,7 +62,7 @@ def twin_rates(
 
 
 def run(
-    update: Update, weights: Vector, rates: Sequence[Number], decays: Sequence[Number]
+    update: Update[Vector], weights: Vector, rates: Sequence[Number], decays: Sequence[Number]
 ) -> list[Vector]:
     """Return θ₀ … θ_T of an optimizer without memory and with decoupled decay."""
     path = [weights]
@@ -59,25 +73,24 @@ def run(
 
 if __name__ == "__main__":
 
-    def slope(weights: Vector) -> Vector:
-        """Return the gradient of x²/(x² + y²), which is scale invariant."""
-        x, y = weights
-        return 2 * x * y / (x * x + y * y) ** 2 * np.array([y, -x])
+    def loss(weights: Tensor) -> Tensor:
+        """Return x²/(x² + y²), which is scale invariant."""
+        return weights[0].square() / weights.square().sum()
 
-    norm = np.linalg.norm
-    updates = {
-        "gradient": (1, slope),
-        "direction": (0, lambda w: slope(w) / norm(slope(w))),
-        "sign": (0, lambda w: np.sign(slope(w))),
-        "LARS": (-1, lambda w: norm(w) * slope(w) / norm(slope(w))),
+    slope = torch.func.grad(loss)
+    updates: dict[str, tuple[int, Callable[[int, Tensor], Tensor]]] = {
+        "gradient": (1, lambda t, w: slope(w)),
+        "direction": (0, lambda t, w: slope(w) / slope(w).norm()),
+        "sign": (0, lambda t, w: slope(w).sign()),
+        "LARS": (-1, lambda t, w: w.norm() * slope(w) / slope(w).norm()),
     }
     rates, decays = [0.1] * 200, [0.05] * 200
     print("update       ν   growth a step   rate at last   ‖θ/c − φ‖/‖φ‖")
     for name, (degree, update) in updates.items():
         scalars, twins = twin_rates(rates, decays, degree)
-        start = np.array([0.6, 0.8])
-        theta = run(lambda t, w, p=update: p(w), start, rates, decays)
-        phi = run(lambda t, w, p=update: p(w), start, twins, [0.0] * 200)
-        apart = norm(theta[-1] / scalars[-1] - phi[-1]) / norm(phi[-1])
+        start = torch.tensor([0.6, 0.8], dtype=torch.float64)
+        theta = run(update, start, rates, decays)
+        phi = run(update, start, twins, [0.0] * 200)
+        apart = (theta[-1] / scalars[-1] - phi[-1]).norm() / phi[-1].norm()
         print(f"{name:10s} {degree:3d} {twins[1] / twins[0]:15.6f} {twins[-1]:14.5f}", end="")
         print(f" {apart:15.6f}")

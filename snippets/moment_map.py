@@ -19,6 +19,12 @@ w′ = p² w + (1 − p²)/w, a strict contraction of ln w.
 Units. x, r and y are in [θ]², the rate η too; p, q and G are numbers.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = []
+# ///
+
 from typing import Any
 
 Number = Any  # a float, an array of floats; a Fraction or a symbol, where the map is to be exact

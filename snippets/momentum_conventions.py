@@ -23,17 +23,30 @@ the weights at every step, the momentum is γ/α, and the buffer starts from α 
 Units. η is in [θ]², λ and d in [θ]⁻², b in [θ]⁻¹, v in [θ]; γ, w, c and the classical d are pure.
 """
 
-import math
-from collections.abc import Sequence
-from typing import Any
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
 
-import numpy as np
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"] | Number  # a number runs as the scalar c
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Shaped
+
+    # Of floats; or as an array, of any Number. A number runs as the scalar c.
+    Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"] | Number
+
 Twin = tuple[list[Number], list[Number], list[Number]]  # c₀ … c_T, the rates, the momenta
 
 
@@ -157,13 +170,12 @@ if __name__ == "__main__":
     inputs = torch.randn(16, 8, generator=generator, dtype=torch.float64)
     start = inputs[0]
 
-    def slope(weights: Tensor) -> Tensor:
-        """Return the gradient of a model that sees only a direction."""
+    def loss(weights: Tensor) -> Tensor:
+        """Return the error of a model that sees only a direction."""
+        outputs: Tensor = inputs @ weights / weights.norm()
+        return (outputs - inputs[:, 0].tanh()).square().mean()
 
-        def loss(weights: Tensor) -> Tensor:
-            return (inputs @ weights / weights.norm() - inputs[:, 0].tanh()).square().mean()
-
-        return torch.func.grad(loss)(weights)
+    slope = torch.func.grad(loss)
 
     def gap(step: Any, twin: Twin, *weight: float) -> float:
         """Return the largest gap of the directions of the two runs, both from a zero buffer."""
@@ -176,12 +188,13 @@ if __name__ == "__main__":
 
     lists = [[x] * steps for x in (rate, decay, momentum)]
     print("              last rate   last momentum   gap, exact   gap, momentum kept")
-    for name, step, make, extra in [
+    conventions: list[tuple[str, Any, Callable[..., Twin], list[float]]] = [
         ("torch", averaged_step, averaged_twin, [1.0]),
         ("averaged", averaged_step, averaged_twin, [1 - momentum]),
         ("classical", classical_step, classical_twin, []),
         ("decoupled", decoupled_step, decoupled_twin, []),
-    ]:
+    ]
+    for name, step, make, extra in conventions:
         twin = make(*lists, *([w] * steps for w in extra))
         kept = gap(step, (*twin[:2], [momentum] * steps), *extra)
         row = name, twin[1][-1], twin[2][-1], gap(step, twin, *extra), kept

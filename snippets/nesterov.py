@@ -26,17 +26,28 @@ and together these leave only r = 1, which is no decay.
 Units. η is in [θ]², λ in [θ]⁻², b and κθ in [θ]⁻¹; γ, s, α and r are pure numbers.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Shaped
+
+    Vector = TypeVar("Vector", Shaped[Tensor, " d"], Shaped[np.ndarray, " d"])
+
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]
 
 
 def nesterov_step(
@@ -83,7 +94,9 @@ def nesterov_seed(
     start: Vector, buffer: Vector, rate: Number, kept: Number, momentum: Number, root: Number
 ) -> Vector:
     """Return (α/s) b₋₁ − κθ₀, the buffer with which the run without decay starts."""
-    return root / kept * buffer - (kept - root) / (rate * momentum * kept) * start
+    kappa = (kept - root) / (rate * momentum * kept)
+    seed: Vector = root / kept * buffer - kappa * start
+    return seed
 
 
 def nesterov_twin(
@@ -134,14 +147,12 @@ if __name__ == "__main__":
     inputs = torch.randn(16, 8, generator=generator, dtype=torch.float64)
     start = inputs[0]
 
-    def slope(weights: Tensor) -> Tensor:
-        """Return the gradient of a model that sees only a direction."""
+    def loss(weights: Tensor) -> Tensor:
+        """Return the error of a model that sees only a direction."""
+        outputs: Tensor = inputs @ weights / weights.norm()
+        return (outputs - inputs[:, 0].tanh()).square().mean()
 
-        def loss(weights: Tensor) -> Tensor:
-            return (inputs @ weights / weights.norm() - inputs[:, 0].tanh()).square().mean()
-
-        return torch.func.grad(loss)(weights)
-
+    slope = torch.func.grad(loss)
     kept, root = 1 - rate * decay, nesterov_root(rate, decay, momentum)
     seed = nesterov_seed(start, 0 * start, rate, kept, momentum, root)
     pairs = [two_momenta(kept, momentum, root)]

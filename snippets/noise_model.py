@@ -14,17 +14,29 @@ q of equilibrium.py,
 Units. η is in [θ]², λ in [θ]⁻²; ξ is a number, G too.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-Runs = Float[Tensor, "runs d"]
-Path = Float[Tensor, "times runs d"]
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    Runs = Float[Tensor, "runs d"]
+    Path = Float[Tensor, "times runs d"]
 
 
 def noise_gradient(weights: Runs, noise: Runs) -> Runs:
     """Return the gradient of ⟨ξ, θ⟩/‖θ‖ for each run: the part of ξ along the sphere, over ‖θ‖."""
-    norm = weights.norm(dim=1, keepdim=True)
+    norm: Tensor = weights.norm(dim=1, keepdim=True)
     unit = weights / norm
     return (noise - (noise * unit).sum(dim=1, keepdim=True) * unit) / norm
 

@@ -21,12 +21,24 @@ Source. Li and Arora, "An Exponential Learning Rate Schedule for Deep Learning",
 arXiv:1910.07454, and the authors' post, offconvex.org/2020/04/24/ExpLR1.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["matplotlib>=3.11", "torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
 import torch
-from jaxtyping import Float
+from matplotlib.patches import Circle
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Loss = Callable[[Tensor], Tensor]
 
@@ -41,33 +53,38 @@ def descend(
     return torch.stack(path)
 
 
-def draw_step(loss: Loss, weights: Float[Tensor, "2"], rate: float) -> None:
+def draw_step(loss: Loss, weights: Float[Tensor, " 2"], rate: float) -> None:
     """Draw one step from weights in the plane, and the half as long one from twice the weights."""
     _, axes = plt.subplots(figsize=(4.4, 4.0), layout="constrained", facecolor="white")
     radius = weights.norm().item()
     for scale, colour in [(1, "#0b5394"), (2, "#b45309")]:
         start = scale * weights
         end = start - rate * torch.func.grad(loss)(start)
-        axes.add_patch(plt.Circle((0, 0), scale * radius, fill=False, color="0.65", lw=1))
-        axes.annotate("", end.tolist(), start.tolist(), arrowprops=_arrow(colour))
+        axes.add_patch(Circle((0, 0), scale * radius, fill=False, color="0.65", lw=1))
+        axes.annotate("", _point(end), _point(start), arrowprops=_arrow(colour))
         axes.plot(*zip((0.0, 0.0), end.tolist(), strict=True), ":", color=colour, lw=1.2)
         inward, along = -weights / radius, (end - start) / (end - start).norm()
         corner = 0.09 * radius * torch.stack([inward, inward + along, along])
         axes.plot(*(start + corner).T.tolist(), color="0.25", lw=1)
         middle = (start + end) / 2 - 0.07 * radius * inward
         label = r"$-\eta\nabla L(\theta_t)$" if scale == 1 else r"$-\eta\nabla L(2\theta_t)$"
-        axes.text(*middle.tolist(), label, color=colour, ha="left", va="bottom", size=12)
+        axes.text(*_point(middle), label, color=colour, ha="left", va="bottom", size=12)
         if scale == 1:
-            axes.text(*(1.04 * end).tolist(), r"$\theta_{t+1}$", color=colour, va="top", size=13)
-    axes.annotate("", (2 * weights).tolist(), (0, 0), arrowprops=_arrow("0.25", width=1.0))
-    axes.annotate("", weights.tolist(), (0, 0), arrowprops=_arrow("0.25", width=2.0))
+            axes.text(*_point(1.04 * end), r"$\theta_{t+1}$", color=colour, va="top", size=13)
+    axes.annotate("", _point(2 * weights), (0, 0), arrowprops=_arrow("0.25", width=1.0))
+    axes.annotate("", _point(weights), (0, 0), arrowprops=_arrow("0.25", width=2.0))
     for scale, label in [(1, r"$\theta_t$"), (2, r"$2\theta_t$")]:
         place = (scale - 0.4) * weights + 0.09 * radius * torch.stack([-weights[1], weights[0]])
-        axes.text(*place.tolist(), label, ha="right", size=13)
+        axes.text(*_point(place), label, ha="right", size=13)
     axes.plot(0, 0, "o", color="0.25", ms=4)
     window = {"xlim": (-0.5 * radius, 2.2 * radius), "ylim": (-0.25 * radius, 2.1 * radius)}
     axes.set(aspect="equal", **window)
     axes.axis("off")
+
+
+def _point(vector: Tensor) -> tuple[float, float]:
+    x, y = vector.tolist()
+    return x, y
 
 
 def _arrow(colour: str, width: float = 2.0) -> dict[str, object]:
@@ -80,7 +97,8 @@ if __name__ == "__main__":
 
     def angle_loss(weights: Tensor) -> Tensor:
         """Return 1 − cos of the angle to the target: scale invariant."""
-        return 1 - weights @ target / weights.norm()
+        cosine: Tensor = weights @ target / weights.norm()
+        return 1 - cosine
 
     print("             ‖θ‖ after time ηt =")
     print("                    0       1       2       3       4")

@@ -12,6 +12,12 @@ growth, by up to (1 + γ)/(1 − γ); dropping the radial part of the update und
 Units: η in [θ]², λ in [θ]⁻², ∇L and b in [θ]⁻¹. Follows from Euler's identity in degree zero.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = []
+# ///
+
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -41,9 +47,10 @@ def upper_bound(square: float, least: float, most: float, rate: float, steps: in
     """Return what ‖θ_t‖⁴ is not above, if G² is between `least` and `most`, from ‖θ_0‖²."""
     if steps < 1 or least <= 0:
         raise ValueError("the bound needs a step and a positive least gradient")
+    below: float = lower_bound(square, most, rate, steps)
     first = rate**4 * most**2 / square**2
     later = math.log1p(2 * rate**2 * least * (steps - 1) / square**2)
-    return lower_bound(square, most, rate, steps) + first + rate**2 * most**2 / 2 / least * later
+    return below + first + rate**2 * most**2 / 2 / least * later
 
 
 def momentum_growth(squares: Sequence[Number], rate: Number, momentum: Number) -> Number:

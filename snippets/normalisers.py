@@ -29,17 +29,33 @@ Lempitsky 2016 (instance), Wu and He 2018 (group), Zhang and Sennrich 2019 (RMS)
 Kingma 2016 (weight norm); in each without trainable scale and shift. The rest is derived.
 """
 
-from collections.abc import Callable
-from typing import Any
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
 
-import numpy as np
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
-# Of floats; or as an array of exact numbers, together with a root that is exact.
-Array = Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."]
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Shaped
+
+    # Of floats; or as an array of exact numbers, together with a root that is exact.
+    Array = TypeVar("Array", Shaped[Tensor, "..."], Shaped[np.ndarray, "..."])
+
 Root = Callable[[Any], Any]
+
+
+def mean(values: Any, axes: tuple[int, ...]) -> Any:
+    """Return the mean over some axes of a tensor or an array; they stay, with a length of one."""
+    return values.mean(axis=axes, keepdims=True)
 
 
 def normalise(
@@ -50,8 +66,9 @@ def normalise(
     A slice with σ² + eps = 0 has no output: the value is not a number.
     """
     if centred:
-        z = z - z.mean(axis=axes, keepdims=True)
-    return z / root((z * z).mean(axis=axes, keepdims=True) + eps)
+        z = z - mean(z, axes)
+    output: Array = z / root(mean(z * z, axes) + eps)
+    return output
 
 
 def batch_norm(z: Array, eps: Any = 0, root: Root = torch.sqrt) -> Array:
@@ -92,7 +109,8 @@ def instance_norm(z: Array, eps: Any = 0, root: Root = torch.sqrt) -> Array:
 
 def weight_norm(weights: Array, root: Root = torch.sqrt) -> Array:
     """Return the rows at length one; weights are (unit, input), and no row is zero."""
-    return weights / root((weights * weights).sum(axis=1, keepdims=True))
+    unit: Array = weights / root((weights * weights).sum(1))[:, None]
+    return unit
 
 
 def gradient_through(
@@ -100,12 +118,12 @@ def gradient_through(
 ) -> Array:
     """Return the gradient for z, from that for normalise(z, axes, centred)."""
     output = normalise(z, axes, centred, 0, root)
-    along = (upstream * output).mean(axis=axes, keepdims=True)
+    along = mean(upstream * output, axes)
     spread = z
     if centred:
-        upstream = upstream - upstream.mean(axis=axes, keepdims=True)
-        spread = z - z.mean(axis=axes, keepdims=True)
-    return (upstream - along * output) / root((spread * spread).mean(axis=axes, keepdims=True))
+        upstream, spread = upstream - mean(upstream, axes), z - mean(z, axes)
+    gradient: Array = (upstream - along * output) / root(mean(spread * spread, axes))
+    return gradient
 
 
 def gradient_through_weight_norm(
@@ -133,7 +151,7 @@ if __name__ == "__main__":
         "x·s": (W, zero, 2 * x),
         "each sample ·s_n": (W, zero, sample * x),
     }
-    layers = {
+    layers: dict[str, Callable[..., Tensor]] = {
         "batch": lambda w, b, x: batch_norm(w @ x + b),
         "layer": lambda w, b, x: layer_norm(w @ x + b),
         "RMS": lambda w, b, x: rms_norm(w @ x + b),

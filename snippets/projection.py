@@ -16,12 +16,22 @@ has settled, the cosine of the angle is 1 − ηλ on average, whatever the grad
 Units. On the unit sphere everything is a pure number; φ is in [θ].
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Slope = Callable[[Any], Any]  # θ ↦ ∇L(θ)
 
@@ -29,7 +39,8 @@ Slope = Callable[[Any], Any]  # θ ↦ ∇L(θ)
 def projected_step(weights: Float[Tensor, " d"], slope: Slope, rate: float) -> Float[Tensor, " d"]:
     """Return the unit weights after a step from unit weights."""
     after = weights - rate * slope(weights)
-    return after / after.norm()
+    unit: Tensor = after / after.norm()
+    return unit
 
 
 def unprojected_step(weights: Any, slope: Slope, rate: Any) -> Any:
@@ -46,14 +57,12 @@ if __name__ == "__main__":
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(16, 8, generator=generator, dtype=torch.float64)
 
-    def slope(weights: Tensor) -> Tensor:
-        """Return the gradient of a model that sees only a direction."""
+    def loss(weights: Tensor) -> Tensor:
+        """Return the error of a model that sees only a direction."""
+        outputs: Tensor = inputs @ weights / weights.norm()
+        return (outputs - inputs[:, 0].tanh()).square().mean()
 
-        def loss(weights: Tensor) -> Tensor:
-            return (inputs @ weights / weights.norm() - inputs[:, 0].tanh()).square().mean()
-
-        return torch.func.grad(loss)(weights)
-
+    slope = torch.func.grad(loss)
     rate, phi = 0.2, inputs[0]
     psi = phi / phi.norm()
     decayed = psi

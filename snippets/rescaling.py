@@ -21,17 +21,28 @@ and a gradient of the run without decay is cₜ times as long as that of the run
 Units. η is in [θ]², λ in [θ]⁻², b, gradients and thresholds in [θ]⁻¹, ε in [θ]², μ in [θ]⁻ᵏ.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
 
-import numpy as np
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import torch
-from jaxtyping import Float, Shaped
 from torch import Tensor
 
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]
-Force = Callable[[Vector, Number], Vector]  # (θ, c) ↦ what is added to the buffer, carried along
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float, Shaped
+
+    Vector = TypeVar("Vector", Shaped[Tensor, " d"], Shaped[np.ndarray, " d"])
+    Force = Callable[[Vector, Number], Vector]  # (θ, c) ↦ what is added to the buffer
 
 
 def rescaled(
@@ -65,11 +76,12 @@ def carried_share(share: Number, scalar: Number) -> Number:
 
 def clip(gradient: Float[Tensor, " d"], threshold: float) -> Float[Tensor, " d"]:
     """Return the gradient, shortened to the threshold if it is longer."""
-    return gradient * min(1.0, threshold / gradient.norm().item())
+    shortening: float = min(1.0, threshold / gradient.norm().item())
+    return gradient * shortening
 
 
 def descend_twice(
-    force: Force,
+    force: Force[Vector],
     start: Vector,
     rate: Number,
     decay: Number,
@@ -96,7 +108,8 @@ def descend_twice(
 
 def average(path: Sequence[Vector], shares: Sequence[Number]) -> Vector:
     """Return the sum of the weights, each times its share."""
-    return sum(share * weights for share, weights in zip(shares, path, strict=True))
+    mean: Vector = sum(share * weights for share, weights in zip(shares, path, strict=True))
+    return mean
 
 
 if __name__ == "__main__":
@@ -104,15 +117,12 @@ if __name__ == "__main__":
     inputs = torch.randn(16, 8, generator=generator, dtype=torch.float64)
     start, targets = inputs[0], inputs[:, 0].tanh()
 
-    def slope(weights: Tensor, epsilon: float = 0.0) -> Tensor:
-        """Return the gradient of a model that sees a direction, but for its epsilon."""
+    def loss(weights: Tensor, epsilon: float = 0.0) -> Tensor:
+        """Return the error of a model that sees a direction, but for its epsilon."""
+        length = (weights.square().sum() + epsilon).sqrt()
+        return (inputs @ weights / length - targets).square().mean()
 
-        def loss(weights: Tensor) -> Tensor:
-            length = (weights.square().sum() + epsilon).sqrt()
-            return (inputs @ weights / length - targets).square().mean()
-
-        return torch.func.grad(loss)(weights)
-
+    slope = torch.func.grad(loss)
     forces = {
         "epsilon": lambda w, c: slope(w, carried_epsilon(0.1, c)),
         "clipping": lambda w, c: clip(slope(w), carried_threshold(0.05, c)),

@@ -23,18 +23,30 @@ Source. The idea is that of the general theorem of Li and Arora, "An Exponential
 Schedule for Deep Learning", ICLR 2020, arXiv:1910.07454; the proof above is complete in itself.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import torch
-from jaxtyping import Shaped
 from torch import Tensor
 
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Shaped
+
+    # Of floats; or as an array, of any Number.
+    Vector = TypeVar("Vector", Shaped[Tensor, " d"], Shaped[np.ndarray, " d"])
+    Gradient = Callable[[int, Vector], Vector]  # (t, θ) ↦ ∇Lₜ(θ)
+
 Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
-Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"]  # of floats; as an array, of any Number
-Gradient = Callable[[int, Vector], Vector]  # (t, θ) ↦ ∇Lₜ(θ)
 
 
 def scalar_step(
@@ -78,7 +90,7 @@ def scalar_run(
 
 
 def descend(
-    gradient: Gradient,
+    gradient: Gradient[Vector],
     weights: Vector,
     buffer: Vector,
     rates: Sequence[Number],
@@ -102,14 +114,12 @@ if __name__ == "__main__":
     inputs = torch.randn(32, 8, generator=generator, dtype=torch.float64)
     targets, start = inputs[:, 0].tanh(), inputs[0]
 
-    def gradient(step: int, weights: Tensor) -> Tensor:
-        """Return the gradient of a model that sees only a direction."""
+    def loss(step: int, weights: Tensor) -> Tensor:
+        """Return the error of a model that sees only a direction, the same at every step."""
+        outputs: Tensor = inputs @ weights / weights.norm()
+        return (outputs - targets).square().mean()
 
-        def loss(weights: Tensor) -> Tensor:
-            return (inputs @ weights / weights.norm() - targets).square().mean()
-
-        return torch.func.grad(loss)(weights)
-
+    gradient = torch.func.grad(loss, argnums=1)
     steps = 400
     rates = [0.1 * (1 + math.cos(math.pi * t / steps)) for t in range(steps)]  # a cosine
     decays = [0.01 if t < 200 else 0.02 for t in range(steps)]  # doubled halfway

@@ -13,12 +13,23 @@ Source. Li and Arora, "An Exponential Learning Rate Schedule for Deep Learning",
 arXiv:1910.07454. Numbered Lemma 1 in the authors' post, offconvex.org/2020/04/24/ExpLR1.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Loss = Callable[[Tensor], Tensor]
 
@@ -33,19 +44,20 @@ def normalized_mse(
     The weights' unit cancels; inputs and targets are pure numbers. At weights = 0 there is no
     direction, and the value is not a number.
     """
-    direction = weights / weights.norm()
+    direction: Tensor = weights / weights.norm()
     return (inputs @ direction - targets).square().mean()
 
 
 def gradient(loss: Loss, weights: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
     """Return ∇loss at weights, in [θ]⁻¹, leaving weights.grad alone."""
-    return torch.func.grad(loss)(weights)
+    slope: Tensor = torch.func.grad(loss)(weights)
+    return slope
 
 
 def radial_share(vector: Float[Tensor, " d"], weights: Float[Tensor, " d"]) -> float:
     """Return |cos| of the angle between the two: 0 is tangent to the sphere, 1 is radial."""
-    cosine = (vector / vector.norm()) @ (weights / weights.norm())
-    return cosine.abs().item()
+    cosine: float = ((vector / vector.norm()) @ (weights / weights.norm())).item()
+    return abs(cosine)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,21 @@ Source. Derived here. That ε spoils the equivalence follows from the definition
 and Szegedy, "Batch Normalization", ICML 2015.
 """
 
-from typing import Any
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 Number = Any  # a float; a Fraction or a symbol, where it is to be exact
 

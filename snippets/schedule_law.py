@@ -19,6 +19,12 @@ Source. The law is that of Amin, Chang and Khanna, "When Does Scale-Invariant Op
 Unstable? An Exact Schedule Law with Weight Decay", arXiv:2609.09116; derived here afresh.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = []
+# ///
+
 import math
 from collections.abc import Sequence
 from itertools import pairwise

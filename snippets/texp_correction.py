@@ -29,6 +29,12 @@ Source. The correction and its size are derived here; TEXP is from Li and Arora,
 Learning Rate Schedule for Deep Learning", ICLR 2020, arXiv:1910.07454.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = []
+# ///
+
 import math
 from typing import Any
 
@@ -85,11 +91,12 @@ if __name__ == "__main__":
     for before, rate in [(0.1, 0.01), (0.01, 0.001), (0.1, 0.05), (0.01, 0.1)]:
         roots = [larger_root(lr * decay, momentum) for lr in (before, rate)]
         leading = leading_order(before * decay, rate * decay, momentum)
-        show(f"η {before:g} to {rate:g}", uncorrected_drop(*roots, momentum), leading, roots[1])
+        share = uncorrected_drop(roots[0], roots[1], momentum)
+        show(f"η {before:g} to {rate:g}", share, leading, roots[1])
     decays = decay, decay / 10
     roots = [larger_root(0.1 * lam, momentum) for lam in decays]
     shares = [lam / (root - momentum) for lam, root in zip(decays, roots, strict=True)]
-    share = uncorrected_share(0.1, *shares, momentum, roots[1])
+    share = uncorrected_share(0.1, shares[0], shares[1], momentum, roots[1])
     leading = momentum * 0.1 * (decays[0] - decays[1]) / (1 - momentum) ** 2
     show("λ 0.0005 to 0.00005", share, leading, roots[1])
     share = uncorrected_share(0.1, 0.0, shares[0], momentum, roots[0])

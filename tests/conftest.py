@@ -5,6 +5,9 @@ Test files run side by side already, and on small tensors threads only wait for 
 
 import gc
 import os
+import sys
+
+from tests.shapes import ShapesFinder
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before anything imports torch
 gc.disable()  # until all is imported and collected, of which nothing is ever thrown away
@@ -18,6 +21,12 @@ FIRST = [
     "tests/labs/",
     "tests/litmus/",
 ]
+
+
+def pytest_configure(config):
+    if checked := config.getoption("--jaxtyping-packages"):
+        *packages, _checker = checked.split(",")
+        sys.meta_path.insert(0, ShapesFinder(packages))
 
 
 def pytest_collection_modifyitems(items):

@@ -7,6 +7,13 @@
 #     name: python3
 # ---
 
+# %% [raw]
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["matplotlib", "numpy", "scikit-learn"]
+# ///
+
 # %% [markdown]
 # # Completing a matrix with the ratio penalty
 #

@@ -7,6 +7,13 @@
 #     name: python3
 # ---
 
+# %% [raw]
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["matplotlib", "scikit-learn", "torch>=2.13"]
+# ///
+
 # %% [markdown]
 # # Decay or normalisation, or both, on a toy and on two digits
 #

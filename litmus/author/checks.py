@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 
 from litmus.author import own_project
-from litmus.claims.evidence import due, read_ledger, settle
-from litmus.claims.measured import ROLES
+from litmus.claims.evidence import MARKED, due, read_ledger, settle
 from litmus.installed import IN_CODE, lacking
 from litmus.python.fingerprint import imported_packages
 from litmus.site.project import Project
@@ -33,7 +32,7 @@ def checked(root: Path) -> Project:
         raise click.ClickException(f"{missing}.")
     # Whatever the project's own settings load and leave out.
     command = [sys.executable, "-m", "pytest", f"--rootdir={root}"]
-    command += ["-p", "litmus.claims.pytest_plugin", "-q", "-m", " or ".join(ROLES)]
+    command += ["-p", "litmus.claims.pytest_plugin", "-q", "-m", " or ".join(MARKED)]
     if find_spec("xdist"):
         command += ["-p", "xdist", "-n", "logical", "--dist", "loadfile"]
     before, statements = read_ledger(root), project.claims.statements

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from litmus.claims.loops import is_as_found
 from litmus.claims.measured import BREAKS, ROLES
 from litmus.claims.ways import WAYS
 
@@ -22,15 +23,16 @@ LONGEST = 1000  # letters of a test with its file; a system refuses to look for 
 
 def refuse_what_no_run_writes(entry: Mapping[str, Any]) -> None:
     """Raise ValueError, KeyError or TypeError where no run of tests has left an entry like that."""
-    numbers = [entry["measured"], entry["allowed"]]
+    numbers, cells = [entry["measured"], entry["allowed"]], entry.get("cells", [])
     seen = {
         "a text": all(isinstance(entry[name], str) for name in TEXTS),
         "a count": all(type(entry[name]) is int and entry[name] >= 0 for name in COUNTS),
         "its time": _is_size(entry["seconds"]),
         "its day": DAY.fullmatch(str(entry["date"])),
-        "its name": _is_name(entry["test"], bool(entry["marks"])),
+        "its name": _is_name(entry["test"], bool(entry["marks"] or cells)),
         "a marker": all(is_mark(m) and m.get("by", "") in {"", *WAYS} for m in entry["marks"]),
         "a statement": all(_are_texts(one) and len(one) == 2 for one in entry["statements"]),
+        "a cell": all(map(is_as_found, cells)),
         "a number": all(map(_is_size, numbers)) or numbers == [None, None],
     }
     if wrong := [what for what, is_right in seen.items() if not is_right]:

@@ -18,16 +18,19 @@ from typing import Any, TypedDict
 
 from litmus.cache import Cache
 from litmus.claims.entries import refuse_what_no_run_writes
+from litmus.claims.loops import IN_LOOP, Cell
 from litmus.claims.measured import ROLES
 from litmus.files import settings
 from litmus.files.writing import write_whole
 from litmus.python.fingerprint import LEDGER, fingerprint, is_test, torch_version
 from litmus.python.touches import last_of
 
+MARKED = [*ROLES, IN_LOOP]  # what makes a test one whose outcome is kept
 TRAVELS = "travels"  # marks what runs only where somebody has what it needs, and leaves a record
 # A marker, or pytest.mark by another name, perhaps.
 USE = re.compile(
-    rb"\bmark\.(?:claim|control|counterexample|travels)\b|\bmark +as\b|\bmark\s*(?:[#;]|$)", re.M
+    rb"\bmark\.(?:claim|control|counterexample|in_loop|travels)\b|\bmark +as\b|\bmark\s*(?:[#;]|$)",
+    re.M,
 )
 # What reading a file raises that no run has written, and the last where it is very deep.
 MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -72,6 +75,7 @@ class Outcome:
     statements: tuple[tuple[str, str], ...]  # each claim's name with a hash of its statement then
     measured: float | None = None  # what came closest to failing it; None if it got not that far
     allowed: float | None = None  # what that was held against
+    cells: tuple[Cell, ...] = ()  # how snippets behave in a training loop
     record: str = ""  # the file of the record that tells of it, where the ledger does not
     device: str = ""  # what computed, as the record says
 
@@ -126,9 +130,7 @@ def stale_tests(
 
     That is what they import, torch, or the statement of a claim.
     """
-    now = functools.cache(  # many tests are in one file
-        lambda file: fingerprint(root / file, root, cache)
-    )
+    now = functools.cache(lambda file: fingerprint(root / file, root, cache))  # of many tests
     return {
         outcome.test
         for outcome in outcomes
@@ -206,9 +208,9 @@ def is_elsewhere(folder: str) -> bool:
 
 
 def _is_checked_here(file: Path) -> bool:
-    """Say whether a file marks claims, and does not leave its outcome in a record."""
+    """Say whether a file has tests with markers, and does not leave their outcome in a record."""
     marks = markers_in(file)
-    return TRAVELS not in marks and not marks.isdisjoint(ROLES)
+    return TRAVELS not in marks and not marks.isdisjoint(MARKED)
 
 
 def markers_in(file: Path) -> set[str]:
@@ -221,7 +223,7 @@ def markers_in(file: Path) -> set[str]:
     except (SyntaxError, ValueError):
         return {*ROLES}  # pytest says what is wrong with it
     nodes = [*ast.walk(tree)]
-    ours = [n for n in nodes if isinstance(n, ast.Attribute) and n.attr in {*ROLES, TRAVELS}]
+    ours = [n for n in nodes if isinstance(n, ast.Attribute) and n.attr in {*MARKED, TRAVELS}]
     names = {"mark", *_other_names_of_mark(nodes)}
     return {node.attr for node in ours if last_of(node.value) in names}
 
@@ -243,5 +245,6 @@ def outcome_from(entry: dict[str, Any]) -> Outcome:
     """
     refuse_what_no_run_writes(entry)
     marks = tuple(Mark(**mark) for mark in entry["marks"])
+    cells = tuple(Cell(**cell) for cell in entry.get("cells", ()))
     statements = tuple((name, then) for name, then in entry["statements"])
-    return Outcome(**{**entry, "marks": marks, "statements": statements})
+    return Outcome(**{**entry, "marks": marks, "cells": cells, "statements": statements})

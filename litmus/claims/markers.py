@@ -6,21 +6,19 @@ from pathlib import Path
 from litmus.cache import Cache
 from litmus.claims.claims import Claims
 from litmus.claims.evidence import Mark, Outcome, stale_tests
+from litmus.claims.loops import COLUMNS, Place
 from litmus.claims.records import Record
 from litmus.claims.ways import WAYS
 from litmus.problems import Problem, nearest
 
 
-def attach(
-    outcomes: Sequence[Outcome],
-    records: Iterable[Record],
-    claims: Claims,
-    root: Path,
-    cache: Cache | None = None,
-) -> list[Problem]:
-    """Give each claim the tests that mark it; return what is wrong with the tests."""
+def attach(told: Iterable[tuple[Outcome, bool]], claims: Claims) -> list[Problem]:
+    """Give each claim the tests that mark it; return what is wrong with the tests.
+
+    `told` is how each came out, and whether that is stale.
+    """
     problems = []
-    for outcome, stale in _told(outcomes, records, claims, root, cache):
+    for outcome, stale in told:
         for mark in outcome.marks:
             wrong = wrong_with(mark, claims)
             if wrong and not stale:
@@ -36,12 +34,12 @@ def attach(
     return problems
 
 
-def _told(
+def told(
     outcomes: Sequence[Outcome],
     records: Iterable[Record],
     claims: Claims,
     root: Path,
-    cache: Cache | None,
+    cache: Cache | None = None,
 ) -> Iterator[tuple[Outcome, bool]]:
     """Yield how each test came out, and whether that is stale.
 
@@ -55,10 +53,10 @@ def _told(
         for outcome in record.outcomes:
             if outcome.test not in here:
                 (outdated if outcome.test in stale_there else holds).append(outcome)
-    told = {outcome.test for outcome in holds}
-    outdated = [outcome for outcome in outdated if outcome.test not in told]
+    held = {outcome.test for outcome in holds}
+    outdated = [outcome for outcome in outdated if outcome.test not in held]
     # What was only skipped here is as if it were not there, if a record tells of it.
-    elsewhere = told | {outcome.test for outcome in outdated}
+    elsewhere = held | {outcome.test for outcome in outdated}
     ran = [outcome for outcome in outcomes if outcome.test not in elsewhere]
     changed = stale_tests(ran, claims.statements, root, cache)
     yield from ((outcome, outcome.test in changed) for outcome in ran)
@@ -78,4 +76,16 @@ def wrong_with(mark: Mark, claims: Claims) -> str:
         can = ", ".join(sorted(claim.droppable)) or "nothing"
         what = f"a control drops '{mark.drops}', which '{mark.claim}' does not assume."
         return f"{what} It can drop: {can}."
+    return ""
+
+
+def wrong_place(place: Place, snippets: Iterable[str]) -> str:
+    """Return what is wrong with a marker of a test in a training loop, "" if nothing is."""
+    if place.column not in COLUMNS:
+        close = nearest(place.column, COLUMNS)
+        return f"a test is of '{place.column}', which is no part of training loops. {close}"
+    if place.snippet not in (names := [*snippets]):
+        return (
+            f"a test is of '{place.snippet}', which is no snippet. {nearest(place.snippet, names)}"
+        )
     return ""

@@ -36,10 +36,10 @@ def compare(roles: set[str], value: object, allowed: object) -> tuple[Measured, 
     """
     if roles & BREAKS and roles - BREAKS:
         raise ValueError("a test checks one claim and breaks another. Part it in two.")
-    size, limit = _size(value, "what is measured"), _size(allowed, "what is allowed")
+    found, limit = size(value, "what is measured"), size(allowed, "what is allowed")
     # Asked for the affirmative, since of some numbers (NaN, intervals) neither is true.
-    holds = bool(size > limit) if roles & BREAKS else bool(size <= limit)
-    return Measured(_as_float(size), _as_float(limit)), holds
+    holds = bool(found > limit) if roles & BREAKS else bool(found <= limit)
+    return Measured(_as_float(found), _as_float(limit)), holds
 
 
 def closest(roles: set[str], measured: Iterable[Measured]) -> Measured:
@@ -48,23 +48,26 @@ def closest(roles: set[str], measured: Iterable[Measured]) -> Measured:
     return pick(measured, key=lambda one: (one.share, one.value))
 
 
-def _size(number: Any, what: str) -> Any:
-    """Return a real number, taken out of a tensor or an array of one element."""
+def size(number: Any, what: str) -> Any:
+    """Return a real number, taken out of a tensor or an array of one element.
+
+    Raises ValueError, with `what` it is, where it is no finite size.
+    """
     try:
         number = number.item() if hasattr(number, "item") else number
         if isinstance(number, str | bytes | bytearray):
             raise TypeError
-        size = float(number)
+        as_float = float(number)
     except OverflowError:
         raise ValueError(f"{what} is too large for a float.") from None
     except (TypeError, ValueError, RuntimeError):
         shown = type(number).__name__
         remedy = "Hand over one real number, such as the largest difference."
         raise ValueError(f"{what} is no number, but of the type {shown}. {remedy}") from None
-    if not math.isfinite(size):
-        raise ValueError(f"{what} is {size}, which is no finite number.")
-    if size < 0:
-        raise ValueError(f"{what} is {size:.3g}, and a size is never negative. Take its abs().")
+    if not math.isfinite(as_float):
+        raise ValueError(f"{what} is {as_float}, which is no finite number.")
+    if as_float < 0:
+        raise ValueError(f"{what} is {as_float:.3g}, and a size is never negative. Take its abs().")
     return number
 
 

@@ -25,13 +25,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     record = config.getoption(RECORD)
     if found := _project(config):
+        from litmus.claims.beside import MARKER, InLoops
         from litmus.claims.measuring import MARKERS, Measuring
         from litmus.claims.recorder import Recorder
 
-        for marker in MARKERS:
+        for marker in [*MARKERS, MARKER]:
             config.addinivalue_line("markers", marker)
         recorder = Recorder(config, *found)
         config.pluginmanager.register(Measuring(), "litmus-measuring")
+        config.pluginmanager.register(InLoops(), "litmus-in-loops")
         config.pluginmanager.register(recorder, "litmus-recorder")
         if record:
             from litmus.claims.record_writer import RecordWriter

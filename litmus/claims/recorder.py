@@ -1,4 +1,4 @@
-"""Carries what the tests of claims find into the ledger, and refuses markers that mark nothing."""
+"""Carries what marked tests find into the ledger, and refuses markers that mark nothing."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,14 +9,17 @@ import pytest
 from filelock import FileLock
 
 from litmus.cache import Cache
+from litmus.claims.beside import found_by, note_of, places_of
 from litmus.claims.evidence import TRAVELS, Circumstances, Outcome, circumstances, write_ledger
+from litmus.claims.loops import cells_of
 from litmus.claims.measured import closest
 from litmus.claims.measuring import has_missed, marks_of, measured_by, place
+from litmus.files.snippets import snippets_of
 from litmus.python.fingerprint import LEDGER
 
 
 class Recorder:
-    """Collects the outcomes of tests that mark claims, and writes them when the session ends."""
+    """Collects the outcomes of tests with our markers, and writes them when the session ends."""
 
     def __init__(self, config: pytest.Config, root: Path, docs: Path) -> None:
         self.config, self.root, self.docs = config, root, docs
@@ -44,6 +47,13 @@ class Recorder:
             for item in marked
             for mark in marks_of(item)
             if (reason := markers.wrong_with(mark, claims))
+        ]
+        snippets = snippets_of(self.root)
+        wrong += [
+            f"{place(item)}: {reason}"
+            for item in marked
+            for one in places_of(item)
+            if (reason := markers.wrong_place(one, snippets))
         ]
         wrong += _unlike(items, self.root)
         if wrong and hasattr(self.config, "workeroutput"):
@@ -100,8 +110,8 @@ class Recorder:
                 write_ledger(self.root, outcomes, ran=whole)
 
     def _is_ours(self, item: pytest.Item) -> bool:
-        """Say whether a test says something about claims of this project."""
-        return item.path.is_relative_to(self.root) and bool(marks_of(item))
+        """Say whether a test says something about claims or snippets of this project."""
+        return item.path.is_relative_to(self.root) and bool(marks_of(item) or places_of(item))
 
 
 def test_of(item: pytest.Item, root: Path) -> str:
@@ -124,10 +134,12 @@ def _unlike(items: Iterable[pytest.Item], root: Path) -> Iterator[str]:
     ours = [item for item in items if item.path.is_relative_to(root)]
     travel = {item.path for item in ours if item.get_closest_marker(TRAVELS)}
     for item in ours:
-        if marks_of(item) != marks_of(first.setdefault(test_of(item, root), item)):
+        marks = marks_of(item), places_of(item)
+        alike = first.setdefault(test_of(item, root), item)
+        if marks != (marks_of(alike), places_of(alike)):
             what = "some parameters of this test mark what others do not."
             yield f"{place(item)}: {what} Part it, one test for each."
-        if item.path in travel and marks_of(item) and not item.get_closest_marker(TRAVELS):
+        if item.path in travel and any(marks) and not item.get_closest_marker(TRAVELS):
             what = "other tests of this file travel, so nobody would run this one."
             yield f"{place(item)}: {what} Write pytestmark = pytest.mark.travels for the file."
 
@@ -147,6 +159,7 @@ def outcome_of(
     marks = tuple(dict.fromkeys(mark for item in items for mark in marks_of(item)))
     found = [one for item in items for one in measured_by(item)]
     near = closest({mark.role for mark in marks}, found) if found else None
+    in_loops = [one for item in items for one in found_by(item)]
     return Outcome(
         test=test,
         line=(items[0].location[1] or 0) + 1,
@@ -160,6 +173,7 @@ def outcome_of(
         ),
         measured=near.value if near else None,
         allowed=near.allowed if near else None,
+        cells=cells_of(places_of(items[0]), in_loops, note_of(items[0])),
         **under,
     )
 

@@ -96,7 +96,7 @@ def read_record(root: Path, file: str) -> Record:
 def write_record(root: Path, record: Record) -> None:
     """Write what a run found; whoever has no such run leaves the file as it is."""
     tests = [
-        {name: value for name, value in asdict(outcome).items() if name not in OF_THE_RUN}
+        {name: value for name, value in asdict(outcome).items() if name not in _left_out(outcome)}
         | ({"properties": found} if (found := record.properties.get(outcome.test)) else {})
         for outcome in sorted(record.outcomes, key=lambda outcome: outcome.test)
     ]
@@ -112,6 +112,11 @@ def write_record(root: Path, record: Record) -> None:
     said = json.loads(json.dumps(said, allow_nan=False))  # as whoever reads it has it
     text = json.dumps({**said, "digest": _digest(said)}, indent=1, ensure_ascii=False)
     write_whole(root / record.file, text + "\n")
+
+
+def _left_out(outcome: Outcome) -> set[str]:
+    """Return what a record does not say of each test: of a claim's test, nothing about loops."""
+    return OF_THE_RUN if outcome.cells else OF_THE_RUN | {"cells"}
 
 
 def digests_of(test_files: Iterable[str], root: Path, cache: Cache | None = None) -> dict[str, str]:

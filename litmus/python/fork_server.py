@@ -51,7 +51,6 @@ def main() -> None:
 
 
 def _import_torch() -> None:
-    import jaxtyping  # noqa: F401
     import matplotlib.pyplot
     import torch  # noqa: F401
 

@@ -20,6 +20,8 @@ from litmus.files.digest import digest
 from litmus.files.reading import as_text
 from litmus.markdown import parser
 from litmus.problems import Problem, tried
+from litmus.python.bundles import beside, bundle
+from litmus.python.headers import installation, requirements
 from litmus.python.lab_runs import executed
 from litmus.python.runs import RunError
 
@@ -29,10 +31,9 @@ FIGURES = "assets/figures"  # on the site
 FOR_A_TERMINAL = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|^.*\r(?!$)|\r$", re.MULTILINE)
 MARKS = re.compile(r"([!-/:-@\[-`{-~])")  # what may mean something in a text
 NO_PAGE = "It has no page."
-SOURCE = (
-    '<a href="/{}" download>Download this lab</a>: one Python file that runs by itself, with '
-    "nothing of this project."
-)
+DOWNLOAD = '<a href="/{}" download>Download this lab</a>{}'
+ALONE = ": one Python file that runs by itself."
+WITH_OTHERS = ", with the files of this project that it needs, and unpack it."
 
 
 @dataclass(frozen=True)
@@ -74,13 +75,20 @@ class Labs:
             run = executed(self.docs / path, self.root, self.kept, self.cache)
         except RunError as error:
             raise Problem(path, None, f"{error}.", NO_PAGE) from error
-        return as_note(run, self.docs / path, path)
+        lab = self.docs / path
+        others = beside(lab, self.root, self.cache)
+        return as_note(run, lab, path, bundle(lab, others, self.root) if others else b"")
 
 
-def as_note(run: dict[str, Any], lab: Path, path: str) -> Lab:
-    """Return a lab that has run, as a notebook, as a note with a link to its own file below."""
+def as_note(run: dict[str, Any], lab: Path, path: str, bundled: bytes = b"") -> Lab:
+    """Return a lab that has run, as a notebook, as a note that ends with how to run it.
+
+    Where it needs other files, `bundled` is the zip file of all of them.
+    """
     file = f"{posixpath.splitext(path)[0]}/{posixpath.basename(path)}"
     files: dict[str, bytes | Path] = {file: lab}
+    if bundled:
+        files[_zipped(file)] = bundled
     written = as_text(lab.read_bytes()).split("\n")
     text, lines, end = "", list[int](), -1
     for source, blocks in _cells(run["cells"], files):
@@ -89,7 +97,27 @@ def as_note(run: dict[str, Any], lab: Path, path: str) -> Lab:
         for above, block in blocks:
             text += f"{block}\n\n"
             lines += [min(begin + above + n, end) + 1 for n in range(block.count("\n") + 2)]
-    return Lab(text + SOURCE.format(quote(file)), [*lines, end + 1], files)
+    how = _how_to_run(lab.name, "\n".join(written))
+    return Lab(text + _download(file, bool(bundled)) + how, [*lines, end + 1], files)
+
+
+def _download(file: str, is_bundled: bool) -> str:
+    """Return the sentence with the link to a lab, or to it and what it needs."""
+    place, words = (_zipped(file), WITH_OTHERS) if is_bundled else (file, ALONE)
+    return DOWNLOAD.format(quote(place), words)
+
+
+def _zipped(file: str) -> str:
+    return f"{posixpath.splitext(file)[0]}.zip"
+
+
+def _how_to_run(name: str, source: str) -> str:
+    """Return the sentence that says how to run a lab, "" where it does not say what it needs."""
+    needed = requirements(source)
+    if needed is None:
+        return ""
+    by_hand = [f"`{line}`" for line in (installation(needed), f"python {name}") if line]
+    return f" `uv run {name}` installs what it needs and runs it; by hand, {' and '.join(by_hand)}."
 
 
 def _cells(
@@ -103,7 +131,11 @@ def _cells(
     for cell in cells:
         source = as_text("".join(cell["source"]).encode())
         if cell["cell_type"] != "code":
-            yield source, [(0, source)]
+            # Of raw ones only the properties are for this page; such is a lab's header for scripts.
+            is_shown = cell["cell_type"] != "raw" or source.startswith("---")
+            yield source, [(0, source)] if is_shown else []
+            if not is_shown:
+                continue
             tokens = markdown.parse(source)
             texts = [token.meta["text"] for token in tokens if token.type == "heading_open"]
             heading = texts[-1] if texts else heading

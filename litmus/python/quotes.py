@@ -2,14 +2,19 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
+from textwrap import indent
+from typing import TypeGuard
 
 from litmus.problems import nearest
 from litmus.python.bindings import READ_AS_CODE, Definition, bound, mentioned
 from litmus.python.effects import Effects
-from litmus.python.touches import running
+from litmus.python.touches import last_of, running
+
+INDENT = "    "
 
 
 class QuoteError(ValueError):
@@ -21,8 +26,9 @@ def quote(source: str, names: list[str]) -> str:
 
     Needed is whatever gives a name that is mentioned, directly or through others, the value that
     it has in the file: imports, definitions, each assignment, branches, loops, and statements that
-    change what the name stands for. Raises QuoteError, with the nearest names, for a name that the
-    file does not define.
+    change what the name stands for. Of what stands below `if TYPE_CHECKING:` it has what is needed,
+    below the same condition. Raises QuoteError, with the nearest names, for a name that the file
+    does not define.
     """
     try:
         parts = _parts(source)
@@ -34,17 +40,10 @@ def quote(source: str, names: list[str]) -> str:
             raise QuoteError(f"it does not define '{name}'. {nearest(name, defines)}".strip())
     used, needed = _needed(parts, names)
     lines, blocks = source.split("\n"), []
-    previous: ast.stmt | None = None
-    for part in needed:
-        statement = part.statement
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            blocks += [""] * isinstance(previous, Definition)
-            blocks.append(_only(statement, used))
-        else:
-            begins = previous is None or isinstance(previous, Definition)
-            blocks += [""] * (2 if isinstance(statement, Definition) else 1 if begins else 0)
-            blocks.append(_text(part, lines))
-            previous = statement
+    for before, part in pairwise([None, *needed]):
+        assert part
+        blocks += _between(before, part)
+        blocks.append(_text(part, lines, used))
     return "\n".join(blocks).strip() + "\n"
 
 
@@ -90,11 +89,17 @@ class _Part:
     needs: set[str]
     is_open: bool  # can nobody know from the file which names it binds?
     is_whole: bool  # does it fill its lines, and is all of it quoted?
+    under: str = ""  # the condition below which only checkers of types come by it, if it is one's
+
+    @property
+    def is_import(self) -> bool:
+        """Is it quoted with fewer names than it has?"""
+        return isinstance(self.statement, ast.Import | ast.ImportFrom)
 
     @property
     def defines(self) -> set[str]:
         """The names that can be quoted."""
-        return set() if isinstance(self.statement, ast.Import | ast.ImportFrom) else self.binds
+        return set() if self.is_import else self.binds
 
     @property
     def is_for_all(self) -> bool:
@@ -105,22 +110,40 @@ class _Part:
 @lru_cache(maxsize=100)
 def _parts(source: str) -> list[_Part]:
     """Return the statements of a file, but for what runs only when the file is a script."""
-    every = _tree(source).body
-    shown = [(written, s) for written in every if (s := _without_main(written))]
-    effects = Effects([statement for _, statement in shown])
+    top = _tree(source).body
+    every = [*_split(top)]
+    shown = [(written, s, under) for written, under in every if (s := _without_main(written))]
+    effects = Effects([statement for _, statement, _ in shown])
     shapes = frozenset(name for name, package in effects.packages.items() if package == "jaxtyping")
-    lines = Counter(line for s in every for line in {s.lineno, s.end_lineno})
+    lines = Counter(line for s, _ in every for line in {s.lineno, s.end_lineno})
+    lines.update(s.lineno for s in top if _is_for_types(s))
     parts = []
-    for written, statement in shown:
-        needs = mentioned(statement, shapes)
+    for written, statement, under in shown:
+        needs = mentioned(statement, shapes) | {*under.split(".")[:1]} - {""}
         needs |= {f"import {effects.packages[name]}" for name in needs & effects.packages.keys()}
         binds = {"__doc__"} if _is_text(statement) else set(bound(statement))
-        if _is_text(statement) and statement is not every[0]:
+        if _is_text(statement) and statement is not every[0][0]:
             continue
         is_whole = written is statement and lines[written.lineno] == lines[written.end_lineno] == 1
         changes, is_open = effects.of(statement), _is_open(statement)
-        parts.append(_Part(statement, binds, changes, needs, is_open, is_whole))
+        parts.append(_Part(statement, binds, changes, needs, is_open, is_whole, under))
     return parts
+
+
+def _split(statements: list[ast.stmt]) -> Iterator[tuple[ast.stmt, str]]:
+    """Yield statements; of what is for checkers of types alone each, with its condition."""
+    for statement in statements:
+        if _is_for_types(statement):
+            yield from ((inner, ast.unparse(statement.test)) for inner in statement.body)
+        else:
+            yield statement, ""
+
+
+def _is_for_types(statement: ast.stmt) -> TypeGuard[ast.If]:
+    """Say whether a statement is an `if TYPE_CHECKING:`, with nothing otherwise."""
+    if not isinstance(statement, ast.If) or statement.orelse:
+        return False
+    return last_of(statement.test) == "TYPE_CHECKING"
 
 
 def _needed(parts: list[_Part], names: Iterable[str]) -> tuple[set[str], list[_Part]]:
@@ -141,16 +164,34 @@ def _needed(parts: list[_Part], names: Iterable[str]) -> tuple[set[str], list[_P
     return used, [part for part in parts if part in needed]
 
 
-def _text(part: _Part, lines: list[str]) -> str:
-    """Return a statement's lines, with its decorators and the comments right above it."""
+def _text(part: _Part, lines: list[str], used: set[str]) -> str:
+    """Return a statement as it is quoted, indented where it stands below a condition."""
     statement = part.statement
-    if not part.is_whole:
-        return ast.unparse(statement)
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return indent(_only(statement, used), INDENT if part.under else "")
+    if not part.is_whole or statement.col_offset != len(INDENT if part.under else ""):
+        return indent(ast.unparse(statement), INDENT if part.under else "")
+    return _written(statement, lines)
+
+
+def _written(statement: ast.stmt, lines: list[str]) -> str:
+    """Return a statement's lines, with its decorators and the comments right above it."""
     decorators = getattr(statement, "decorator_list", [])
     first = min([statement.lineno, *(d.lineno for d in decorators)]) - 1
-    while first and lines[first - 1].startswith("#"):
+    while first and lines[first - 1].lstrip().startswith("#"):
         first -= 1
     return "\n".join(lines[first : statement.end_lineno])
+
+
+def _between(before: _Part | None, part: _Part) -> list[str]:
+    """Return what stands above a part: empty lines, and a condition where it is the first below."""
+    if part.under and (not before or before.under != part.under):
+        return ["", f"if {part.under}:"]
+    if not before or (before.is_import and part.is_import and before.under == part.under):
+        return [""] * bool(before and before.is_for_all)
+    if isinstance(part.statement, Definition) or isinstance(before.statement, Definition):
+        return [""] * (1 if part.under or part.is_import else 2)
+    return [""] * (before.is_import or before.under != part.under)
 
 
 def _only(statement: ast.Import | ast.ImportFrom, used: set[str]) -> str:

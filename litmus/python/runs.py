@@ -86,7 +86,7 @@ class Runner:
 
     def _ask(self, request: list[Any]) -> dict[str, Any]:
         if not self._server or self._server.poll() is not None:
-            if missing := lacking("run", "runs snippets", "torch", "matplotlib", "jaxtyping"):
+            if missing := lacking("run", "runs snippets", "torch", "matplotlib"):
                 raise NotInstalledError(missing)
             self._server = subprocess.Popen(
                 [sys.executable, "-m", "litmus.python.fork_server"],

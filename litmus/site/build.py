@@ -21,7 +21,7 @@ from litmus.render.draft import Rendered
 from litmus.render.library import Asked, parted
 from litmus.render.page import NotePages
 from litmus.render.phrases import Key, Phrase
-from litmus.site import generated, search, stylesheets
+from litmus.site import generated, search, stylesheets, training_loop
 from litmus.site.claims_json import SCHEMA, claims_json
 from litmus.site.note_alone import library_of
 from litmus.site.page import LinkedFrom, Page, linked_from
@@ -232,7 +232,8 @@ class Build:
             yield stylesheets.MERMAID, stylesheets.mermaid()
         for path, redirect in redirects(self.project).items():
             yield path, redirect.encode()
-        yield "claims.json", claims_json(self.project.claims).encode()
+        loops = training_loop.as_json(self.project)
+        yield "claims.json", claims_json(self.project.claims, loops).encode()
         yield SCHEMA.name, SCHEMA
 
 

@@ -1,6 +1,7 @@
 """claims.json, the public form of all claims: what they say, rest on and how they stand."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ SCHEMA = Path(__file__).with_name("claims.schema.json")  # of the file, and its 
 MOST_NAMED = 100  # claims below one that are named
 
 
-def claims_json(claims: Claims) -> str:
-    """Return the file."""
+def claims_json(claims: Claims, loops: Sequence[Mapping[str, Any]] = ()) -> str:
+    """Return the file; `loops` is what tests say of snippets in training loops."""
     entries = [_as_json(claim, _all_below(claims, claim.name)) for claim in claims.values()]
     said = {"version": VERSION, "$schema": SCHEMA.name, "claims": entries}
+    said |= {"in_training_loops": [*loops]}
     return json.dumps(said, indent=1, ensure_ascii=False) + "\n"
 
 

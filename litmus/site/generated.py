@@ -7,12 +7,13 @@ from litmus.claims.backlinks import Backlink
 from litmus.problems import Problem
 from litmus.render.draft import Rendered
 from litmus.render.renderer import Renderer
-from litmus.site import claim_pages, note_lists, open_ends, snippet_pages
+from litmus.site import claim_pages, note_lists, open_ends, snippet_pages, training_loop
 from litmus.site.claim_pages import ASSUMPTIONS, CLAIMS
 from litmus.site.note_lists import HOME, NOTES
 from litmus.site.page import Page
 from litmus.site.project import Project
 from litmus.site.snippet_pages import SNIPPETS
+from litmus.site.training_loop import LOOP, TITLE
 from litmus.vault.addresses import REFERENCES, TAGS, address
 from litmus.vault.notes import Note
 
@@ -28,6 +29,7 @@ def titles(project: Project) -> dict[str, str]:
         **({TAGS: "Tags"} if any(note.tags for note in project.vault.notes.values()) else {}),
         **({REFERENCES: "References"} if project.references else {}),
         **({SNIPPETS: "Snippets"} if project.snippets else {}),
+        **({LOOP: TITLE} if training_loop.rows(project) else {}),
         **{address(snippet): snippet for snippet in project.snippets},
         open_ends.place(project): "Open ends",
     }
@@ -66,6 +68,7 @@ def pages(
         claim_pages.assumptions(project, renderer),
         note_lists.references(project, renderer, cited),
         *snippet_pages.pages(project, renderer, shown),
+        *training_loop.pages(project, renderer),
         open_ends.page(project, renderer, problems, linked),
     ]
     return [page for page in made if page.address in wanted]

@@ -13,7 +13,8 @@ from litmus.claims import markers
 from litmus.claims.claims import Claims
 from litmus.claims.evidence import Outcome, read_ledger
 from litmus.claims.records import Record, read_records
-from litmus.files.reading import leads_out, not_utf8
+from litmus.files.reading import not_utf8
+from litmus.files.snippets import SNIPPETS, snippets_of
 from litmus.problems import Problem
 from litmus.python.fingerprint import IMPORTS, LEDGER
 from litmus.python.labs import IsLab, Labs
@@ -24,7 +25,7 @@ from litmus.vault.bibliography import REFERENCES, Reference, read_bibliography
 from litmus.vault.vault import LeftOut, Vault
 
 ENGINE = Path(__file__).resolve().parents[1]
-BUILD, SNIPPETS = "build", "snippets"  # below the root
+BUILD = "build"  # below the root
 BIBLIOGRAPHY = "references.bib"  # in the vault
 STORES = (FORMULAS, CODE, IMPORTS, REFERENCES)  # of the cache
 
@@ -50,6 +51,7 @@ class Project:
     references: dict[str, Reference]
     outcomes: list[Outcome]
     records: list[Record]  # of tests that run elsewhere
+    told: list[tuple[Outcome, bool]]  # of each test once, by either, and whether that is stale
     problems: list[Problem]
     cache: Cache  # its own, in whatever process and however often it is read
     is_lab: IsLab | None = None  # says which files are run and become pages; none does
@@ -144,9 +146,10 @@ class Project:
         except Problem as problem:
             problems.append(problem)
         problems += [p for note in vault.as_written for p in note.problems if p not in problems]
-        evidence = markers.attach(outcomes, records, claims, root, cache)
+        told = [*markers.told(outcomes, records, claims, root, cache)]
+        evidence = markers.attach(told, claims)
         problems += [*claims.problems, *unread, *evidence]
-        found = vault, claims, references, outcomes, records
+        found = vault, claims, references, outcomes, records, told
         return cls(root, docs, is_ours, *found, problems, cache, is_lab, excludes)
 
     @property
@@ -172,18 +175,8 @@ class Project:
 
     @cached_property
     def snippets(self) -> dict[str, Path]:
-        """The files in snippets/ by their paths from the root, in order; a foreign vault has none.
-
-        A link to somewhere else is none, nor is what lies below one.
-        """
-        folder = self.root / SNIPPETS
-        if not self.is_ours or folder.is_symlink():
-            return {}
-        return {
-            path.relative_to(self.root).as_posix(): path
-            for path in sorted(folder.rglob("*.py"))
-            if not leads_out(path, folder) and path.is_file()
-        }
+        """The files in snippets/ by paths from the root, in order; a foreign vault has none."""
+        return snippets_of(self.root) if self.is_ours else {}
 
 
 def _may_hold_files(folder: Path) -> bool:

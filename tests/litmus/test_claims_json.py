@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from litmus.claims.evidence import Mark, Outcome, write_ledger
 from litmus.claims.kinds import KINDS
+from litmus.claims.loops import COLUMNS
 from litmus.claims.measured import ROLES
 from litmus.claims.records import Record, digests_of, write_record
 from litmus.claims.statuses import Argument, Evidence
@@ -24,14 +25,14 @@ from tests.systems import ROOT
 PUBLISHED = json.loads(SCHEMA.read_text(encoding="utf-8"))
 PARTS = {
     "the file": PUBLISHED,
-    **{f"a {part}": PUBLISHED["$defs"][part] for part in ("claim", "test")},
+    **{f"a {part}": PUBLISHED["$defs"][part] for part in ("claim", "test", "loop")},
 }
 
 
 def strict(schema):
     """The schema for who writes the file: of each part, no other field than those it names."""
     schema = deepcopy(schema)
-    for part in (schema, *(schema["$defs"][name] for name in ("claim", "test"))):
+    for part in (schema, *(schema["$defs"][name] for name in ("claim", "test", "loop"))):
         part["additionalProperties"] = False
     return schema
 
@@ -145,6 +146,7 @@ WRONG = {
     "another version": lambda file, claim, test: file.update(version=2),
     "no version": lambda file, claim, test: file.pop("version"),
     "no claims": lambda file, claim, test: file.pop("claims"),
+    "nothing of loops": lambda file, claim, test: file.pop("in_training_loops"),
     "claims by name": lambda file, claim, test: file.update(claims={}),
     "another kind": lambda file, claim, test: claim.update(kind="lema"),
     "no name": lambda file, claim, test: claim.update(name=""),
@@ -199,6 +201,7 @@ def test_the_words_of_the_schema_are_those_of_the_code():
     assert words("claim", "evidence") == [*get_args(Evidence)]
     assert words("test", "role") == ROLES
     assert words("test", "by") == [*WAYS]
+    assert words("loop", "column") == [*COLUMNS]
     assert PUBLISHED["properties"]["version"]["const"] == VERSION
     assert PUBLISHED["properties"]["$schema"]["const"] == SCHEMA.name
     number = PUBLISHED["$defs"]["claim"]["properties"]["rests_on"]["anyOf"][1]
@@ -219,7 +222,9 @@ def test_the_page_names_every_field_in_its_part_and_nothing_else():
     assert found == [field for schema in PARTS.values() for field in schema["properties"]]
 
 
-@pytest.mark.parametrize("words", [get_args(Argument), get_args(Evidence), ROLES, [*WAYS]])
+@pytest.mark.parametrize(
+    "words", [get_args(Argument), get_args(Evidence), ROLES, [*WAYS], [*COLUMNS]]
+)
 def test_the_page_has_the_words_of_the_code(words):
     page = (ROOT / "docs/building-on-litmus.md").read_text(encoding="utf-8")
     assert [word for word in words if word not in page.partition("## The claims as data")[2]] == []

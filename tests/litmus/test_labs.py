@@ -1,7 +1,9 @@
 """Is a lab that has run a note like any other, with all that it printed and drew?"""
 
 import base64
+import os
 from io import BytesIO
+from zipfile import ZipFile
 
 import jupytext
 import pytest
@@ -123,6 +125,87 @@ def f():
 # %% [markdown]
 # The [[end]].
 """
+
+
+HEADER = """# %% [raw]
+# /// script
+# dependencies = ["torch>=2.13", "numpy"]
+# ///
+
+"""
+
+
+def test_a_header_for_scripts_is_not_shown_but_said_in_a_sentence(note_of):
+    written = LAB.replace("# %% [markdown]\n# # A lab", f"{HEADER}# %% [markdown]\n# # A lab")
+    run = jupytext.reads(written, "py:percent").cells
+    run[3]["outputs"] = []
+    assert [cell.cell_type for cell in run[:4]] == ["raw", "raw", "markdown", "code"]
+    lab, _ = note_of(*run, written=written)
+    assert "///" not in lab.text
+    assert lab.text.startswith("---\ntitle: In short\n---\n")
+    assert lab.text.endswith(
+        "runs by itself. `uv run x.py` installs what it needs and runs it; by hand, "
+        '`pip install "torch>=2.13" numpy` and `python x.py`.'
+    )
+    place = dict(zip(lab.text.split("\n"), lab.lines, strict=True))
+    assert written.split("\n")[place["# A lab"] - 1] == "# # A lab"
+    assert written.split("\n")[place["The [[end]]."] - 1] == "# The [[end]]."
+
+
+NEEDS = """# %%
+import snippets.one
+RECORD, NOTE, SECRET = "tests/kept.json", "docs/claims/c.md", ".secret"
+"""
+OTHERS = {
+    "docs/labs/first.py": HEADER + NEEDS,
+    "snippets/one.py": "import snippets.two\n",
+    "snippets/two.py": "",
+    "snippets/three.py": "",
+    "tests/kept.json": "{}",
+    ".secret": "SECRET",
+}
+
+
+def unpacked(files):
+    (path,) = [path for path in files if path.endswith(".zip")]
+    with ZipFile(BytesIO(files[path])) as zipped:
+        return path, {name: zipped.read(name).decode() for name in zipped.namelist()}
+
+
+def test_a_lab_that_needs_other_files_is_downloaded_with_them_but_for_notes_and_hidden_ones(
+    read, runner_of
+):
+    project = read(FILES | OTHERS)
+    made, files = built(project, runner_of)
+    path, found = unpacked(files)
+    assert path == "labs/first/first.zip"
+    assert found == {
+        "first/first.py": OTHERS["docs/labs/first.py"],
+        "first/snippets/one.py": "import snippets.two\n",
+        "first/snippets/two.py": "",
+        "first/tests/kept.json": "{}",
+    }
+    link = parsed(files["labs/first/index.html"]).css_first("a[download]")
+    assert link.attributes["href"] == "first.zip"
+    other = parsed(files["labs/figure-less/index.html"]).css_first("a[download]")
+    assert other.attributes["href"] == "figure-less.py"  # a control: it needs no others
+    _, again = built(project.again(), runner_of, made)
+    assert not [path for path in again if path.endswith(".zip")]
+
+
+def test_what_is_downloaded_is_the_same_whenever_it_is_made_and_another_with_what_it_needs(
+    read, runner_of
+):
+    project = read(FILES | OTHERS)
+    _, files = built(project, runner_of)
+    for path in project.root.rglob("*.py"):
+        os.utime(path, (1e9, 1e9))
+        path.chmod(0o600)
+    _, later = built(project.again(), runner_of)
+    assert later["labs/first/first.zip"] == files["labs/first/first.zip"]
+    (project.root / "snippets/two.py").write_text("TWO = 2\n")
+    _, changed = built(project.again(), runner_of)
+    assert unpacked(changed)[1]["first/snippets/two.py"] == "TWO = 2\n"
 
 
 def test_each_line_of_the_note_is_one_of_the_lab(note_of):

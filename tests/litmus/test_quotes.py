@@ -108,6 +108,103 @@ def test_a_name_that_the_file_does_not_define_is_refused_with_the_nearest(name, 
     assert str(error.value).startswith(reason)
 
 
+SHAPES = '''\
+"""About shapes."""
+
+# SPDX-License-Identifier: MIT
+# /// script
+# dependencies = ["torch"]
+# ///
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+    # Of d weights.
+    Vector = Float[Tensor, " d"]  # a copied file needs torch alone
+    Matrix = Float[Tensor, "m n"]
+    Loss = Callable[[Vector], Tensor]
+if typing.TYPE_CHECKING: Count = Int[Tensor, ""]
+
+LIMIT = 2
+
+
+def norm(weights: Vector, loss: Loss | None = None) -> float:
+    return LIMIT * math.sqrt(sum(weight**2 for weight in weights))
+
+
+def count(number: Count) -> Any:
+    return number
+
+
+def plain(x: float) -> float:
+    return math.sqrt(x)
+'''
+
+
+def test_of_what_is_for_types_alone_a_quote_has_what_it_needs_below_the_same_condition():
+    assert (
+        quote(SHAPES, ["norm"])
+        == """\
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    # Of d weights.
+    Vector = Float[Tensor, " d"]  # a copied file needs torch alone
+    Loss = Callable[[Vector], Tensor]
+
+LIMIT = 2
+
+
+def norm(weights: Vector, loss: Loss | None = None) -> float:
+    return LIMIT * math.sqrt(sum(weight**2 for weight in weights))
+"""
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "has", "lacks"),
+    [
+        ("count", ["if typing.TYPE_CHECKING:\n    Count = Int[Tensor, '']\n"], ["Float", "Loss"]),
+        ("plain", ["import math"], ["TYPE_CHECKING", "Tensor", "Any"]),
+        ("Matrix", ['    Matrix = Float[Tensor, "m n"]\n'], ["Vector", "LIMIT"]),
+    ],
+)
+def test_what_is_for_types_alone_is_in_a_quote_that_mentions_it_and_in_no_other(name, has, lacks):
+    quoted = quote(SHAPES, [name])
+    assert [part for part in has if part not in quoted] == []
+    assert [part for part in lacks if part in quoted] == []
+
+
+ON_TENSORS = SHAPES.replace("from torch import Tensor", "Tensor = list")  # no torch is needed here
+
+
+def test_a_quote_with_shapes_runs_without_what_checks_them_and_not_without_its_first_line():
+    quoted = quote(ON_TENSORS, ["norm"])
+    alone = {}
+    exec(compile(quoted, "quoted", "exec", dont_inherit=True), alone)
+    assert alone["norm"]([3, 4]) == 10
+    first, _, rest = quoted.partition("\n")
+    assert first == "from __future__ import annotations"
+    with pytest.raises(NameError, match="Vector"):  # a control
+        exec(compile(rest, "quoted", "exec", dont_inherit=True), {})
+
+
 def test_a_file_says_what_it_defines_and_what_it_is_about():
     assert definitions(SOURCE) == ["half", "quarter", "Shape", "unrelated"]
     assert docstring(SOURCE).startswith("About something.")

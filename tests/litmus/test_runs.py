@@ -232,7 +232,7 @@ def begin_server(root, name, **modules):
     """
     temporary = root / name
     temporary.mkdir()
-    about = environment(root / f"{name}-modules", torch="", jaxtyping="", **modules)
+    about = environment(root / f"{name}-modules", torch="", **modules)
     server = subprocess.Popen(
         [sys.executable, "-m", "litmus.python.fork_server"],
         **{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True},

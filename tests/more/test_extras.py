@@ -114,7 +114,7 @@ def test_it_imports_none_where_they_are_installed_nor_the_host(bare, command):
 NO_PYTEST = (
     'pytest is not installed; what checks claims comes with pip install "litmus-notes[author]".'
 )
-NO_TORCH = "torch, matplotlib and jaxtyping are not installed; "
+NO_TORCH = "torch and matplotlib are not installed; "
 NO_TORCH += 'what runs snippets comes with pip install "litmus-notes[run]".'
 NO_JUPYTER = "mkdocs_jupyter is not installed; "
 NO_JUPYTER += 'what runs labs comes with pip install "litmus-notes[run]".'
@@ -222,7 +222,7 @@ def test_a_snippet_that_has_run_is_shown_without_what_would_run_it(tmp_path, mon
     monkeypatch.setattr(installed, "find_spec", lambda module: None)
     assert Runner(tmp_path).run("snippets/s.py") == run
     (tmp_path / "snippets/s.py").write_text("print(2)\n", encoding="utf-8")
-    with pytest.raises(NotInstalledError, match="torch, matplotlib and jaxtyping are not"):
+    with pytest.raises(NotInstalledError, match="torch and matplotlib are not"):
         Runner(tmp_path).run("snippets/s.py")
 
 

@@ -8,6 +8,8 @@ import jupytext
 import pytest
 
 from litmus.python import lab_runs
+from litmus.python.bundles import beside
+from litmus.python.headers import requirements
 from tests.html import parsed
 
 ROOT = Path(__file__).parents[2]
@@ -99,5 +101,8 @@ def test_each_lab_is_listed_once_and_can_be_downloaded(pages, site):
         assert listed.count(f"../labs/{name}/") == 1
         (download,) = pages[f"labs/{name}/"].css("a[download]")
         there = site / "labs" / name / download.attributes["href"]
-        assert there.read_bytes() == file.read_bytes()
+        assert file.read_bytes() in there.read_bytes()  # in a zip file as it is
+        assert (there.suffix == ".zip") is bool(beside(file, ROOT))
+        assert requirements(file.read_text("utf-8")), name
+        assert f"uv run {name}.py" in pages[f"labs/{name}/"].css_first("article").text()
     assert f"<loc>http://127.0.0.1:8000/labs/{name}/</loc>" in (site / "sitemap.xml").read_text()

@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy
+import torch
 
 from snippets.expulsion import (
     decayed_step,
@@ -47,6 +48,16 @@ def starts(count, longest=3.0, within=math.pi):
     return norm * np.array([np.sin(angle), np.cos(angle)])
 
 
+def run(*arguments):
+    """What descend returns, as one array."""
+    return np.array(descend(*arguments))
+
+
+def flat(weights):
+    """flat_slope, which takes tensors, of an array."""
+    return flat_slope(torch.from_numpy(weights)).numpy()
+
+
 def cosine_slope(weights):
     """∇L of L(x, y) = −y/√(x² + y²)."""
     x, y = weights
@@ -60,7 +71,7 @@ def cosine_slope(weights):
     ("slope", "loss"),
     [
         (sine_squared_slope, lambda x, y: x**2 / (x**2 + y**2)),
-        (flat_slope, lambda x, y: (1 - y / np.sqrt(x**2 + y**2)) ** 2),
+        (flat, lambda x, y: (1 - y / np.sqrt(x**2 + y**2)) ** 2),
         (cosine_slope, lambda x, y: -y / np.sqrt(x**2 + y**2)),
     ],
 )
@@ -77,16 +88,21 @@ def test_a_slope_is_the_gradient_of_its_loss(slope, loss, point):
 
 def test_the_flat_slope_has_no_cancellation_next_to_the_minimum_and_none_to_fear_at_the_antipode():
     # 2(1 − cos φ) sin φ is φ³ to rounding for tiny φ
-    assert flat_slope(np.array([1e-9, 1.0]))[0] == pytest.approx(1e-27, rel=1e-12)
-    assert flat_slope(np.array([0.0, -1.0])).tolist() == [0.0, 0.0]
-    assert flat_slope(np.array([1.0, 0.0])).tolist() == [0.0, -2.0]
+    assert flat(np.array([1e-9, 1.0]))[0] == pytest.approx(1e-27, rel=1e-12)
+    assert flat(np.array([0.0, -1.0])).tolist() == [0.0, 0.0]
+    assert flat(np.array([1.0, 0.0])).tolist() == [0.0, -2.0]
 
 
 def test_descent_takes_the_steps_of_gradient_descent_with_decay():
     weights, slope = np.array([F(3), F(5)]), np.array([F(1), F(-2)])
     assert decayed_step(weights, slope, F(1, 2), F(1, 3)).tolist() == [F(2), F(31, 6)]
-    path = descend(lambda w: 2 * w, weights, F(1, 2), F(1, 3), 2)
+    path = run(lambda w: 2 * w, weights, F(1, 2), F(1, 3), 2)
     assert path.tolist() == [[3, 5], [F(-1, 2), F(-5, 6)], [F(1, 12), F(5, 36)]]
+    start = torch.tensor([3.0, 5.0], dtype=torch.float64)
+    tensors = torch.stack(descend(lambda w: 2 * w, start, 0.5, 1 / 3, 2))
+    np.testing.assert_allclose(tensors, path.astype(float), rtol=1e-14)
+    start = torch.tensor([0.6, -0.8], dtype=torch.float64)
+    assert sine_squared_slope(start).tolist() == sine_squared_slope(start.numpy()).tolist()
 
 
 # No non-degenerate minimum is stable.
@@ -108,7 +124,7 @@ def test_at_a_minimum_the_slope_is_multiplied_by_one_minus_the_effective_step_ti
 
 @pytest.mark.claim(SHARP, by="exact")
 def test_a_run_on_the_minimum_stays_and_shrinks(measured):
-    path = descend(sine_squared_slope, np.array([F(0), F(3)]), F(1, 10), F(1, 10), 5)
+    path = run(sine_squared_slope, np.array([F(0), F(3)]), F(1, 10), F(1, 10), 5)
     expected = np.array([[F(0), 3 * F(99, 100) ** t] for t in range(6)])
     assert path.shape == expected.shape
     measured(abs(path - expected).max(), allowed=0)
@@ -119,7 +135,7 @@ def test_a_run_on_the_minimum_stays_and_shrinks(measured):
 @pytest.mark.parametrize("slope", [sine_squared_slope, cosine_slope])
 def test_every_run_leaves_the_cap_of_the_proof_again_and_again(measured, slope, decay):
     steps = round(400 / decay)
-    path = descend(slope, starts(60, longest=1.0, within=math.pi / 2), RATE, decay, steps)
+    path = run(slope, starts(60, longest=1.0, within=math.pi / 2), RATE, decay, steps)
     from_axis = np.abs(np.sin(angles(path)))  # both rays of the first loss
     quarters = np.array_split(from_axis[steps // 5 :], 4)
     farthest = min(quarter.max(axis=0).min() for quarter in quarters)
@@ -130,7 +146,7 @@ def test_every_run_leaves_the_cap_of_the_proof_again_and_again(measured, slope, 
 
 @pytest.mark.control(SHARP, drops="^constant")
 def test_control_without_decay_the_minimum_holds(measured):
-    path = descend(cosine_slope, starts(60, longest=1.0), RATE, 0.0, 4000)
+    path = run(cosine_slope, starts(60, longest=1.0), RATE, 0.0, 4000)
     near = angles(path)[:, np.linalg.norm(path[0], axis=0) < 2]
     assert near.shape[1] > 10
     measured(cap(RATE, 1.0) / near[-1].max(), allowed=HELD)
@@ -143,13 +159,13 @@ def test_control_with_a_rate_that_falls_against_the_decay_the_minimum_holds(meas
         weights = decayed_step(weights, cosine_slope(weights), rate, 1.0)
     measured(cap(RATE, 1.0) / abs(weights[0] / weights[1]), allowed=HELD)
     # and with the constant rate it does not
-    path = descend(cosine_slope, np.array([0.6, 0.8]), RATE, 1.0, 2000)
+    path = run(cosine_slope, np.array([0.6, 0.8]), RATE, 1.0, 2000)
     assert angles(path)[-200:].max() > 0.1
 
 
 @pytest.mark.control(SHARP, drops="^nondegenerate")
 def test_control_a_minimum_of_order_four_holds(measured):
-    path = descend(flat_slope, np.array([0.6, 0.8]), RATE, 1.0, 1000)
+    path = run(flat, np.array([0.6, 0.8]), RATE, 1.0, 1000)
     measured(cap(RATE, 1.0) / angles(path)[-1], allowed=HELD)
 
 
@@ -157,7 +173,7 @@ def test_control_a_minimum_of_order_four_holds(measured):
 @pytest.mark.control(CONE, drops="scale-invariant-loss")
 def test_control_on_a_plain_loss_descent_with_decay_settles_in_any_cone(measured):
     aim = np.array([0.0, 1.0])
-    path = descend(lambda w: w - aim, np.array([0.01, 1.0]), RATE, 1.0, 3000)
+    path = run(lambda w: w - aim, np.array([0.01, 1.0]), RATE, 1.0, 3000)
     assert angles(path).max() <= angles(path)[0]
     # the cone is narrow, and the run takes a part of it only, for ever
     measured(0.9 * widest_expelling_angle(RATE, 1.0) / angles(path).max(), allowed=1)
@@ -255,7 +271,7 @@ def test_control_a_cone_with_cos_2_eps_equal_to_a_holds_a_run_for_ever(measured)
 def test_control_without_a_floor_a_run_on_the_minimum_stays_beyond_the_bound(measured):
     cone = 0.9 * widest_expelling_angle(RATE, DECAY)
     bound = last_exit(1.0, 0.5, cone, RATE, DECAY)
-    path = descend(cosine_slope, np.array([0.0, 1.0]), RATE, DECAY, 10 * bound)
+    path = run(cosine_slope, np.array([0.0, 1.0]), RATE, DECAY, 10 * bound)
     assert angles(path).max() == 0
     measured((angles(path[1:]) <= cone).sum(), allowed=bound)  # steps inside, and N
 
@@ -288,7 +304,7 @@ def test_no_bound_for_a_cone_that_is_too_wide_or_for_no_floor():
 @pytest.mark.claim(EITHER, by="exact")
 def test_decay_alone_goes_to_the_aim_over_lambda(measured):
     aim, start = np.array([F(0), F(1)]), np.array([F(3), F(-4)])
-    path = descend(lambda w: -aim, start, F(1, 10), F(1, 2), 30)
+    path = run(lambda w: -aim, start, F(1, 10), F(1, 2), 30)
     for t, weights in enumerate(path):
         gap = (weights - 2 * aim) - F(19, 20) ** t * (start - 2 * aim)
         measured(abs(gap).max(), allowed=0)
@@ -315,7 +331,7 @@ def test_normalisation_alone_goes_to_the_aim_from_every_start_off_the_axis(measu
 
 @pytest.mark.claim(EITHER, by="float64")
 def test_both_together_never_settle(measured):
-    path = descend(cosine_slope, starts(100, longest=1.0), RATE, 1.0, 2000)
+    path = run(cosine_slope, starts(100, longest=1.0), RATE, 1.0, 2000)
     late = angles(path)[400:]
     for quarter in np.array_split(late, 4):
         measured(cap(RATE, 1.0) / quarter.max(axis=0).min(), allowed=1)  # all leave the cap
@@ -326,9 +342,9 @@ def test_both_together_never_settle(measured):
 @pytest.mark.parametrize("decay", [F(0), F(1, 2)])
 def test_control_on_the_axis_a_run_settles_at_the_aim_or_opposite(measured, decay):
     for side in (1, -1):
-        path = descend(sine_squared_slope, np.array([F(0), F(side)]), F(1, 10), decay, 10)
+        path = run(sine_squared_slope, np.array([F(0), F(side)]), F(1, 10), decay, 10)
         assert all(x == 0 and y * side > 0 for x, y in path)
-    path = descend(cosine_slope, np.array([0.0, -1.0]), RATE, float(decay), 300)
+    path = run(cosine_slope, np.array([0.0, -1.0]), RATE, float(decay), 300)
     assert angles(path).min() == math.pi  # never turns to the aim
     # without decay it is to come near, and with decay to swing for ever
     missed = SWING - np.ptp(angles(path)) if decay else angles(path)[-1]
@@ -353,7 +369,7 @@ def trapped(count, kept):
 @pytest.mark.parametrize("kept", [0.71, 0.8, 0.9, 0.99])
 def test_every_start_in_the_trap_goes_to_the_flat_minimum_like_the_powers_of_a(measured, kept):
     start, decay = trapped(200, kept), (1 - kept) / RATE
-    path = descend(flat_slope, start, RATE, decay, 100 + round(5 / (1 - kept)))
+    path = run(flat, start, RATE, decay, 100 + round(5 / (1 - kept)))
     angle = angles(path)
     measured((~(np.diff(angle, axis=0) < 0)).sum(), allowed=0)
     measured(angle[-1].max(), allowed=SMALL)
@@ -388,22 +404,22 @@ def test_the_slope_is_between_three_quarters_of_the_cube_and_the_cube(measured):
 
 @pytest.mark.control(FLAT, drops="^moderate")
 def test_control_with_strong_decay_the_trap_opens(measured):
-    path = descend(flat_slope, trapped(100, 0.3), RATE, 0.7 / RATE, 1000)
+    path = run(flat, trapped(100, 0.3), RATE, 0.7 / RATE, 1000)
     measured(angles(path)[-300:].max(axis=0).min(), allowed=2 * SMALL)  # of all runs
 
 
 @pytest.mark.control(FLAT, drops="^trap")
 def test_control_short_weights_overshoot_and_the_antipode_stays(measured):
-    path = descend(flat_slope, np.array([0.06, 0.08]), RATE, 1.0, 1)
+    path = run(flat, np.array([0.06, 0.08]), RATE, 1.0, 1)
     assert path[1, 0] < 0  # past the minimum, on the other side
-    stuck = descend(flat_slope, np.array([0.0, -1.0]), RATE, 1.0, 50)
+    stuck = run(flat, np.array([0.0, -1.0]), RATE, 1.0, 50)
     assert angles(stuck).min() == math.pi
     measured(angles(stuck)[-1], allowed=SMALL)
 
 
 @pytest.mark.counterexample(ISOLATED)
 def test_an_isolated_minimum_holds_a_region_of_starts(measured):
-    path = descend(flat_slope, trapped(200, 0.9), RATE, 1.0, 600)
+    path = run(flat, trapped(200, 0.9), RATE, 1.0, 600)
     measured(cap(RATE, 1.0) / angles(path)[-1].max(), allowed=HELD)
 
 
@@ -414,7 +430,7 @@ def test_a_search_for_starts_that_the_flat_minimum_does_not_catch_finds_none(mea
     weights, decay = starts(400), (1 - kept) / RATE
     caught = np.zeros(400, dtype=bool)
     for _ in range(4000):
-        weights = decayed_step(weights, flat_slope(weights), RATE, decay)
+        weights = decayed_step(weights, flat(weights), RATE, decay)
         angle = np.abs(np.arctan2(weights[0], weights[1]))
         effective = RATE / (kept * np.sum(weights**2, axis=0))
         caught |= (angle <= 1) & (effective * angle**2 <= 0.5)

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy
+import torch
 
 from snippets.gradients_with_memory import circle, gain_with_memory, pushes, zigzag
 
@@ -224,7 +225,7 @@ def test_a_circle_and_a_zigzag_are_what_they_are_called():
 
 
 def test_pushes_make_the_path():
-    path = np.array([[1.0, 2.0], [0.5, -1.0], [3.0, 0.0], [1.0, 1.0]])
+    path = torch.tensor([[1.0, 2.0], [0.5, -1.0], [3.0, 0.0], [1.0, 1.0]], dtype=torch.float64)
     push = pushes(path, 1.3, 0.4)
     assert push.shape == (2, 2)
     assert np.allclose(1.3 * path[1] - 0.4 * path[0] - push[0], path[2])

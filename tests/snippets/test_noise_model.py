@@ -170,7 +170,7 @@ def test_the_directions_of_noise_forget_as_the_recursion_says(measured, paths, m
 def test_control_a_run_around_a_circle_does_not_forget(measured):
     p, q = settings(0.5, False)
     rho = correlations(p, q, 100)
-    path = torch.from_numpy(circle(rho[1], 400))[:, None, :]
+    path = circle(rho[1], 400)[:, None, :]
     assert autocorrelation(path, 1) == pytest.approx(rho[1])
     period = round(2 * math.pi / math.acos(rho[1]))
     assert abs(rho[period]) < 0.1
