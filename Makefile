@@ -5,8 +5,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export NO_MKDOCS_2_WARNING := 1
 export PYTHONDONTWRITEBYTECODE :=  # some shells forbid it; to compile all tests anew takes 7 s each time
 INSTALLED := .venv/.installed
+NEWEST := .venv-newest
+# Tests of snippets that rest on the engine, with which a record would go stale.
+WITH_ENGINE := tests/snippets/test_scripts.py tests/snippets/test_uses.py
 
-.PHONY: serve test test-more integrations site bench mutants fuzz
+.PHONY: serve test test-more torch-newest integrations site bench mutants fuzz
 
 serve: $(INSTALLED)  ## check the claims, build the site, serve it and rebuild as notes change
 	litmus check
@@ -22,6 +25,14 @@ test: $(INSTALLED)   ## lint, types, and all tests that need no more than this c
 
 test-more: $(INSTALLED)     ## the tests that need more; says what they skip, as it is not installed
 	pytest -rs -n logical --dist loadfile tests/more
+
+torch-newest:  ## run the tests of the snippets on the newest torch, and leave a record of it
+	$(PYTHON) -m venv $(NEWEST)
+	grep -v '^torch==' requirements.txt > $(NEWEST)/others.txt
+	$(NEWEST)/bin/pip install --disable-pip-version-check --upgrade torch -r $(NEWEST)/others.txt
+	$(NEWEST)/bin/pip install --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(NEWEST)/bin/pytest $(WITH_ENGINE)
+	$(NEWEST)/bin/pytest tests/snippets $(WITH_ENGINE:%=--ignore=%) --litmus-record tests/recorded/torch-newest.record.json
 
 integrations: $(INSTALLED)  ## install what `test-more` needs and nothing else does
 	pip install --disable-pip-version-check -c requirements.txt -r requirements-integration.txt

@@ -14,6 +14,10 @@ If the loss gets degree 0, it is scale invariant. The rules say nothing false, b
 find everything: a network that they refuse may be invariant by some other route. To ask about some
 of the tensors only, let only those require a gradient.
 
+Use. Is my whole network scale invariant? Then its degree is 0.
+
+    degree(model)
+
 Units. Degrees are pure numbers.
 
 Source. Li and Arora, "An Exponential Learning Rate Schedule for Deep Learning", ICLR 2020,

@@ -35,14 +35,16 @@ Loss = Callable[[Tensor], Tensor]
 
 def newton_step(loss: Loss, weights: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
     """Return the weights after one undamped Newton step. Raises where the Hessian is singular."""
-    slope, hessian = torch.func.grad(loss)(weights), torch.func.hessian(loss)(weights)
+    gradient = torch.func.grad(loss)
+    slope, hessian = gradient(weights), torch.func.jacrev(gradient)(weights)
     step: Tensor = torch.linalg.solve(hessian, slope)
     return weights - step
 
 
 def euler_gaps(loss: Loss, weights: Float[Tensor, " d"], degree: float) -> tuple[float, float]:
     """Return ⟨∇L, θ⟩ − kL and ‖Hθ − (k − 1)∇L‖: both vanish for a loss of degree k."""
-    slope, hessian = torch.func.grad(loss)(weights), torch.func.hessian(loss)(weights)
+    gradient = torch.func.grad(loss)
+    slope, hessian = gradient(weights), torch.func.jacrev(gradient)(weights)
     first = slope @ weights - degree * loss(weights)
     return first.item(), (hessian @ weights - (degree - 1) * slope).norm().item()
 
@@ -56,7 +58,7 @@ if __name__ == "__main__":
     print("scale    eigenvalues of H     Newton step / weights   gaps of degree 0")
     for scale in (0.5, 1.0, 2.0, 4.0):
         w = scale * torch.tensor([0.6, 0.7], dtype=torch.float64)
-        low, high = torch.linalg.eigvalsh(torch.func.hessian(skew)(w))
+        low, high = torch.linalg.eigvalsh(torch.func.jacrev(torch.func.grad(skew))(w))
         ratio, (first, second) = newton_step(skew, w) / w, euler_gaps(skew, w, 0.0)
         print(
             f"{scale:5.2f} {low:9.4f} {high:9.4f}   {ratio[0]:9.4f} {ratio[1]:9.4f}"

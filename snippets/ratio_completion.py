@@ -16,11 +16,21 @@ Source. The set with b = c = 1 is that of Razin and Cohen, "Implicit Regularizat
 May Not Be Explainable by Norms", NeurIPS 2020, arXiv:2005.06398.
 """
 
-from typing import Any
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Shaped
 
 Number = Any  # a float; a Fraction or a symbol, where a formula is to be exact
 Moments = tuple[Any, Any]
@@ -51,18 +61,33 @@ def adam_step(
 
 
 def complete(
-    observed: Float[Tensor, "m n"],
-    known: Float[Tensor, "m n"],
-    start: Float[Tensor, "m n"],
+    observed: Shaped[Tensor, "*shape"],
+    known: Shaped[Tensor, "*shape"],
+    start: Shaped[Tensor, "*shape"],
     strength: float,
     rate: float,
     steps: int,
     adam: bool = True,
-) -> Float[Tensor, "m n"]:
+) -> Shaped[Tensor, "*shape"]:
     """Return W after so many steps on ‖known·(W − observed)‖²/2 + μR(W), by Adam or descent.
 
-    known is 1 at observed entries and 0 at others. Raises ValueError at W = 0.
+    All three are matrices of one shape; known is 1 at observed entries and 0 at others. Raises
+    ValueError at W = 0, and for what is not a matrix of float32 or float64 numbers, all finite.
     """
+    if not observed.shape == known.shape == start.shape:
+        shapes = [tuple(x.shape) for x in (observed, known, start)]
+        raise ValueError(f"observed, known and start have the shapes {shapes}: give them one")
+    for name, tensor in [("observed", observed), ("start", start)]:
+        if tensor.ndim != 2 or tensor.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"{name} has the shape {tuple(tensor.shape)} and {tensor.dtype}: give a matrix in "
+                "float32 or float64, .flatten(1).float() of a kernel or of half precision"
+            )
+        if not (tensor.numel() and tensor.isfinite().all()):
+            raise ValueError(
+                f"{name} has no entries, or some that are not finite numbers: where it is not "
+                "known put 0"
+            )
     weights, moments = start, (torch.zeros_like(start), torch.zeros_like(start))
     for step in range(1, steps + 1):
         left, values, right = torch.linalg.svd(weights, full_matrices=False)

@@ -23,6 +23,14 @@ Source. Derived here; the flow of a balanced product is that of Arora, Cohen, Hu
 "Implicit Regularization in Deep Matrix Factorization", NeurIPS 2019, arXiv:1905.13655.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -56,10 +64,13 @@ def time_between(values: Sequence[float], start: float, end: float) -> float:
 def drop_times(values: Sequence[float]) -> list[float]:
     """Return when the singular values below the largest reach zero, the smallest first.
 
-    Raises ValueError if a value is negative or none is positive.
+    Raises ValueError if there is a value that is no finite number from 0 on, or none is positive.
     """
-    if min(values) < 0 or not max(values) > 0:
-        raise ValueError(f"{list(values)} are not the singular values of a matrix that is not zero")
+    if not (all(0 <= value < math.inf for value in values) and any(values)):
+        raise ValueError(
+            f"{list(values)} are not the singular values of a matrix that is finite and not zero; "
+            "of a weight W of any shape they are torch.linalg.svdvals(W.flatten(1)).tolist()"
+        )
     times, time, passed = [], 0.0, 0.0
     for value in sorted(values):
         if value == max(values):
@@ -75,7 +86,7 @@ def flow_at(values: Sequence[float], time: float) -> list[float]:
 
     Raises ValueError for a time before the start, from which many pasts may have come.
     """
-    if time < 0:
+    if not time >= 0:
         raise ValueError(f"t = {time:g}: the flow has no past that could be known; take t ≥ 0")
     length, drops = math.hypot(*values), drop_times(values)
     done = sum(drop <= time for drop in drops)

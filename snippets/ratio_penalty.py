@@ -20,26 +20,63 @@ Source. Zhao, "Combining Explicit and Implicit Regularization for Efficient Lear
 Networks", NeurIPS 2022, arXiv:2306.00342, for the penalty; the formulas are derived here.
 """
 
-from typing import Any
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
 
-import numpy as np
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import torch
-from jaxtyping import Float, Shaped
 from torch import Tensor
 
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Float, Shaped
+
+    # Of floats; or as an array, of any Number.
+    Matrix = Float[Tensor, "m n"] | Shaped[np.ndarray, "m n"]
+
 Number = Any  # a float; a Fraction or a symbol, where a formula is to be exact
-Matrix = Float[Tensor, "m n"] | Shaped[np.ndarray, "m n"]  # of floats; as an array, of any Number
 
 
-def ratio(matrix: Float[Tensor, "m n"]) -> Float[Tensor, ""]:
+def as_matrix(weight: Shaped[Tensor, "*shape"]) -> Float[Tensor, "out rest"]:
+    """Return a weight as the matrix whose ratio is meant: its first side by all others together.
+
+    So the kernel of a convolution, out × in × h × w, is out × (in h w). Half precision, in which
+    there is no singular value decomposition, goes into float32.
+
+    Raises ValueError for what has no ratio, or always the same: a vector, whose ratio is 1, no
+    entries, or entries that are no finite real numbers.
+    """
+    if weight.ndim < 2 or not weight.numel():
+        raise ValueError(
+            f"the shape {tuple(weight.shape)} is no matrix with entries: the penalty is for "
+            "weights, and of a bias or a gain, a vector, the ratio is always 1; leave it out"
+        )
+    if not weight.is_floating_point():
+        raise ValueError(f"{weight.dtype} is not a type of real floats: give weight.float()")
+    if not weight.isfinite().all():
+        raise ValueError("some entries are not finite numbers, so there are no singular values")
+    half = weight.dtype in (torch.float16, torch.bfloat16)
+    return (weight.float() if half else weight).flatten(1)
+
+
+def ratio(weight: Shaped[Tensor, "*shape"]) -> Float[Tensor, ""]:
     """Return ‖W‖_* / ‖W‖_F, which torch can differentiate where W has full rank.
 
-    Raises ValueError for the zero matrix, which has no ratio.
+    W is a matrix, or the kernel of a convolution as the matrix that as_matrix makes of it. Raises
+    ValueError for the zero matrix, which has no ratio, and for what is no such weight.
     """
-    values = torch.linalg.svdvals(matrix)
+    values = torch.linalg.svdvals(as_matrix(weight))
     if not values[0] > 0:
         raise ValueError("W = 0 has no ratio: leave the penalty out for a block that is zero")
-    return values.sum() / values.norm()
+    values = values / values[0].detach()  # of any length: the squares stay in the floats' range
+    quotient: Tensor = values.sum() / values.norm()
+    return quotient
 
 
 def scaled_gradient(matrix: Matrix, polar: Matrix) -> Matrix:
@@ -48,13 +85,15 @@ def scaled_gradient(matrix: Matrix, polar: Matrix) -> Matrix:
 
 
 def ratio_gradient(
-    matrix: Float[Tensor, "m n"], tolerance: float | None = None
-) -> Float[Tensor, "m n"]:
-    """Return ∇R(W).
+    weight: Shaped[Tensor, "*shape"], tolerance: float | None = None
+) -> Float[Tensor, "*shape"]:
+    """Return ∇R(W), in the shape of the weight; of half precision in float32.
 
     Raises ValueError where there is none: where a singular value is at most the tolerance times the
-    largest. Without one given, it is the larger side times the spacing of floats.
+    largest. Without one given, it is the larger side times the spacing of floats. And for what is
+    no weight with a ratio, as as_matrix says.
     """
+    matrix = as_matrix(weight)
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
     if tolerance is None:
         tolerance = max(matrix.shape) * torch.finfo(matrix.dtype).eps
@@ -64,7 +103,10 @@ def ratio_gradient(
             f"W has rank {rank} and sides {tuple(matrix.shape)}: at less than full rank the ratio "
             "has a kink and no gradient; take a proximal step, or factors W = AB of that rank"
         )
-    return scaled_gradient(matrix, left @ right) / values.norm()
+    largest = values[0]  # by which all is divided: squares stay in the floats' range
+    slope: Tensor = scaled_gradient(matrix / largest, left @ right) / (values / largest).norm()
+    slope = slope / largest
+    return slope.reshape(weight.shape)
 
 
 def twin_strength(strength: Number, scalar: Number, degree: Number) -> Number:

@@ -20,11 +20,19 @@ Units. v and r are in [z]², z being what is normalised; m, B, F and q are pure 
 Source. Derived here. The update of the average is that of torch.nn.BatchNorm2d, m its `momentum`.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 Number = Any  # a float; a Fraction or a symbol, where it is to be exact
 
@@ -65,40 +73,57 @@ def lagging_average(
 
 
 @torch.no_grad()
-def recollect(model: nn.Module, batches: Iterable[Tensor]) -> int:
+def recollect(
+    model: nn.Module, batches: Iterable[Any], device: torch.device | str | int | None = None
+) -> int:
     """Replace batch norm's running statistics by plain averages over batches, the weights at rest.
 
-    Returns the number of batches. It is torch.optim.swa_utils.update_bn, except that only the batch
-    norms are put into training mode while it runs (dropout stays as it is), that every module gets
-    back the mode that it had, a frozen one too, and that nothing changes if it fails. As there,
-    all batches count alike, and the variance is the average of those within the batches.
+    A batch is what the model is called with, or a list or tuple with that as its first item, as a
+    DataLoader of pairs (x, y) gives it; it is moved to the device, if there is one. Returns the
+    number of batches.
 
-    Raises ValueError if the model keeps no running statistics, or there is no batch.
+    It is torch.optim.swa_utils.update_bn, except that only the batch norms are put into training
+    mode while it runs (dropout stays as it is), that every module gets back the mode that it had, a
+    frozen one too, that a batch norm which no batch reaches keeps what it had, and that nothing
+    changes if it fails. As there, all batches count alike, and the variance is the average of those
+    within the batches. SyncBatchNorm averages over all processes: each must have as many batches.
+
+    Raises ValueError if the model keeps no running statistics, or has others than batch norm's, if
+    one of its batch norms has not seen a batch yet that tells its size, or if there is no batch.
     """
-    kind = nn.modules.batchnorm._BatchNorm
-    layers = [x for x in model.modules() if isinstance(x, kind) and x.track_running_stats]
+    kind, other = nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm
+    lazy = nn.modules.lazy.LazyModuleMixin
+    for module in model.modules():
+        if isinstance(module, lazy) and module.has_uninitialized_params():
+            raise ValueError(f"{type(module).__name__} has no size yet: call the model once first")
+        if isinstance(module, other) and module.track_running_stats:
+            raise ValueError(
+                f"{type(module).__name__} keeps running statistics, of which torch makes no plain "
+                "average; set track_running_stats=False, for it normalises each input by itself"
+            )
+    layers = [x for x in model.modules() if isinstance(x, kind) and x.running_mean is not None]
     if not layers:
         raise ValueError("the model has no batch norm that keeps running statistics")
     before = [(layer.training, layer.momentum) for layer in layers]
     statistics = [{name: b.clone() for name, b in layer.named_buffers()} for layer in layers]
-    count = 0
+    count, kept = 0, layers
     try:
         for layer in layers:
             layer.reset_running_stats()
             layer.training, layer.momentum = True, None  # None: a plain average
         for batch in batches:
-            model(batch)
+            given = batch[0] if isinstance(batch, list | tuple) else batch
+            model(given if device is None else given.to(device))
             count += 1
         if not count:
             raise ValueError("there is no batch to collect statistics from")
-    except BaseException:
-        for layer, buffers in zip(layers, statistics, strict=True):
-            for name, value in buffers.items():
-                getattr(layer, name).copy_(value)
-        raise
+        kept = [layer for layer in layers if not layer.num_batches_tracked]
     finally:
-        for layer, (training, momentum) in zip(layers, before, strict=True):
+        for layer, buffers, (training, momentum) in zip(layers, statistics, before, strict=True):
             layer.training, layer.momentum = training, momentum
+            if layer in kept:
+                for name, value in buffers.items():
+                    getattr(layer, name).copy_(value)
     return count
 
 
@@ -109,15 +134,15 @@ if __name__ == "__main__":
     print("   m      B        F     t = 1       10      100      400   recollected")
     for share, growth in [(0.1, 1.001), (0.1, 1.01), (0.1, 1.05), (0.01, 1.01)]:
         norms = [nn.BatchNorm1d(4, momentum=share, affine=False).double() for _ in range(2)]
+        plain, grown = (norm.get_buffer("running_var") for norm in norms)
         row = []
         for t in range(1, 401):
             norms[0](batches[t - 1])
             norms[1](growth ** ((t - 1) / 2) * batches[t - 1])
             if t in (1, 10, 100, 400):
-                lag = norms[1].running_var / norms[0].running_var / growth ** (t - 1)
-                row.append(lag.mean().item())
+                row.append((grown / plain / growth ** (t - 1)).mean().item())
         recollect(norms[0], batches[-20:])
         recollect(norms[1], growth ** (399 / 2) * batches[-20:])
-        row.append((norms[1].running_var / norms[0].running_var / growth**399).mean().item())
+        row.append((grown / plain / growth**399).mean().item())
         print(f"{share:5.2f} {growth:6.3f} {lag_factor(share, growth):8.4f}", end=" ")
         print("{:9.4f} {:8.4f} {:8.4f} {:8.4f} {:13.4f}".format(*row))

@@ -14,6 +14,10 @@ With ε left as it is, the twin's normaliser lets its output come out too large,
 
 σ² being the variance in the run with decay. Torch's default is ε = 1e-5.
 
+Use. Make the eps of my normalisers negligible.
+
+    set_epsilon(model.double(), 1e-60)
+
 Units. ε and σ² are in [z]², z being what is normalised; c is a pure number.
 
 Source. Derived here. That ε spoils the equivalence follows from the definition of batch norm, Ioffe

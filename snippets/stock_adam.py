@@ -17,20 +17,40 @@ torch does to them for bias is undone by its rate and its eps:
 Its weights are 1/c times those of the run with decay. With constant η and λ, r and q settle, the
 betas at β₁a and β₂a², and the rate grows by 1/a at every step.
 
+The weights would grow for ever. So, when c has fallen below ½, c and the first moments are
+multiplied by the power of two that brings c back to [½, 1), the second moments by its square, and
+the weights divided by it, which changes no digit: weights are never more than twice as long as
+those with decay.
+
+Use. Take weight decay out of my AdamW, whatever its schedule.
+
+    new = stock_adam(adamw)
+    new.step()  # and adamw no more, but leave its schedulers on it
+
 Units. η is in [θ], λ in [θ]⁻¹, ε in [θ]⁻¹; c, r, q and the betas are pure numbers.
 
 Source. Derived here, for Adam and AdamW as in torch.optim.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
+import inspect
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import torch
 from torch.optim import Adam, AdamW, Optimizer
 
 Number = Any  # a float; a symbol, where a formula is to be exact
-State = dict[str, Number]
+State = dict[str, Any]
 
 
 def fresh_state() -> State:
@@ -62,88 +82,272 @@ def adam_settings(
     return settings, {"scale": scale * shrink, "first": first, "second": second, "shrink": shrink}
 
 
-def twin_settings(count: int, group: dict[str, Any], state: State) -> tuple[dict[str, Any], State]:
-    """Return adam_settings for lr, weight_decay, betas and eps of a parameter group of AdamW.
+def twin_settings(
+    group: dict[str, Any], state: State, counts: set[int]
+) -> tuple[dict[str, Any], State]:
+    """Return the twin's settings for a step of a group with these, and c, r, q and a after it.
 
-    Raises ValueError where ηλ is not below 1, or negative.
+    counts holds how many steps each parameter of the group has taken.
+
+    Raises ValueError where there is no such twin.
     """
-    rate, decay = float(group["lr"]), float(group["weight_decay"])
+    rate, decay, eps = (float(group[name]) for name in ("lr", "weight_decay", "eps"))
+    betas = float(group["betas"][0]), float(group["betas"][1])
+    settings = {"lr": rate, "betas": betas, "eps": eps, "weight_decay": 0.0}
+    settings["maximize"] = group["maximize"]
+    if reason := _unfit(group):
+        raise ValueError(reason)
+    if decay == 0 and state == fresh_state():
+        return settings, state
+    if len(counts) > 1:
+        raise ValueError(
+            f"its parameters have taken {sorted(counts)} steps, and one count is needed; "
+            "give those that joined later a group of their own"
+        )
     if not 0 <= rate * decay < 1:
         raise ValueError(
-            f"step {count}: lr · weight_decay = {rate * decay:g} is not in [0, 1), so the weights "
-            "of the twin are no positive multiple of those with decay; lower one of the two"
+            f"lr · weight_decay = {rate * decay:g} is not in [0, 1), so the weights of the twin "
+            "are no positive multiple of those with decay; lower one of the two"
         )
-    return adam_settings(count, rate, 1 - rate * decay, group["betas"], group["eps"], state)
+    (count,) = counts
+    changed, state = adam_settings(count + 1, rate, 1 - rate * decay, betas, eps, state)
+    return settings | changed, state
+
+
+def _unfit(group: dict[str, Any]) -> str | None:
+    """Return why a group of AdamW has no twin of this kind, if it has none."""
+    if not group["decoupled_weight_decay"]:
+        return (
+            "its decay goes through the moments, as it does in torch.optim.Adam, and no rate, "
+            "betas and eps can take its place; this is for torch.optim.AdamW, or Adam with "
+            "decoupled_weight_decay=True"
+        )
+    if group["amsgrad"]:
+        return "amsgrad's running maximum compares gradients of different lengths; turn it off"
+    if group["capturable"]:
+        return "capturable fixes the settings in a graph, and they change at every step"
+    if group["differentiable"]:
+        return "it is differentiable, and its twin's settings are plain numbers; turn that off"
+    return None
+
+
+# What is read from the old group, and written into the new one, at every step.
+WRITTEN = ("lr", "betas", "eps", "weight_decay", "maximize")
+
+
+class DecayFreeAdam(Adam):
+    """The Adam that stock_adam returns. `rule` is the old optimizer."""
+
+    def __init__(self, rule: Adam) -> None:
+        """Take over the state and the parameters of an AdamW, which stock_adam has read."""
+        groups = []
+        for group in rule.param_groups:
+            copy = {**group, "params": list(group["params"]), "weight_decay": 0.0}
+            copy["lr"] = float(group["lr"])  # a tensor would be shared, and round the rate
+            copy["betas"] = float(group["betas"][0]), float(group["betas"][1])
+            copy["decoupled_weight_decay"] = False
+            # GradScaler calls a fused optimizer even where it skips the step.
+            copy["fused"] = None if group["fused"] else group["fused"]
+            copy.pop("initial_lr", None)
+            written = {name: copy[name] for name in WRITTEN}
+            groups.append({**copy, "twin": {**fresh_state(), "taking": [], "written": written}})
+        common = {**rule.defaults, "lr": float(rule.defaults["lr"]), "weight_decay": 0.0}
+        super().__init__(groups, **{**common, "fused": None, "decoupled_weight_decay": False})
+        self.state.update(rule.state)
+        for state in self.state.values():
+            state["step"] = torch.as_tensor(state["step"]).cpu()  # where torch has it, if not fused
+        rule.state.clear()
+        self.rule = rule
+        _retire(rule)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Make the step that the old optimizer would have made, at its present settings.
+
+        Raises ValueError, with no weight, state or setting changed, where there is no such step.
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        plans = self._plans()
+        for group, (settings, _) in zip(self.param_groups, plans, strict=True):
+            group.update(settings, twin={**group["twin"], "written": settings})
+        inspect.unwrap(Adam.step)(self)  # without the hooks, which run around this step
+        for group, (_, state) in zip(self.param_groups, plans, strict=True):
+            group["twin"] = {**group["twin"], **state}
+            self._renormalise(group)
+        vars(self.rule)["_opt_called"] = True  # schedulers ask the old one whether it was stepped
+        return loss
+
+    def _plans(self) -> list[tuple[dict[str, Any], State]]:
+        """Return for each group its settings in this step, and what its twin is after it."""
+        rules = self.rule.param_groups
+        members = [[[id(p) for p in g["params"]] for g in x] for x in (self.param_groups, rules)]
+        if members[0] != members[1]:
+            raise ValueError(
+                "the old and the new optimizer have other parameters than at the conversion; "
+                "convert again, from an optimizer that has them all"
+            )
+        plans = []
+        for number, (group, rule) in enumerate(zip(self.param_groups, rules, strict=True)):
+            try:
+                plans.append(self._plan(group, rule))
+            except ValueError as error:
+                raise ValueError(f"parameter group {number}: {error}") from None
+        return plans
+
+    def _plan(self, group: dict[str, Any], rule: dict[str, Any]) -> tuple[dict[str, Any], State]:
+        twin = group["twin"]
+        changed = [name for name, value in twin["written"].items() if group[name] != value]
+        if changed or "initial_lr" in group:
+            raise ValueError(
+                f"{', '.join(changed) or 'initial_lr'} of the new optimizer was set from outside, "
+                "and is the twin's own; put schedulers and changes on the old optimizer, which "
+                "is read before every step"
+            )
+        taking = [p.grad is not None for p in group["params"]]
+        if True not in taking:  # torch leaves the group out
+            return twin["written"], {}
+        state = {name: twin[name] for name in fresh_state()}
+        if state != fresh_state() and taking != twin["taking"]:
+            raise ValueError(
+                f"{sum(taking)} of its {len(taking)} parameters have a gradient, and not the same "
+                f"ones as before ({sum(twin['taking'])}); torch leaves out those without, decay "
+                "and all, and they would part from the others: give them a group of their own"
+            )
+        states = [self.state.get(p, {}) for p in group["params"]]
+        counts = {int(s.get("step", 0)) for s, taken in zip(states, taking, strict=True) if taken}
+        settings, state = twin_settings(rule, state, counts)
+        return settings, {**state, "taking": taking}
+
+    def _renormalise(self, group: dict[str, Any]) -> None:
+        """Bring c back to [½, 1) if it is below, by a power of two."""
+        power = 2.0 ** -math.frexp(group["twin"]["scale"])[1]
+        if power <= 1:
+            return
+        for parameter, taken in zip(group["params"], group["twin"]["taking"], strict=True):
+            if taken:
+                parameter /= power
+                self.state[parameter]["exp_avg"] *= power
+                self.state[parameter]["exp_avg_sq"] *= power**2
+        group["twin"]["scale"] *= power
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return torch's, with c, r, q, a and the old one's present settings in each group."""
+        saved = super().state_dict()
+        for group, rule in zip(saved["param_groups"], self.rule.param_groups, strict=True):
+            settings = {name: value for name, value in rule.items() if name != "params"}
+            group["twin"] = deepcopy({**group["twin"], "rule": settings})
+        return saved
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load what state_dict returned, and put the settings back into the old optimizer.
+
+        Raises ValueError for anything else, the run with decay for one, before it changes anything.
+        """
+        names = {*fresh_state(), "taking", "written", "rule"}
+        for group in state_dict["param_groups"]:
+            if set(group.get("twin", ())) != names:
+                raise ValueError(
+                    "this is no checkpoint of an optimizer that stock_adam returned; "
+                    "load one of the run with decay into the old optimizer, and convert it then"
+                )
+        super().load_state_dict(state_dict)
+        for group, rule in zip(self.param_groups, self.rule.param_groups, strict=True):
+            rule.update(group["twin"].pop("rule"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Let copies and pickles keep the old optimizer."""
+        return {**super().__getstate__(), "rule": self.rule}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what __getstate__ returned, or load_state_dict."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        if "rule" in state:
+            _retire(self.rule)
+
+
+def _refuse_step(*_: Any, **__: Any) -> None:
+    raise RuntimeError("this optimizer only rules another now; step the new one instead")
+
+
+# Schedulers wrap the step of their optimizer, to see whether it was called, unless it has this.
+vars(_refuse_step)["_wrapped_by_lr_sched"] = True
+
+
+def _refuse_load(_: Optimizer, saved: dict[str, Any]) -> None:
+    if saved["state"] or any("twin" in group for group in saved["param_groups"]):
+        raise ValueError(
+            "this optimizer only rules another now; load a checkpoint of the run with decay before "
+            "converting it, and one of the run without into the new optimizer"
+        )
+
+
+def _retire(rule: Adam) -> None:
+    vars(rule)["step"] = _refuse_step
+    rule.register_load_state_dict_pre_hook(_refuse_load)
 
 
 def stock_adam(optimizer: Optimizer) -> Adam:
     """Return a torch.optim.Adam without decay that trains the same function as this AdamW would.
 
     Step the new optimizer, and the old one no more. The old one still rules: its lr, weight_decay,
-    betas and eps are read before every step, so its schedulers go on as they were. Moments that
-    already run are carried over. param_groups[i]["twin"]["scale"] is c of the group.
+    betas, eps and maximize are read before every step, so its schedulers go on as they were. The
+    new one takes over its moments and step counts, at any time of a run.
 
-    Raises ValueError, naming the group, for what has no twin of this kind: another optimizer than
-    torch.optim.AdamW itself (Adam with weight_decay puts the decay through its moments); amsgrad;
-    capturable settings; parameters of one group that have taken different numbers of steps; at a
-    step, ηλ outside [0, 1), a parameter without a gradient, or a closure.
+        old = AdamW(groups, lr=3e-4, weight_decay=0.1)
+        scheduler = CosineAnnealingLR(old, 1000)
+        new = stock_adam(old)
 
-    What it cannot see is on you: that the loss is scale invariant in each group with decay while
-    the others stay as they are (a bias and a trained scale after a normalisation are not, and
-    belong in a group without decay), with a negligible eps in the normalisations; that gradients
-    are not clipped; and that the growing rate and weights stay within the range of their floats.
+    `new.param_groups[i]["twin"]["scale"]` is c of the group: c times the weights are those of the
+    run with decay. A checkpoint is `new.state_dict()` and that of the scheduler; the former holds
+    the old optimizer's settings, too. A step that did not happen (GradScaler) has no part in c. A
+    group without decay stays as it is, and so does one without a gradient.
+
+    Raises ValueError, naming the group, for what has no twin of this kind: decay that goes through
+    the moments, as in Adam and optimizers other than torch.optim.AdamW itself; amsgrad; capturable
+    and differentiable groups. Also for an optimizer that was converted before, or has loaded a
+    checkpoint of one that was. Afterwards, at a step and with nothing changed, in a group with
+    decay: for ηλ outside [0, 1); for parameters of one group that have taken different numbers of
+    steps; and for other parameters with a gradient than before. Or for a scheduler that was put on
+    the new optimizer, and other changes to its settings from outside. RuntimeError for a step of
+    the old one.
+
+    What it cannot see is on you. The loss must be scale invariant in each group with decay while
+    the others stay as they are: a bias, a trained scale after a normalisation, and a
+    normalisation's eps where it is not negligible are not. The gradients of the twin are c
+    times as long as those with decay. So clip by the norm that those have,
+
+        scaled = [p.grad / g["twin"]["scale"] for g in new.param_groups for p in g["params"]]
+        clip_grads_with_norm_(parameters, max_norm, get_total_norm(scaled))
+
+    (torch.nn.utils; clip_grad_norm_ adds 1e-6 to a norm of another length), and average c times the
+    weights. Batch norm's running statistics lag behind the weights, and jump where c is
+    renormalised: collect them afresh before evaluation (running_statistics.py). Rounding is other
+    than in the run with decay, in float64 by some 1e-16/(1 − β₂) a step; training may amplify it.
     """
-    if type(optimizer) is not AdamW:
+    if not isinstance(optimizer, Adam) or type(optimizer) not in (Adam, AdamW):
         raise ValueError(
-            f"{type(optimizer).__name__} is not torch.optim.AdamW itself; with decay inside the "
-            "moments, as in torch.optim.Adam, no rate, betas and eps can take its place"
+            f"{type(optimizer).__name__} is not torch.optim.AdamW itself, for which alone this "
+            "holds (and for Adam with decoupled_weight_decay=True, which is the same)"
         )
-    groups, counts = [], []
+    if vars(optimizer).get("step") is _refuse_step:
+        raise ValueError("this optimizer was converted before; go on with the new one")
     for number, group in enumerate(optimizer.param_groups):
-        steps = {int(optimizer.state.get(p, {}).get("step", 0)) for p in group["params"]}
-        reason = None
-        if group["amsgrad"]:
-            reason = (
-                "amsgrad's running maximum compares gradients of different lengths; turn it off"
+        if "twin" in group:
+            raise ValueError(
+                f"parameter group {number} is from a checkpoint of a run without decay; load that "
+                "into the new optimizer: convert first, then new.load_state_dict(…)"
             )
-        elif group["capturable"]:
-            reason = "capturable fixes the settings in a graph, and they change at every step"
-        elif len(steps) > 1:
-            reason = f"its parameters have taken {sorted(steps)} steps; one count is needed"
-        if reason:
+        if reason := _unfit(group):
             raise ValueError(f"parameter group {number}: {reason}")
-        copy = {**group, "weight_decay": 0.0, "decoupled_weight_decay": False}
-        groups.append({**copy, "twin": fresh_state()})
-        counts.append(steps.pop())
-    twin = Adam(groups)
-    for parameter, state in optimizer.state.items():
-        twin.state[parameter] = {name: value.clone() for name, value in state.items()}
-
-    def before_step(twin: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if len(args) > 1 or kwargs:  # the first is the optimizer itself
-            raise ValueError("step() with a closure is not followed; call backward() before step()")
-        for number, group in enumerate(twin.param_groups):
-            if any(p.requires_grad and p.grad is None for p in group["params"]):
-                raise ValueError(
-                    f"parameter group {number}: a parameter has no gradient, and AdamW would leave "
-                    "it out, decay and all; put it into a group of its own"
-                )
-        planned = [
-            twin_settings(counts[number] + 1, optimizer.param_groups[number], group["twin"])
-            for number, group in enumerate(twin.param_groups)
-        ]
-        for number, (settings, state) in enumerate(planned):
-            counts[number] += 1
-            twin.param_groups[number].update(settings, twin=state)
-
-    twin.register_step_pre_hook(before_step)
-    return twin
+    return DecayFreeAdam(optimizer)
 
 
 if __name__ == "__main__":
-    from copy import deepcopy
-
-    from torch import nn
+    from torch import Tensor, nn
+    from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 
     torch.manual_seed(0)
     inputs = torch.randn(64, 8, dtype=torch.float64)
@@ -157,31 +361,39 @@ if __name__ == "__main__":
     ).double()
     without_decay = deepcopy(with_decay)
 
-    def adamw(model: nn.Module) -> AdamW:
-        """Return an AdamW with a group for each layer, since each is invariant by itself."""
-        groups = [{"params": model[0].parameters()}, {"params": model[3].parameters(), "lr": 0.01}]
-        return AdamW(groups, lr=0.02, weight_decay=0.1)
+    def loss(model: nn.Module) -> Tensor:
+        """Return the loss on all the data, with its gradient in the model's parameters."""
+        model.zero_grad()
+        value = nn.functional.cross_entropy(model(inputs), labels)
+        torch.autograd.backward(value)
+        return value
 
-    old, rule = adamw(with_decay), adamw(without_decay)
+    def optimizer_for(model: nn.Sequential) -> tuple[AdamW, SequentialLR]:
+        """Return an AdamW with one group for each layer, a warm-up and a fall."""
+        first, second = (list(model[number].parameters()) for number in (0, 3))
+        groups: list[dict[str, Any]] = [{"params": first}, {"params": second, "lr": 0.01}]
+        optimizer = AdamW(groups, lr=0.02, weight_decay=0.2)
+        parts = LinearLR(optimizer, 0.1, total_iters=20), CosineAnnealingLR(optimizer, 280)
+        return optimizer, SequentialLR(optimizer, list(parts), [20])
+
+    old, schedule = optimizer_for(with_decay)
+    rule, other_schedule = optimizer_for(without_decay)
     new = stock_adam(rule)
-    print("step         loss            of the first layer's group")
-    print("       with  without        lr    beta1    beta2       eps    ‖w‖ with  without")
-    for step in range(251):
-        losses = []
-        for model, optimizer, settings in [(with_decay, old, old), (without_decay, new, rule)]:
-            for group in settings.param_groups:  # warm up, then fall
-                group["lr"] = (0.02 if group is settings.param_groups[0] else 0.01) * min(
-                    (step + 1) / 20, 1 - step / 300
-                )
-            model.zero_grad()
-            loss = nn.functional.cross_entropy(model(inputs), labels)
-            loss.backward()
-            losses.append(loss.item())
-            optimizer.step()
+    print("           loss                of the first layer's group")
+    print("step   with  without       lr   beta1   beta2       c   ‖w‖ with  c‖w‖ without")
+    for step in range(301):
+        losses = loss(with_decay), loss(without_decay)
+        group = new.param_groups[0]
+        scale = group["twin"]["scale"]
+        norms = [next(m.parameters()).norm().item() for m in (with_decay, without_decay)]
+        old.step()
+        new.step()
+        schedule.step()
+        other_schedule.step()
         if step % 50 == 0:
-            group = new.param_groups[0]
-            norms = [model[0].weight.norm().item() for model in (with_decay, without_decay)]
-            row = step, *losses, group["lr"], *group["betas"], group["eps"], *norms
+            row = step, *losses, group["lr"], *group["betas"], scale, norms[0], scale * norms[1]
             print(
-                "{:4d} {:7.4f} {:7.4f} {:9.4f} {:8.4f} {:8.4f} {:9.1e} {:9.3f} {:8.3f}".format(*row)
+                "{:4d} {:6.4f} {:8.4f} {:8.4f} {:7.4f} {:7.4f} {:7.4f} {:10.5f} {:14.5f}".format(
+                    *row
+                )
             )

@@ -23,13 +23,23 @@ Source. TEXP is from Li and Arora, "An Exponential Learning Rate Schedule for De
 the factor at the boundary and the correction of the buffer are derived here.
 """
 
+# SPDX-License-Identifier: MIT
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch>=2.13"]
+# ///
+
+from __future__ import annotations
+
 import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from operator import index
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -60,47 +70,61 @@ def decay_share(decay: Number, momentum: Number, root: Number) -> Number:
 class TEXP(LRScheduler):
     """What MultiStepLR(optimizer, milestones, factor) does with weight decay, done without it.
 
-    The optimizer is a torch.optim.SGD without decay, at the first phase's rate. Call `step()` once
-    for every step of the optimizer, after it: milestones count steps, not epochs. The decay is one
-    for all groups or a list with one for each; a group whose decay is 0 follows plain step decay.
-    With `drop_rate=False` the drops are left out: that is the run in which milestones multiply the
-    decay by the factor, and leave the rate.
+    The optimizer is a torch.optim.SGD without decay, at the first phase's rate. Step both as you
+    would with MultiStepLR: milestones count calls of the scheduler's `step()`, while the rate grows
+    with each step that the optimizer takes, and not with one that a GradScaler skips. The decay is
+    one for all groups or a list with one for each; a group whose decay is 0 follows plain step
+    decay. With `drop_rate=False` the drops are left out: that is the run in which milestones
+    multiply the decay by the factor, and leave the rate.
 
-    Buffers are seeded here, and corrected at each milestone. So build it once, at the start of the
-    run, and resume with load_state_dict of scheduler and optimizer, the optimizer's last.
+    param_groups[i]["twin"]["scale"] is P of the group: the weights of the run with decay are P
+    times those of this one, and its gradients 1/P times these, so clip at max_norm · P. To resume,
+    load the states of optimizer and scheduler, in either order.
 
-    Raises ValueError, with the reason, for what has no exact equivalent of this form. What it
-    cannot see is on you: that the loss is scale invariant in each group with decay (biases, scales
-    behind the last normalisation and a noticeable eps are not), that parameters have a gradient at
-    every step, and that rates and weights, which grow like 1 / P² and 1 / P, fit their floats.
+    Raises ValueError, with the reason, for what has no exact equivalent of this form. Raises
+    RuntimeError, before the weights change, where the run ceases to have one: at a step of the
+    optimizer if somebody else has set the rate (by hand, or by another scheduler, SequentialLR and
+    ChainedScheduler included), the momentum, a decay or the groups; if a parameter of a group with
+    decay has no gradient, or no buffer any more; if only one of two states was loaded; and where
+    the growing rate comes near the largest float.
+
+    What it cannot see is on you: that the loss is scale invariant in each group with decay (biases,
+    scales behind the last normalisation and a noticeable eps are not), and that gradients are not
+    clipped otherwise. A copy of the optimizer alone has no scheduler; copy the scheduler.
     """
 
     def __init__(
         self,
         optimizer: Optimizer,
-        weight_decay: float | Sequence[float],
-        milestones: Sequence[int],
+        weight_decay: Number | Iterable[Number],
+        milestones: Iterable[Number],
         factor: float = 0.1,
         drop_rate: bool = True,
     ) -> None:
         if type(optimizer) is not SGD:
             raise ValueError(f"{type(optimizer).__name__} is not torch.optim.SGD itself")
-        self.starts = [0, *milestones]
+        try:
+            self.starts = [0, *map(index, milestones)]
+        except TypeError:
+            raise ValueError(f"milestones {milestones} must be a list of whole numbers") from None
         if any(late <= early for early, late in pairwise(self.starts)):
-            raise ValueError(f"milestones {list(milestones)} must increase, from 1 or more")
+            raise ValueError(f"milestones {self.starts[1:]} must increase, from 1 or more")
         if not factor > 0:
             raise ValueError(f"factor = {factor:g} must be positive")
-        groups, decays = optimizer.param_groups, weight_decay
-        if not isinstance(decays, Sequence):
-            decays = [decays] * len(groups)
-        if len(decays) != len(groups):
-            raise ValueError(f"{len(decays)} weight decays for {len(groups)} parameter groups")
+        groups = optimizer.param_groups
+        given = torch.as_tensor(weight_decay, dtype=torch.float64)
+        decays = given.expand(len(groups)) if given.ndim == 0 else given
+        if decays.shape != (len(groups),):
+            raise ValueError(f"{given.numel()} weight decays for {len(groups)} parameter groups")
         self.rates: list[list[float]] = []  # by group and phase, like the next two
         self.roots: list[list[float]] = []
         self.shares: list[list[float]] = []
-        for number, decay in enumerate(decays):
-            group, phases = groups[number], range(len(self.starts))
-            rate, gamma = float(group["lr"]), group["momentum"]
+        self.momenta: list[float] = []
+        self.taken = 0  # steps of the optimizer
+        for number, (group, decay) in enumerate(zip(groups, decays.tolist(), strict=True)):
+            loaded = group.get("twin", {}).get("rate", group["lr"])  # of a run that is resumed
+            rate, gamma = float(loaded), float(group["momentum"])
+            phases = range(len(self.starts))
             rates = [rate * factor**i if drop_rate else rate for i in phases]
             lambdas = [decay if drop_rate else decay * factor**i for i in phases]
             try:
@@ -111,39 +135,164 @@ class TEXP(LRScheduler):
             self.rates.append(rates)
             self.roots.append(roots)
             self.shares.append([decay_share(lambdas[i], gamma, roots[i]) for i in phases])
-        super().__init__(optimizer)  # makes the first step, to the rates and the seed of step 0
+            self.momenta.append(gamma)
+        for group, rates in zip(groups, self.rates, strict=True):
+            group["lr"] = float(group["lr"])  # a tensor would be shared, and round the rates
+            start = {"scale": 1.0, "rate": rates[0], "taken": 0, "phase": -1}
+            group.setdefault("twin", start)
+        self._follow(optimizer)
+        super().__init__(optimizer)  # makes the first step, to the rates of step 0
 
-    def get_lr(self) -> list[float]:
-        """Return the rate of the present step for each group."""
+    def _follow(self, optimizer: Optimizer) -> None:
+        optimizer.register_step_pre_hook(self._before)
+        optimizer.register_step_post_hook(self._after)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._follow(self.optimizer)  # a copy, which torch makes without hooks
+
+    def get_lr(self) -> list[float | Tensor]:
+        """Return the rate η_I / (Pₜ Pₜ₊₁) of the present step for each group."""
+        groups, phase = self.optimizer.param_groups, self._phase()
+        if any(group["twin"]["taken"] != self.taken for group in groups):
+            return [group["lr"] for group in groups]  # half of what is resumed is not yet loaded
+        scales = [group["twin"]["scale"] for group in groups]
         return [
-            texp_rate(self.last_epoch, self.starts, self.rates[number], self.roots[number])
-            for number in range(len(self.rates))
+            rates[phase] / (scale * (scale * roots[phase]))
+            for scale, rates, roots in zip(scales, self.rates, self.roots, strict=True)
         ]
 
-    @torch.no_grad()
-    def step(self, epoch: None = None) -> None:
-        """Go on to the next step, and correct the buffers where it is the first of a phase."""
+    def step(self, epoch: Number = None) -> None:
+        """Go on by one, into the next phase where a milestone is reached."""
+        if epoch is not None:
+            raise ValueError(f"step({epoch}): TEXP counts by itself; call step() without argument")
+        self._check_run()
         super().step()
-        if self.last_epoch not in self.starts:
-            return
-        phase = self.starts.index(self.last_epoch)
-        for number, group in enumerate(self.optimizer.param_groups):
-            shares = [0.0, *self.shares[number]]  # none before the first phase
-            change = shares[phase] - shares[phase + 1]
-            change *= scale(self.last_epoch, self.starts, self.roots[number]) ** 2
-            if not group["momentum"] or not change:
+        self._written = [group["lr"] for group in self.optimizer.param_groups]
+
+    def _phase(self) -> int:
+        return bisect_right(self.starts[1:], self.last_epoch)
+
+    @torch.no_grad()
+    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
+        """Correct buffers where a phase begins, and set the rates; first of all, refuse."""
+        self._check_run()
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")
+        if closure is None:
+            self._check_gradients()
+        groups, phase = optimizer.param_groups, self._phase()
+        rates = self.get_lr()
+        for number, group in enumerate(groups):
+            steps = group["twin"]["taken"], group["twin"]["phase"]
+            if steps[0] != self.taken or steps[1] > phase:
+                raise RuntimeError(
+                    f"parameter group {number} has taken {steps[0]} steps and is in phase "
+                    f"{steps[1]}, the scheduler {self.taken} and {phase}: load the states of "
+                    "both, saved at the same time"
+                )
+            largest = min(torch.finfo(p.dtype).max for p in group["params"])
+            room = largest * 2.0**-20  # for the size of what is normalised
+            if not max(rates[number], group["twin"]["scale"] ** -2) < room:
+                raise RuntimeError(
+                    f"parameter group {number}: after {self.taken} steps the rate "
+                    f"{rates[number]:g} is near the largest float, {largest:g}; call renormalise "
+                    "(renormalise.py) now and then, which divides the weights by a power of two"
+                )
+        for number, group in enumerate(groups):
+            shares = [*self.shares[number], 0.0]  # none in the phase before the first, which is −1
+            change = shares[group["twin"]["phase"]] - shares[phase]
+            group["twin"] = {**group["twin"], "phase": phase}
+            if not self.momenta[number] or not change:
                 continue
-            for parameter in group["params"]:
-                state = self.optimizer.state[parameter]
+            for parameter in filter(lambda p: p.requires_grad, group["params"]):
+                state = optimizer.state[parameter]
                 if state.get("momentum_buffer") is None:
                     state["momentum_buffer"] = torch.zeros_like(parameter)
-                state["momentum_buffer"].add_(parameter, alpha=change)
+                change_of_buffer = change * group["twin"]["scale"] ** 2
+                state["momentum_buffer"].add_(parameter, alpha=change_of_buffer)
+        for group, rate in zip(groups, rates, strict=True):
+            group["lr"] = rate
+        self._written = rates
+        return None if closure is None else ((optimizer, self._checked(closure)), {})
+
+    def _checked(self, closure: Callable[[], Any]) -> Callable[[], Any]:
+        def checked() -> Any:
+            loss = closure()
+            self._check_gradients()
+            return loss
+
+        return checked
+
+    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """Count a step that was taken: P goes on to the next."""
+        if getattr(optimizer, "found_inf", None):  # a GradScaler skips it inside a fused step
+            return
+        self.taken += 1
+        for group, roots in zip(optimizer.param_groups, self.roots, strict=True):
+            twin = group["twin"]
+            root = roots[twin["phase"]]
+            group["twin"] = {**twin, "scale": twin["scale"] * root, "taken": self.taken}
+
+    def _check_run(self) -> None:
+        """Raise RuntimeError where somebody has changed what the equivalence rests on."""
+        groups = self.optimizer.param_groups
+        if len(groups) != len(self.rates):
+            raise RuntimeError(
+                f"TEXP was built for {len(self.rates)} parameter groups, and there are "
+                f"{len(groups)} now; build optimizer and scheduler with all of them"
+            )
+        for number, group in enumerate(groups):
+            reason = None
+            decays = self.shares[number][0] > 0
+            written = getattr(self, "_written", None)
+            if group.get("weight_decay") or "phase" not in group.get("twin", {}):
+                reason = (
+                    "its weight_decay was set, or the checkpoint of another run was loaded: TEXP "
+                    "takes the place of weight_decay, which must stay 0"
+                )
+            elif written is not None and float(group["lr"]) != written[number]:
+                reason = (
+                    f"its lr was changed from {written[number]:g} to {float(group['lr']):g} by hand"
+                    " or by another scheduler: TEXP has to be the only one, and not inside "
+                    "SequentialLR or ChainedScheduler; for a warm-up or any other schedule with "
+                    "weight decay take without_weight_decay.py"
+                )
+            elif decays and float(group["momentum"]) != self.momenta[number]:
+                reason = (
+                    f"its momentum was changed from {self.momenta[number]:g} to "
+                    f"{float(group['momentum']):g}, and the roots belong to the one at the start"
+                )
+            elif decays and (group["nesterov"] or (group["momentum"] and group["dampening"])):
+                reason = "nesterov or dampening was set, which has no twin of this form"
+            if reason:
+                raise RuntimeError(f"parameter group {number}: {reason}")
+
+    def _check_gradients(self) -> None:
+        """Raise RuntimeError where a parameter with decay would sit out, or has lost its buffer."""
+        for number, group in enumerate(self.optimizer.param_groups):
+            if not self.shares[number][0]:
+                continue
+            for parameter in group["params"]:
+                state = self.optimizer.state.get(parameter, {})
+                trained = parameter.requires_grad or "momentum_buffer" in state
+                if trained and parameter.grad is None:
+                    raise RuntimeError(
+                        f"parameter group {number}: a parameter has no gradient, and SGD would "
+                        "leave it out, decay and all; put it into a group with decay 0"
+                    )
+                if trained and self.taken and self.momenta[number] and not state:
+                    raise RuntimeError(
+                        f"parameter group {number}: a parameter has no momentum buffer; it was "
+                        "added or unfrozen after the start, or the optimizer's state was cleared"
+                    )
 
 
 def _check(group: dict[str, Any], decay: float) -> None:
     """Raise ValueError where a group is not SGD without decay of a kind that has a twin."""
     if group["weight_decay"]:
         raise ValueError("set the optimizer's own weight_decay to 0: TEXP takes its place")
+    if "twin" in group and "phase" not in group["twin"]:
+        raise ValueError("it is of another twin already, and has no decay to take out")
     if not decay >= 0:
         raise ValueError(f"weight_decay = {decay:g} is negative")
     if decay and group["nesterov"]:

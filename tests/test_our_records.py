@@ -1,13 +1,14 @@
 """Is there a whole record of every test that only travels, as its run has left it?"""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 from litmus.claims.evidence import TRAVELS, markers_in, project_files
-from litmus.claims.records import read_records
-from litmus.python.fingerprint import imports, is_test
+from litmus.claims.records import read_record, read_records
+from litmus.python.fingerprint import imports, is_test, torch_version
 from tests.litmus.conftest import write_files
 
 ROOT = Path(__file__).parents[1]
@@ -76,3 +77,26 @@ def test_control_a_record_that_is_gone_or_edited_is_missed(tmp_path, change):
     else:
         write_files(tmp_path, {"tests/test_new.py": IN_A_CLASS if "class" in change else TEST})
     assert len(unrecorded(tmp_path)) == {"gone": 2, "edited": 3}.get(change, 1)
+
+
+NEWEST = ROOT / "tests/recorded/torch-newest.record.json"
+
+
+def test_the_record_of_the_newest_torch_is_of_another_than_ours_and_rests_on_no_engine():
+    record = read_record(ROOT, NEWEST.relative_to(ROOT).as_posix())
+    assert record.versions["torch"] != torch_version()
+    assert not [path for path in record.digests if path.startswith("litmus/")]
+    assert not [outcome.test for outcome in record.outcomes if outcome.failed]
+    assert {outcome.file for outcome in record.outcomes} <= {*of_snippets()}
+
+
+def of_snippets():
+    """The files of the tests of snippets that rest on nothing of the engine."""
+    files = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/snippets/test_*.py")]
+    return [file for file in files if not engine_below([ROOT / file])]
+
+
+def test_what_the_newest_torch_leaves_out_of_its_record_is_what_rests_on_the_engine():
+    (said,) = re.findall(r"^WITH_ENGINE := (.*)$", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    every = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/snippets/test_*.py")}
+    assert {*said.split()} == every - {*of_snippets()}

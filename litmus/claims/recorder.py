@@ -86,6 +86,8 @@ class Recorder:
         asked = session.config.args
         if session.config.option.collectonly or any("[" in argument for argument in asked):
             return  # some parameters of a test are not the test
+        if session.config.getoption("litmus_record", None):
+            return  # it tells of another environment, perhaps, than the ledger does
         if is_of_failures(session.config):
             return
         partial = self.deselected | {

@@ -66,7 +66,8 @@ class LitmusPlugin(BasePlugin[LitmusConfig]):  # type: ignore[no-untyped-call]
         with told():
             trust = self.config.raw_html, self.config.ours
             left_out = _excludes(config, with_drafts=self.serves)
-            built = self.session.open(docs, settings, site, _is_lab(config), *trust, left_out)
+            about = _is_lab(config), *trust, left_out, config.site_url
+            built = self.session.open(docs, settings, site, *about)
         config.site_dir = str(built)
         self.frame.take_theme(config, self.session.project)
         return config
@@ -99,7 +100,7 @@ class LitmusPlugin(BasePlugin[LitmusConfig]):  # type: ignore[no-untyped-call]
     @event_priority(-100)  # when every other plugin has written what it writes
     def on_post_build(self, *, config: MkDocsConfig) -> None:
         with told():
-            self.session.finish(config.site_url, is_wanted=not self.reports.stop_the_build)
+            self.session.finish(is_wanted=not self.reports.stop_the_build)
         if not self.reports.stop_the_build:
             config.site_dir = str(self.session.folder)  # who publishes it looks there
 

@@ -11,6 +11,7 @@ matplotlib write caches there) and may write nowhere else.
 
 import json
 import os
+import re
 import runpy
 import signal
 import subprocess
@@ -61,8 +62,9 @@ def _answer_all(run: Way) -> None:
     has_made_an_optimizer = run is not _run_in_fork
     for request in sys.stdin:
         file, seconds = json.loads(request)
-        # The first one imports a thousand modules, for two seconds: once here, not in each fork.
-        if not has_made_an_optimizer and "optim" in _text(Path(file)):
+        # The first one, like the first gradient of torch.func, imports a thousand modules, for
+        # two seconds: once here, not in each fork.
+        if not has_made_an_optimizer and re.search("optim|torch.func", _text(Path(file))):
             import torch
 
             torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))])

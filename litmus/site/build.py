@@ -8,6 +8,7 @@ begins from a previous one leaves the same files as one that begins from nothing
 import html
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from litmus.cache import Fresh
@@ -21,12 +22,13 @@ from litmus.render.draft import Rendered
 from litmus.render.library import Asked, parted
 from litmus.render.page import NotePages
 from litmus.render.phrases import Key, Phrase
-from litmus.site import generated, search, stylesheets, training_loop
+from litmus.site import generated, search, snippet_pages, stylesheets, training_loop
 from litmus.site.claims_json import SCHEMA, claims_json
 from litmus.site.note_alone import library_of
 from litmus.site.page import LinkedFrom, Page, linked_from
 from litmus.site.project import Project
 from litmus.site.redirects import redirects
+from litmus.site.shelf import Snippet, shelf
 from litmus.vault.addresses import address
 from litmus.vault.note_reading import as_written
 from litmus.vault.notes import Note
@@ -86,8 +88,10 @@ class Build:
         write: Write,
         previous: Made | None = None,
         raw_html: bool = False,
+        site_url: str = "",
     ) -> None:
         self.project = project
+        self.site_url = site_url
         self.vault = project.vault
         self.dress = dress
         self.write = write
@@ -102,6 +106,11 @@ class Build:
         # Of several notes of one address the last is shown.
         self.shown = {address(path): path for path in sorted(notes)}
         self.note_pages = NotePages(self.library, self.made.phrases, raw_html)
+
+    @cached_property
+    def shelf(self) -> dict[str, Snippet]:
+        """The snippets, and what is known of each."""
+        return shelf(self.project, self.site_url)
 
     def titles(self) -> dict[str, str]:
         """Return the title of every page that comes from the vault, by address."""
@@ -130,7 +139,7 @@ class Build:
         found += [problem for note in self.vault.as_written for problem in note.problems]
         found += self._write_files(rendered)
         made.problems = in_order([*self.project.problems, *found])
-        about = rendered, linked, made.problems
+        about = rendered, linked, made.problems, self.shelf
         for page in generated.pages(self.project, self.note_pages.renderer, *about):
             made.listed.append(search.entry(page.address, page.title, page.words))
             path = f"{page.address}index.html"
@@ -224,7 +233,7 @@ class Build:
         """Yield what is no page: attachments, snippets, figures, redirects and claims as data."""
         for path in sorted(self.vault.files - self.vault.withheld):
             yield path, self.vault.made.get(path, self.project.docs / path)
-        yield from self.project.snippets.items()
+        yield from snippet_pages.files(self.shelf)
         for page in rendered.values():
             for path, figure in page.figures:
                 yield path, figure.encode()

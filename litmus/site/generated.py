@@ -12,6 +12,7 @@ from litmus.site.claim_pages import ASSUMPTIONS, CLAIMS
 from litmus.site.note_lists import HOME, NOTES
 from litmus.site.page import Page
 from litmus.site.project import Project
+from litmus.site.shelf import Snippet
 from litmus.site.snippet_pages import SNIPPETS
 from litmus.site.training_loop import LOOP, TITLE
 from litmus.vault.addresses import REFERENCES, TAGS, address
@@ -50,8 +51,9 @@ def pages(
     rendered: Mapping[str, Rendered],
     linked: Mapping[str, list[Backlink]],
     problems: list[Problem],
+    shelf: Mapping[str, Snippet],
 ) -> list[Page]:
-    """Return the generated pages, given the notes as rendered and who links to whom."""
+    """Return the generated pages, given the notes as rendered, who links to whom, and snippets."""
     cited: dict[str, list[Note]] = defaultdict(list)
     shown: dict[str, list[Note]] = defaultdict(list)
     for path, page in rendered.items():
@@ -67,7 +69,7 @@ def pages(
         claim_pages.all_claims(project, renderer),
         claim_pages.assumptions(project, renderer),
         note_lists.references(project, renderer, cited),
-        *snippet_pages.pages(project, renderer, shown),
+        *snippet_pages.pages(project, renderer, shelf, shown, linked),
         *training_loop.pages(project, renderer),
         open_ends.page(project, renderer, problems, linked),
     ]

@@ -54,6 +54,7 @@ class Session:
         raw_html: bool,
         is_called_ours: bool = False,
         excludes: LeftOut | None = None,
+        site_url: str | None = None,
     ) -> Path:
         """Read the project, with its settings in a file; return the folder to build in.
 
@@ -61,6 +62,7 @@ class Session:
         """
         self._whole_with = ()  # what a broken build has begun is begun anew
         self._settings, self._raw_html, self.site = settings, raw_html, site
+        self._url = site_url or ""
         self._built = site.begin()
         with collector.at_rest():
             self.project = self._read(docs, settings.parent, is_lab, is_called_ours, excludes)
@@ -88,11 +90,10 @@ class Session:
             if not (self._built / path).exists():  # it is as it was
                 self.build.write(path, self.folder / path)
 
-    def finish(self, site_url: str | None, is_wanted: bool) -> None:
+    def finish(self, is_wanted: bool) -> None:
         """Put the site in its place, if it is wanted; raise Problem where that cannot be done."""
         index = self._built / search.INDEX
         self._search = json.loads(index.read_text("utf-8")) if index.exists() else None
-        self._url = site_url
         self._write_lists(self.build.write)
         self.project.save_cache()
         if is_wanted:
@@ -185,7 +186,7 @@ class Session:
     def _build_of(self, project: Project, write: Write, previous: Made | None = None) -> Build:
         assert self.runner
         trusted = self._raw_html and project.is_ours
-        return Build(project, self.runner, self.dress, write, previous, trusted)
+        return Build(project, self.runner, self.dress, write, previous, trusted, self._url)
 
     def _withheld(self, build: Build) -> Build:
         """Return a build without what would take the place of a part of the site."""

@@ -393,13 +393,17 @@ def test_the_site_shows_a_record_with_its_date_and_what_has_changed_since(record
     write_files(recorded.root, {"mkdocs.yml": "site_name: V\n"})
     Command(recorded.root).build()
     record = read_record(recorded.root, FILE)
-    when = f"recorded {record.date}, {record.outcomes[0].ran_with}"
+    when = f"ecorded {record.date}, {record.outcomes[0].ran_with}"
     pages = {
         name: (recorded.root / f"site/{name}/index.html").read_text("utf-8")
         for name in ["claims/c", "snippets/used", "snippets/unused", "open-ends"]
     }
-    for name, tests in [("claims/c", 2), ("snippets/used", 3), ("snippets/unused", 0)]:
-        assert pages[name].count(when) == tests
+    for name, told, tests in [
+        *[("claims/c", 2, 2), ("snippets/used", 1, 3), ("snippets/unused", 0, 0)],
+    ]:
+        assert pages[name].count(when) == told
         assert pages[name].count("changed since it ran") == change * tests
+    assert ("3 of them changed since" in pages["snippets/used"]) is change
+    assert "3 passed" in pages["snippets/used"]
     said = f"{record.outcomes[0].ran_with}: snippets/used.py has changed since it was written by"
     assert (said in pages["open-ends"]) is change

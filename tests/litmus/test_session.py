@@ -44,11 +44,13 @@ class Command:
         docs = docs or self.root / "docs"
         site = SiteFolder(self.root / "site", docs, is_ours=True)
         options = {"is_lab": None, "raw_html": False, **options}
-        self.session.open(docs, self.root / "mkdocs.yml", site, **options)
+        self.session.open(
+            docs, self.root / "mkdocs.yml", site, **options, site_url="https://x.org/"
+        )
         try:
             self.session.withhold(taken)
             self.session.make(lambda: frame)
-            self.session.finish("https://x.org/", is_wanted)
+            self.session.finish(is_wanted)
         except Broken:
             self.session.abandon()
             raise

@@ -4,8 +4,21 @@ from fractions import Fraction
 
 import pytest
 import sympy
+import torch
+from torch import nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import SGD, AdamW
+from torch.optim.lr_scheduler import CosineAnnealingLR, MultiStepLR
 
-from snippets.clipping_threshold import clipping_threshold, keeping_gradient, step_factor
+from snippets.clipping_threshold import (
+    clip_grad_norm_of_twin,
+    clipping_threshold,
+    keeping_gradient,
+    step_factor,
+)
+from snippets.stock_adam import stock_adam
+from snippets.texp import TEXP
+from snippets.without_weight_decay import without_weight_decay
 
 CLIP = "clipping-threshold-is-the-equilibrium-gradient"
 ROUNDING = 1e-12  # float64, a dozen operations on numbers of size one
@@ -109,3 +122,121 @@ def test_control_with_momentum_clipped_gradients_may_lengthen_a_lot(measured):
     buffer = [10 * x for x in g]  # of ten such gradients, hardly forgotten
     after = growth(theta, [x + y for x, y in zip(buffer, g, strict=True)], rate, decay)
     measured(excess(after, rate, decay), allowed=GROWTH)
+
+
+# Clipping in a run without decay.
+
+DECAYS, MAX_NORM = [0.05, 0.5], 0.5
+inputs = torch.randn(32, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+labels = (inputs[:, 0] * inputs[:, 1] > 0).long()
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(6, 12, bias=False),
+        nn.BatchNorm1d(12, eps=1e-100, affine=False),
+        nn.Tanh(),
+        nn.Linear(12, 2, bias=False),
+        nn.BatchNorm1d(2, eps=1e-100, affine=False),
+    ).double()
+
+
+def optimizer_for(net, decays=(0.0, 0.0)):
+    groups = [
+        {"params": net[i].parameters(), "weight_decay": decay}
+        for i, decay in zip((0, 3), decays, strict=True)
+    ]
+    return SGD(groups, lr=0.04, momentum=0.5)
+
+
+def train(net, optimizer, scheduler, clip, steps=25):
+    """Train on gradients that are clipped; return the outputs, and the norms before clipping."""
+    outputs, norms = [], []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        outputs.append(net(inputs))
+        nn.functional.cross_entropy(outputs[-1], labels).backward()
+        norms.append(clip(net, optimizer))
+        optimizer.step()
+        scheduler.step()
+    return torch.stack(outputs).detach(), torch.stack(norms)
+
+
+def plain_clip(net, optimizer):
+    return clip_grad_norm_(net.parameters(), MAX_NORM)
+
+
+def twin_clip(net, optimizer):
+    return clip_grad_norm_of_twin(optimizer, MAX_NORM)
+
+
+def with_decay(clip=plain_clip):
+    net = network()
+    optimizer = optimizer_for(net, DECAYS)
+    return train(net, optimizer, MultiStepLR(optimizer, [8, 16], 0.5), clip)
+
+
+def under_texp(clip):
+    net = network()
+    optimizer = optimizer_for(net)
+    return train(net, optimizer, TEXP(optimizer, DECAYS, [8, 16], 0.5), clip)
+
+
+def followed(kind, convert, clip, decays=DECAYS):
+    """A run whose optimizer is converted, if at all, while a schedule goes on."""
+    net = network()
+    options = {"momentum": 0.5} if kind is SGD else {}
+    groups = [
+        {"params": net[i].parameters(), "weight_decay": decay}
+        for i, decay in zip((0, 3), decays, strict=True)
+    ]
+    optimizer = kind(groups, lr=0.04, **options)
+    return train(net, convert(optimizer), CosineAnnealingLR(optimizer, 30), clip)
+
+
+def is_clipped_as_torch_does(with_decay, twins, other):
+    outputs, norms = with_decay
+    share = (norms > MAX_NORM).double().mean()
+    assert 0.2 < share < 0.95  # some are clipped, and some are not
+    assert (twins[1] - norms).abs().max() < ROUNDING
+    assert (twins[0] - outputs).abs().max() < ROUNDING
+    assert (other[0] - outputs).abs().max() > GROWTH
+
+
+def test_under_texp_gradients_are_clipped_as_torch_clips_those_with_decay():
+    is_clipped_as_torch_does(with_decay(), under_texp(twin_clip), under_texp(plain_clip))
+
+
+@pytest.mark.parametrize(("kind", "convert"), [(SGD, without_weight_decay), (AdamW, stock_adam)])
+def test_the_gradients_of_a_twin_are_clipped_as_torch_clips_those_with_decay(kind, convert):
+    runs = [
+        followed(kind, how, clip)
+        for how, clip in [(lambda o: o, plain_clip), (convert, twin_clip), (convert, plain_clip)]
+    ]
+    is_clipped_as_torch_does(*runs)
+
+
+def test_gradients_below_the_threshold_stay_and_missing_ones_are_no_obstacle():
+    weights = [nn.Parameter(torch.ones(2)) for _ in range(3)]
+    optimizer = SGD([{"params": weights[:2]}, {"params": weights[2:]}], lr=1.0)
+    for group, scale in zip(optimizer.param_groups, (0.5, 0.25), strict=True):
+        group["twin"] = {"scale": scale}
+    assert clip_grad_norm_of_twin(optimizer, 1.0) == 0
+    weights[0].grad, weights[2].grad = torch.tensor([0.0, 1.5]), torch.tensor([1.0, 0.0])
+    assert clip_grad_norm_of_twin(optimizer, 5.1) == 5  # √(3² + 4²)
+    assert weights[0].grad.equal(torch.tensor([0.0, 1.5]))
+    assert clip_grad_norm_of_twin(optimizer, 2.5) == 5
+    assert weights[0].grad[1].item() == pytest.approx(0.75, rel=1e-6)
+    assert weights[2].grad[0].item() == pytest.approx(0.5, rel=1e-6)
+    assert weights[1].grad is None
+
+
+def test_an_optimizer_that_is_no_twin_is_refused():
+    weights = [nn.Parameter(torch.ones(2)) for _ in range(2)]
+    optimizer = SGD([{"params": [w]} for w in weights], lr=1.0)
+    optimizer.param_groups[0]["twin"] = {"scale": 0.5}
+    weights[0].grad = torch.full((2,), 9.0)
+    with pytest.raises(ValueError, match="SGD is no twin of a run with decay; use torch"):
+        clip_grad_norm_of_twin(optimizer, 1.0)
+    assert weights[0].grad.equal(torch.full((2,), 9.0))

@@ -14,6 +14,7 @@ from snippets.equilibrium import (
     coupled,
     decoupled,
     gain,
+    memory_factor,
     predict,
     relaxation,
     turn,
@@ -247,22 +248,53 @@ def test_a_prediction_reads_the_group_that_the_weight_is_in():
     )
 
 
-def test_what_has_no_formula_is_refused():
+def test_adam_with_decoupled_decay_is_adamw():
     w = weight()
+    settings = {"lr": 0.1, "betas": (0.7, 0.9), "weight_decay": 0.2}
+    adam = torch.optim.Adam([w], decoupled_weight_decay=True, **settings)
+    assert predict(adam, w) == predict(torch.optim.AdamW([w], **settings), w)
+
+
+def test_what_has_no_formula_is_refused():
+    w, one = weight(), nn.Parameter(torch.ones(1))
+    half = nn.Parameter(torch.ones(2, dtype=torch.bfloat16))
+
+    class Own(torch.optim.SGD):
+        pass
+
+    optim = torch.optim
     refused = [
-        (torch.optim.SGD([w], 0.1, 0.9, weight_decay=0.1, nesterov=True), "set nesterov=False"),
-        (torch.optim.SGD([w], 0.1, 0.9, dampening=0.9, weight_decay=0.1), "dampening=0 instead"),
-        (torch.optim.AdamW([w], weight_decay=0.1, amsgrad=True), "set amsgrad=False"),
-        (torch.optim.Adam([w], weight_decay=0.1), "no formula for Adam: "),
-        (torch.optim.RMSprop([w], weight_decay=0.1), "no formula for RMSprop: "),
-        (torch.optim.SGD([w], 0.1), "no equilibrium"),
-        (torch.optim.AdamW([w], weight_decay=0.0), "no equilibrium"),
+        (optim.SGD([w], 0.1, 0.9, weight_decay=0.1, nesterov=True), "set nesterov=False"),
+        (optim.SGD([w], 0.1, 0.9, dampening=0.9, weight_decay=0.1), "dampening=0 instead"),
+        (optim.AdamW([w], weight_decay=0.1, amsgrad=True), "set amsgrad=False"),
+        (optim.Adam([w], weight_decay=0.1), "no formula for Adam with L2"),
+        (optim.RMSprop([w], weight_decay=0.1), "no formula for RMSprop: "),
+        (optim.NAdam([w], weight_decay=0.1, decoupled_weight_decay=True), "no formula for NAdam"),
+        (Own([w], 0.1, weight_decay=0.1), "no formula for Own: .*out of a wrapper"),
+        (optim.SGD([w], 0.1), "no equilibrium: without decay in its group"),
+        (optim.AdamW([w], weight_decay=0.0), "no equilibrium: without decay in its group"),
+        (optim.SGD([w], 1.0, weight_decay=2.0), "no equilibrium at p"),
+        (optim.SGD([one], 0.1, weight_decay=0.1), "a single number has no direction"),
+        (optim.AdamW([half], 0.1, weight_decay=0.01), "= 0.001 is rounded away in torch.bfloat16"),
     ]
     for optimizer, reason in refused:
         with pytest.raises(ValueError, match=reason):
-            predict(optimizer, w, 1.0)
+            predict(optimizer, optimizer.param_groups[0]["params"][0], 1.0)
     with pytest.raises(ValueError, match="give their unit_gradient"):
         predict(torch.optim.SGD([w], 0.1, weight_decay=0.1), w)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_decay_is_rounded_away_below_half_the_spacing_of_floats(dtype):
+    spacing = torch.finfo(dtype).eps
+    w = nn.Parameter(torch.ones(2, dtype=dtype))
+    for share, stays in [(0.49, True), (0.51, False)]:
+        optimizer = torch.optim.AdamW([w], 1.0, weight_decay=share * spacing)
+        if stays:
+            with pytest.raises(ValueError, match="is rounded away in"):
+                predict(optimizer, w)
+        else:
+            assert predict(optimizer, w).norm > 1
 
 
 def test_the_angle_between_two_weights_is_accurate_for_small_angles_too():
@@ -348,6 +380,55 @@ def test_control_a_gradient_that_stays_makes_longer_weights_that_do_not_rotate(m
     assert now.numpy() == pytest.approx(np.full(400, 1 / 0.25), rel=1e-4)  # 1/λ
     measured(stray(now, expected), allowed=3)  # twice as long as predicted
     assert turn(before, now) < 0.01 * expected.angle
+
+
+@pytest.mark.claim(ADAMW, by="certificate")
+def test_correlated_pushes_make_the_squared_norm_larger_by_the_factor(measured):
+    # θₜ is a sum of pushes, and so its square one of products of two, k steps apart: the mean is
+    # Σ ρᵏ times the means ⟨θₜ, θₜ₊ₖ⟩ that fresh ones make, which obey the recursion
+    p, q, rho = sympy.symbols("p q rho")
+    c = cosine(p, q)
+    generating = (1 - rho * (p - c)) / (1 - rho * p + rho**2 * q)  # Σ over k ≥ 0
+    series = [sympy.diff(generating, rho, k).subs(rho, 0) / sympy.factorial(k) for k in range(5)]
+    rests = [series[0] - 1, series[1] - c]
+    rests += [series[k + 2] - (p * series[k + 1] - q * series[k]) for k in range(3)]
+    rests.append(memory_factor(p, q, rho) - (2 * generating - 1))
+    small = memory_factor(1 + GAMMA, GAMMA, rho)  # ηλ → 0, whatever β₁
+    rests.append(small - (1 + rho) / (1 - rho))
+    measured(nonzero(rests), allowed=0)
+
+
+def remembered(correlation, size=40_000, seed=0):
+    """Gradients of steady size, each of which keeps a share of the one before."""
+    noises = torch.Generator().manual_seed(seed)
+    state = [torch.randn(size, generator=noises)]
+
+    def gradient(t):
+        fresh = torch.randn(size, generator=noises)
+        state[0] = correlation * state[0] + math.sqrt(1 - correlation**2) * fresh
+        return state[0]
+
+    return gradient
+
+
+CORRELATED = pytest.mark.parametrize("correlation", [1 / 3, -1 / 3])
+
+
+@CORRELATED
+def test_torch_adamw_on_correlated_gradients_has_the_norm_with_the_factor(correlation):
+    now, _, expected = adamw(remembered(correlation), 250)
+    factor = memory_factor(*decoupled(0.2, 0.25, 0.8), correlation)
+    found, error = errors(now.square(), torch.ones_like(now))
+    squared = factor * expected.norm**2 / len(now)
+    assert abs(found / squared - 1) < ERRORS * error / squared + FLUCTUATION
+    assert abs(factor - 1) > 0.4
+
+
+@pytest.mark.control(ADAMW, drops="fresh-gradient-noise")
+@CORRELATED
+def test_control_correlated_gradients_make_the_norm_longer_or_shorter(measured, correlation):
+    now, _, expected = adamw(remembered(correlation, 4000), 250, size=4000)
+    measured(stray(now, expected), allowed=0.4)  # nearly doubled, or nearly halved
 
 
 @pytest.mark.control(ADAMW, drops="^steady-noise")

@@ -223,3 +223,27 @@ def test_zero_has_no_ratio_and_a_completion_from_it_is_refused():
     assert complete(small, zero, small, 1.0, 0.01, 1, adam=False)[1, 1] > 0.4
     rank_one = torch.diag(torch.tensor([0.3, 0.0], dtype=torch.float64))
     assert complete(rank_one, zero, rank_one, 1.0, 0.01, 1, adam=False)[0, 0] > 0
+
+
+@pytest.mark.parametrize(
+    ("observed", "start", "complaint"),
+    [
+        (torch.ones(2, 3), torch.ones(3, 2), r"have the shapes \[\(2, 3\), \(2, 3\), \(3, 2\)\]"),
+        (torch.ones(2, 3, 1, 1), torch.ones(2, 3, 1, 1), r"observed has the shape \(2, 3, 1, 1\)"),
+        (torch.ones(3), torch.ones(3), r"observed has the shape \(3,\)"),
+        (torch.ones(2, 3), torch.ones(2, 3).bfloat16(), r"start has the .* torch.bfloat16: give a"),
+        (torch.ones(2, 3).half(), torch.ones(2, 3), r"observed has the .* torch.float16: give a"),
+        (torch.ones(2, 3).long(), torch.ones(2, 3), r"observed has the .* torch.int64: give a"),
+        (torch.ones(0, 3), torch.ones(0, 3), "observed has no entries"),
+        (torch.full((2, 3), torch.nan), torch.ones(2, 3), "where it is not known put 0"),
+        (torch.ones(2, 3), torch.full((2, 3), torch.inf), "start has .* that are not finite"),
+    ],
+)
+def test_what_is_no_matrix_of_finite_floats_is_refused(observed, start, complaint):
+    if "shapes" in complaint:  # the fixtures of shapes refuse it first
+        with pytest.raises((ValueError, TypeError)):
+            complete(observed, torch.ones_like(observed), start, 1.0, 0.1, 1)
+        return
+    with pytest.raises(ValueError, match=complaint):
+        complete(observed, torch.ones_like(observed), start, 1.0, 0.1, 1)
+    complete(torch.ones(2, 3), torch.ones(2, 3), torch.ones(2, 3), 1.0, 0.1, 1)

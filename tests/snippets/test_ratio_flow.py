@@ -197,10 +197,14 @@ def test_the_time_for_two_values_is_known_in_closed_form():
     assert drop_times([30.0, 40.0]) == pytest.approx([100 * expected], rel=1e-14)
 
 
-@pytest.mark.parametrize("values", [[-1.0, 2.0], [0.0, 0.0]])
+@pytest.mark.parametrize(
+    "values", [[-1.0, 2.0], [0.0, 0.0], [], [1.0, math.nan], [math.nan, 1.0], [1.0, math.inf]]
+)
 def test_what_is_no_list_of_singular_values_of_a_matrix_off_zero_is_refused(values):
     with pytest.raises(ValueError, match=r"^\[.*\] are not the singular values of a matrix that"):
         drop_times(values)
+    with pytest.raises(ValueError, match=r"svdvals\(W\.flatten\(1\)\)\.tolist"):
+        flow_at(values, 1.0)
 
 
 @pytest.mark.control(ORDER, drops="ratio-penalty")

@@ -7,7 +7,13 @@ import pytest
 import sympy
 import torch
 
-from snippets.ratio_penalty import ratio, ratio_gradient, scaled_gradient, twin_strength
+from snippets.ratio_penalty import (
+    as_matrix,
+    ratio,
+    ratio_gradient,
+    scaled_gradient,
+    twin_strength,
+)
 from snippets.scalar_run import descend, scalar_run
 
 RANK = "ratio-measures-rank"
@@ -350,3 +356,63 @@ def test_control_at_a_kink_whose_side_is_chosen_by_length_the_twin_goes_to_the_o
     assert (theta[1] / scalars[1] == phi[1]).all()
     assert theta[2][0] / scalars[2] == -phi[2][0] != 0
     measured(abs(theta[2] / scalars[2] - phi[2]).max(), allowed=PARTED)
+
+
+# Weights of other shapes and types.
+
+
+def test_a_kernel_is_its_outputs_by_all_the_rest():
+    kernel = torch.randn(4, 3, 2, 5, generator=torch.Generator().manual_seed(0)).double()
+    flat = torch.stack([part.flatten() for part in kernel])
+    assert ratio(kernel) == ratio(flat)
+    assert ratio(kernel) != pytest.approx(ratio(kernel.transpose(0, 1)).item(), rel=1e-2)
+    assert ratio_gradient(kernel).equal(ratio_gradient(flat).reshape(4, 3, 2, 5))
+    automatic = torch.func.grad(ratio)(kernel)
+    assert (ratio_gradient(kernel) - automatic).abs().max() < 100 * LAST
+    assert as_matrix(flat) is not None
+    assert as_matrix(flat).equal(flat)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_computed_in_float32(dtype):
+    weight = random(6, 4).to(dtype).requires_grad_()
+    value = ratio(weight)
+    assert value.dtype == torch.float32
+    assert value.equal(ratio(weight.float()))
+    value.backward()
+    assert weight.grad.dtype == dtype
+    slope = ratio_gradient(weight.detach())
+    assert slope.dtype == torch.float32
+    assert slope.equal(ratio_gradient(weight.detach().float()))
+    assert (weight.grad.float() - slope).abs().max() < torch.finfo(dtype).eps
+
+
+@pytest.mark.parametrize(
+    ("weight", "complaint"),
+    [
+        (torch.ones(3), r"the shape \(3,\) is no matrix with entries: the penalty is for"),
+        (torch.ones(()), r"the shape \(\) is no matrix"),
+        (torch.ones(0, 3), r"the shape \(0, 3\) is no matrix with entries"),
+        (torch.ones(2, 3, 0), r"the shape \(2, 3, 0\) is no matrix with entries"),
+        (torch.ones(2, 3, dtype=torch.int64), r"torch.int64 is not .* give weight.float\(\)"),
+        (torch.ones(2, 3, dtype=torch.bool), r"torch.bool is not .* give weight.float\(\)"),
+        (torch.ones(2, 3, dtype=torch.complex64), "torch.complex64 is not a type of real floats"),
+        (torch.tensor([[1.0, torch.nan]]), "some entries are not finite numbers"),
+        (torch.tensor([[1.0, -torch.inf]]), "some entries are not finite numbers"),
+    ],
+)
+def test_what_has_no_ratio_is_refused_with_the_reason(weight, complaint):
+    for function in (ratio, ratio_gradient):
+        with pytest.raises(ValueError, match=complaint):
+            function(weight)
+
+
+@pytest.mark.parametrize("size", [1e-25, 1e25])
+def test_tiny_and_huge_weights_whose_squares_leave_the_range_have_the_same_ratio(size):
+    matrix = random(5, 3).float()
+    assert (size * matrix).square().sum() in (0, torch.inf)
+    assert ratio(size * matrix).item() == pytest.approx(ratio(matrix).item(), rel=1e-5)
+    slope = ratio_gradient(size * matrix) * size
+    assert (slope - ratio_gradient(matrix)).abs().max() < 1e-5
+    automatic = torch.func.grad(ratio)(size * matrix) * size
+    assert (automatic - ratio_gradient(matrix)).abs().max() < 1e-5

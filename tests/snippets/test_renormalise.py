@@ -1,6 +1,7 @@
 """Are powers of two exact, bit for bit, and does a renormalised run go on for ever?"""
 
 import math
+from copy import deepcopy
 from fractions import Fraction
 from functools import cache
 from importlib.util import find_spec
@@ -11,10 +12,17 @@ import pytest
 import torch
 from torch import nn
 from torch.optim import SGD, Adam
-from torch.optim.lr_scheduler import ExponentialLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR
 
 from snippets.exponential_lr import growth_root
-from snippets.renormalise import renormalise, steps_until_overflow
+from snippets.renormalise import (
+    balancing_exponent,
+    carry_eps,
+    renormalise,
+    steps_until_overflow,
+)
+from snippets.texp import TEXP
+from snippets.without_weight_decay import without_weight_decay
 
 BITS, FOREVER = "powers-of-two-are-exact", "renormalised-run-never-overflows"
 VISIBLE = 1e-3  # of losses and outputs of size one, which float32 rounds at 6e-8
@@ -102,9 +110,16 @@ def two_runs(change, growth=1.0, **options):
 
 def by_powers(*exponents):
     def change(model, optimizer):
-        assert renormalise(optimizer, [[n] for n in model.norms], exponents) == list(exponents)
+        renormalise(optimizer, [[n] for n in model.norms], exponents)
 
     return change
+
+
+def balance(optimizer, normalisers):
+    """Bring the largest weight of each group to between 1 and 2; return the exponents."""
+    exponents = [balancing_exponent(group) for group in optimizer.param_groups]
+    renormalise(optimizer, normalisers, exponents)
+    return exponents
 
 
 def by_factors(factors, eps=True, statistics=True, buffers=True):
@@ -225,7 +240,7 @@ def test_a_renormalised_run_goes_on_where_the_plain_one_ends(measured):
         if start < 30:  # before anything in the plain run overflows, its squares included
             assert losses == train(plain, optimizer, 5, start, GROWTH)
         measured(np.sum(~np.isfinite(losses)), allowed=0)
-        total += renormalise(other, [[n] for n in model.norms])
+        total += balance(other, [[n] for n in model.norms])
         for group in other.param_groups:
             assert 1 <= max(p.abs().max() for p in group["params"]) < 2
             assert group["lr"] > 1e-4
@@ -249,7 +264,7 @@ def test_control_without_gradients_the_weights_stay_and_the_rate_overflows(measu
     for _ in range(70):
         weights.grad = torch.zeros(2)
         optimizer.param_groups[0]["lr"] *= GROWTH
-        assert renormalise(optimizer) == [0]
+        assert balance(optimizer, [[]]) == [0]
     measured(optimizer.param_groups[0]["lr"], allowed=LARGEST)
 
 
@@ -338,7 +353,7 @@ def test_everything_that_belongs_to_a_group_is_scaled_and_nothing_else():
     )
     before = buffer.clone()
     assert 4 <= weights.abs().max() < 8
-    assert renormalise(optimizer, [[norm]]) == [2]
+    assert balance(optimizer, [[norm]]) == [2]
     (group,) = optimizer.param_groups
     assert (group["lr"], group["weight_decay"], group["momentum"]) == (0.5 / 16, 4.0, 0.9)
     assert layer.weight.equal(weights / 4)
@@ -346,8 +361,9 @@ def test_everything_that_belongs_to_a_group_is_scaled_and_nothing_else():
     assert norm.running_mean.equal(torch.full((2,), 0.75))
     assert norm.running_var.equal(torch.full((2,), 7 / 16))
     assert norm.eps == 1e-5 / 16
-    assert renormalise(optimizer, [[norm]]) == [0]
-    assert renormalise(optimizer, [[norm]], [-2]) == [-2]
+    assert layer.weight.grad.equal(torch.full((2, 3), 4.0))
+    assert balance(optimizer, [[norm]]) == [0]
+    renormalise(optimizer, [[norm]], [-2])
     assert layer.weight.equal(weights)
 
 
@@ -356,7 +372,7 @@ def test_everything_that_belongs_to_a_group_is_scaled_and_nothing_else():
 )
 def test_the_largest_weight_comes_to_between_one_and_two(largest, exponent):
     parameters = [nn.Parameter(torch.tensor([0.01, largest])), nn.Parameter(torch.tensor([0.3]))]
-    assert renormalise(SGD(parameters, lr=1.0)) == [exponent]
+    assert balance(SGD(parameters, lr=1.0), [[]]) == [exponent]
     assert 1 <= parameters[0].abs().max() < 2
 
 
@@ -382,13 +398,17 @@ def test_a_layer_norm_has_an_eps_and_no_statistics():
     assert norm.eps == 1e-5 / 4
 
 
+def settings(group):
+    return {k: v for k, v in group.items() if k != "params"}
+
+
 def refusal(optimizer, *arguments, match):
-    groups = [{k: v for k, v in g.items() if k != "params"} for g in optimizer.param_groups]
+    groups = [settings(group) for group in optimizer.param_groups]
     weights = [p.detach().clone() for g in optimizer.param_groups for p in g["params"]]
     with pytest.raises(ValueError, match=match):
         renormalise(optimizer, *arguments)
     for group, old in zip(optimizer.param_groups, groups, strict=True):
-        assert {k: v for k, v in group.items() if k != "params"} == old
+        assert settings(group) == old
     after = [p for g in optimizer.param_groups for p in g["params"]]
     assert all(map(torch.equal, after, weights))
 
@@ -400,32 +420,315 @@ def test_what_it_is_not_exact_for_is_refused_with_the_reason_and_nothing_is_chan
         pass
 
     for kind in (Adam, Own):
-        refusal(kind(layer.parameters(), lr=0.1), match=f"{kind.__name__} is not torch.optim.SGD")
+        other = kind(layer.parameters(), lr=0.1)
+        refusal(other, [[]], [1], match=f"{kind.__name__} is not torch.optim.SGD")
     affine = nn.BatchNorm1d(2)
     joint = SGD([*layer.parameters(), *affine.parameters()], lr=0.1)
-    refusal(joint, [[affine]], match="group 0: BatchNorm1d's own weight or bias is trained in")
-    for module, name in [(nn.RMSNorm(2), "RMSNorm"), (nn.ReLU(), "ReLU")]:
-        refusal(optimizer, [[module]], match=f"group 0: {name} has no eps")
-    for modules, exponents in [([[], []], None), ([[]], [1, 2])]:
+    refusal(joint, [[affine]], [1], match="group 0: BatchNorm1d's own weight or bias is trained in")
+    refusal(optimizer, [[nn.ReLU()]], [1], match="group 0: ReLU has no eps")
+    refusal(optimizer, [[nn.RMSNorm(2)]], [1], match="group 0: RMSNorm has no eps of its own")
+    for modules, exponents in [([[], []], [1]), ([[]], [1, 2]), ([], [])]:
         refusal(optimizer, modules, exponents, match="1 groups: each needs one list of normalisers")
-    refusal(optimizer, [[norm]], [-140], match=r"group 0: a number times 2\^140 leaves the range")
-    refusal(optimizer, [[norm]], [140], match=r"group 0: a number times 2\^-140 leaves the range")
+    words = r"group 0: a (weight|gradient|running variance) times 2\^140 leaves the range"
+    refusal(optimizer, [[norm]], [-140], match=words)
+    refusal(optimizer, [[norm]], [140], match=r"group 0: a weight times 2\^-140 leaves the range")
+    refusal(optimizer, [[norm, norm]], [1], match="group 0: BatchNorm1d is listed twice")
     ExponentialLR(optimizer, 1.01)
-    refusal(optimizer, [[norm]], match="group 0: its rate is set by a scheduler; multiply lr")
-    for bad in (0.0, math.inf, math.nan):
-        parameter = nn.Parameter(torch.full((2,), bad))
-        refusal_of_weights = pytest.raises(ValueError, match="the largest weight of a group is")
-        with refusal_of_weights:
-            renormalise(SGD([parameter], lr=0.1))
+    refusal(optimizer, [[norm]], [1], match="group 0: its rate is set by a scheduler")
+    assert "renormalise_exponent" not in dict(norm.named_buffers())
+
+
+@pytest.mark.parametrize(
+    ("bad", "word"), [(0.0, "0.0"), (math.inf, "inf"), (math.nan, "nan"), ([], "0.0")]
+)
+def test_a_group_without_a_largest_weight_has_no_exponent(bad, word):
+    parameter = nn.Parameter(torch.tensor(bad if bad == [] else [bad, bad]))
+    with pytest.raises(ValueError, match=f"the largest weight of a group is {word}: it cannot"):
+        balancing_exponent(SGD([parameter], lr=0.1).param_groups[0])
 
 
 def test_a_refusal_names_the_group_and_leaves_the_ones_before_it():
     first, second = nn.Parameter(torch.tensor([4.0])), nn.Parameter(torch.tensor([1.0]))
     optimizer = SGD([{"params": [first]}, {"params": [second]}], lr=0.1)
-    refusal(optimizer, [[], [nn.ReLU()]], match="group 1: ReLU has no eps")
-    refusal(optimizer, [[], []], [2, 150], match="group 1: a number times 2")
+    refusal(optimizer, [[], [nn.ReLU()]], [1, 1], match="group 1: ReLU has no eps")
+    refusal(optimizer, [[], []], [2, 150], match="group 1: a weight times 2")
+    shared = nn.BatchNorm1d(1)
+    refusal(optimizer, [[shared], [shared]], [2, 2], match="group 1: BatchNorm1d is listed twice")
     # groups may have the normaliser of one another's weights, if those have their own factor
     affine = nn.BatchNorm1d(1)
     optimizer = SGD([{"params": [first]}, {"params": affine.parameters()}], lr=0.1)
-    assert renormalise(optimizer, [[affine], []], [2, 0]) == [2, 0]
+    renormalise(optimizer, [[affine], []], [2, 0])
     assert affine.weight == 1
+
+
+@pytest.mark.parametrize("name", ["lr", "weight_decay"])
+def test_a_setting_that_would_leave_its_range_is_refused(name):
+    optimizer = SGD([nn.Parameter(torch.zeros(2))], lr=1e-300, weight_decay=1e300)
+    optimizer.param_groups[0]["weight_decay" if name == "lr" else "lr"] = 0.0
+    renormalise(optimizer, [[]], [10])
+    refusal(optimizer, [[]], [20], match=rf"group 0: {name} times 2\^-?40 leaves the range")
+
+
+def test_an_exponent_is_a_whole_number():
+    _, norm, optimizer = small()
+    with pytest.raises(TypeError):
+        renormalise(optimizer, [[norm]], [0.5])
+    refusal(optimizer, [[norm]], [501], match=r"group 0: 2\^501 leaves the range of all floats")
+    refusal(optimizer, [[norm]], [-501], match=r"group 0: 2\^-501 leaves the range of all floats")
+
+
+def test_numbers_that_groups_share_are_multiplied_once():
+    rate, decay = torch.tensor(0.5), torch.tensor(0.25)
+    parameters = [nn.Parameter(torch.tensor([4.0, 1.0])) for _ in range(2)]
+    groups = [{"params": [p]} for p in parameters]
+    optimizer = SGD(groups, lr=rate, weight_decay=decay, foreach=False)
+    assert optimizer.param_groups[0]["lr"] is optimizer.param_groups[1]["lr"]
+    renormalise(optimizer, [[], []], [1, 2])
+    assert [float(g["lr"]) for g in optimizer.param_groups] == [0.5 / 4, 0.5 / 16]
+    assert [float(g["weight_decay"]) for g in optimizer.param_groups] == [1, 4]
+    assert (rate, decay) == (0.5, 0.25)
+
+
+def test_gradients_that_are_being_accumulated_go_along_and_overflowed_ones_are_no_obstacle():
+    plain, divided = small(), small()
+    for layer, norm, optimizer in (plain, divided):
+        layer.weight.grad = torch.full((2, 3), 0.5)  # of the first half of a batch
+        if layer is divided[0]:
+            renormalise(optimizer, [[norm]], [3])
+        layer.weight.grad += (8 if layer is divided[0] else 1) * torch.ones(2, 3)
+        optimizer.step()
+    assert (divided[0].weight * 8).equal(plain[0].weight)
+    divided[0].weight.grad[0, 0] = math.inf
+    renormalise(divided[2], [[divided[1]]], [1])
+    assert divided[0].weight.grad[0, 0] == math.inf
+    assert divided[0].weight.grad[0, 1] == 24
+
+
+def test_half_precision_is_refused_where_it_would_lose_digits():
+    weights = nn.Parameter(torch.tensor([1.0, 2.0**-14 * 1.5], dtype=torch.float16))
+    optimizer = SGD([weights], lr=0.1)
+    renormalise(optimizer, [[]], [-3])
+    weights.data /= 8
+    weights.data[1] += 2.0**-24
+    refusal(optimizer, [[]], [3], match="a weight times 2")
+
+
+# Every kind of normaliser.
+
+
+@pytest.mark.parametrize(
+    "norm",
+    [
+        nn.BatchNorm1d(4, affine=False, momentum=None),
+        nn.BatchNorm1d(4, affine=False, track_running_stats=False),
+        nn.SyncBatchNorm(4, affine=False),
+        nn.LayerNorm(4),
+        nn.LayerNorm(4, elementwise_affine=False),
+        nn.GroupNorm(2, 4),
+        nn.RMSNorm(4, eps=1e-5),
+        nn.InstanceNorm1d(4, track_running_stats=True),
+        nn.InstanceNorm1d(4),
+    ],
+    ids=lambda norm: str(norm)[:60],
+)
+def test_behind_the_layer_each_kind_gives_the_same_outputs_and_statistics(norm):
+    inputs = torch.randn(8, 4, 4, generator=torch.Generator().manual_seed(0)) / 100
+    if isinstance(norm, nn.LayerNorm | nn.RMSNorm | nn.BatchNorm1d | nn.SyncBatchNorm):
+        inputs = inputs[0]
+    plain, divided = (nn.Sequential(nn.Linear(4, 4, bias=False), deepcopy(norm)) for _ in range(2))
+    divided[0].load_state_dict(plain[0].state_dict())
+    optimizer = SGD(divided[0].parameters(), lr=0.1)
+    for _ in range(2):
+        assert plain(inputs).equal(divided(inputs))
+        renormalise(optimizer, [[divided[1]]], [3])
+    assert plain(inputs).equal(divided(inputs))
+    assert plain.eval()(inputs).equal(divided.eval()(inputs))
+    expected = plain(inputs)
+    divided[1].eps = plain[1].eps  # the ε that it had
+    assert (expected - divided(inputs)).abs().max() > VISIBLE * expected.abs().max()
+
+
+# What is saved.
+
+
+def renormalised():
+    model = Net(eps=1e-2)
+    optimizer = optimizer_for(model)
+    train(model, optimizer, 4)
+    renormalise(optimizer, [[n] for n in model.norms], [5, -2])
+    return model, optimizer
+
+
+def prepared():
+    model = Net(eps=1e-2)
+    carry_eps(model.norms)
+    return model
+
+
+def resumed(model, optimizer, tmp_path):
+    """Load a run from a file into a model that is built anew; return both."""
+    torch.save([model.state_dict(), optimizer.state_dict()], tmp_path / "run.pt")
+    states = torch.load(tmp_path / "run.pt", weights_only=True)
+    other = prepared()
+    its_optimizer = optimizer_for(other)
+    other.load_state_dict(states[0])
+    its_optimizer.load_state_dict(states[1])
+    return other, its_optimizer
+
+
+def test_a_model_that_is_built_anew_refuses_the_state_until_it_is_told(tmp_path):
+    model, optimizer = renormalised()
+    fresh = Net(eps=1e-2)
+    with pytest.raises(RuntimeError, match="renormalise_exponent"):
+        fresh.load_state_dict(model.state_dict())
+    other, its_optimizer = resumed(model, optimizer, tmp_path)
+    assert [n.eps for n in other.norms] == [1e-2 / 4**5, 1e-2 * 4**2]
+    assert evaluated(other).equal(evaluated(model))
+    for net in (other, model):
+        net.train()
+    assert train(other, its_optimizer, 4, 4) == train(model, optimizer, 4, 4)
+
+
+def test_control_with_the_eps_as_built_the_loaded_model_is_another():
+    model, _ = renormalised()
+    other = prepared()
+    other.load_state_dict(model.state_dict())
+    for norm in other.norms:
+        norm.eps = 1e-2
+    assert farthest(evaluated(other), evaluated(model)) > VISIBLE
+
+
+def test_a_state_from_before_is_loaded_as_it_is_and_rolls_the_eps_back():
+    model = Net(eps=1e-2)
+    optimizer = optimizer_for(model)
+    train(model, optimizer, 4)
+    states = deepcopy(model.state_dict()), deepcopy(optimizer.state_dict())
+    expected = train(model, optimizer, 4, 4)
+    for exponents in ([5, -2], [1, 1]):
+        renormalise(optimizer, [[n] for n in model.norms], exponents)
+    assert [int(n.renormalise_exponent) for n in model.norms] == [6, -1]
+    model.load_state_dict(states[0])
+    optimizer.load_state_dict(states[1])
+    assert [n.eps for n in model.norms] == [1e-2, 1e-2]
+    assert train(model, optimizer, 4, 4) == expected
+
+
+def test_a_copy_of_the_model_restores_its_own_eps():
+    model, optimizer = renormalised()
+    copy, its_optimizer = deepcopy((model, optimizer))
+    before = deepcopy(model.state_dict())
+    renormalise(its_optimizer, [[n] for n in copy.norms], [1, 1])
+    assert [n.eps for n in model.norms] == [1e-2 / 4**5, 1e-2 * 4**2]
+    assert evaluated(copy).equal(evaluated(model))
+    copy.load_state_dict(before)
+    assert [n.eps for n in copy.norms] == [n.eps for n in model.norms]
+    assert copy.norms[0].eps_as_built == 1e-2
+
+
+def test_half_precision_does_not_round_what_is_saved():
+    model, _ = renormalised()
+    assert prepared().half().norms[0].renormalise_exponent.dtype == torch.int64
+    other = prepared().half()
+    other.load_state_dict(model.half().state_dict())
+    assert other.norms[0].eps == 1e-2 / 4**5
+
+
+def test_a_tiny_eps_is_not_lengthened_and_one_that_would_underflow_comes_back():
+    norm = nn.LayerNorm(2, eps=1e-100, elementwise_affine=False)
+    optimizer = SGD([nn.Parameter(torch.ones(1))], lr=1.0)
+    renormalise(optimizer, [[norm]], [4])
+    assert norm.eps == 1e-100
+    norm = nn.LayerNorm(2, elementwise_affine=False)
+    for k, eps in [(40, 1e-5 / 4**40), (25, torch.finfo(torch.float32).tiny), (-65, 1e-5)]:
+        renormalise(optimizer, [[norm]], [k])
+        assert norm.eps == eps
+    double = nn.LayerNorm(2).double()
+    renormalise(SGD([nn.Parameter(torch.ones(1))], lr=1.0), [[double]], [65])
+    assert double.eps == 1e-5 / 4**65
+
+
+# Twins, whose rates follow a scale.
+
+
+def twin_run(change=None, steps=24):
+    model = Net()
+    optimizer = optimizer_for(model, weight_decay=0.0)
+    scheduler = TEXP(optimizer, 5e-3, [10, 18])
+    losses = []
+    for step in range(steps):
+        losses += train(model, optimizer, 1, step)
+        scheduler.step()
+        if change and step in (5, 12):
+            change(model, optimizer)
+    return losses
+
+
+def test_a_run_under_texp_is_divided_bit_for_bit_across_its_milestones():
+    assert twin_run() == twin_run(by_powers(3, -2))
+
+
+def test_control_weights_that_are_divided_without_their_scale_are_another_run():
+    def divide(model, optimizer):
+        twins = [group["twin"] for group in optimizer.param_groups]
+        by_powers(3, -2)(model, optimizer)
+        for group, twin in zip(optimizer.param_groups, twins, strict=True):
+            group["twin"] = twin
+
+    assert farthest(twin_run(), twin_run(divide)) > VISIBLE
+
+
+def test_of_a_twin_the_scale_and_the_push_are_multiplied_and_nothing_else():
+    _, norm, optimizer = small()
+    (group,) = optimizer.param_groups
+    group["twin"] = {"scale": 0.75, "push": -0.5, "taken": 7}
+    group["initial_lr"] = 0.5
+    before = settings(group)
+    renormalise(optimizer, [[norm]], [3])
+    assert settings(group) == {**before, "twin": {"scale": 6.0, "push": -4.0, "taken": 7}}
+    assert before["twin"]["scale"] == 0.75  # whoever holds the old one keeps it
+
+
+def followed(change=None, steps=24):
+    """The twin of a run under a schedule, with a change after two of its steps."""
+    model = Net()
+    old = optimizer_for(model)
+    scheduler = CosineAnnealingLR(old, 30)
+    twin = without_weight_decay(old)
+    losses = []
+    for step in range(steps):
+        losses += train(model, twin, 1, step)
+        scheduler.step()
+        if change and step in (5, 12):
+            change(model, twin)
+    return losses, [g["twin"]["scale"] for g in twin.param_groups]
+
+
+def test_the_twin_of_any_schedule_is_divided_bit_for_bit():
+    plain, scales = followed()
+    divided, others = followed(by_powers(1, 2))
+    assert plain == divided
+    assert others != scales
+    assert all(math.frexp(a)[0] == math.frexp(b)[0] for a, b in zip(scales, others, strict=True))
+
+
+def test_what_a_twin_would_take_back_without_the_eps_is_refused():
+    model = Net()
+    twin = without_weight_decay(optimizer_for(model))
+    train(model, twin, 3)
+    norms = [[n] for n in model.norms]
+    refusal(twin, norms, [0, -1], match=r"group 1: its twin keeps c = 0\.\d+ from falling below ½")
+    renormalise(twin, norms, [0, 1])
+    renormalise(twin, norms, [0, -1])  # c is as before
+
+
+def test_parameters_that_are_not_trained_are_refused_where_their_group_is_divided():
+    weights, frozen = nn.Parameter(torch.tensor([4.0])), nn.Parameter(torch.tensor([1.0]))
+    frozen.requires_grad = False
+    optimizer = SGD([weights, frozen], lr=0.1)
+    refusal(optimizer, [[]], [1], match="group 0: some of its parameters are not trained")
+    renormalise(optimizer, [[]], [0])
+    frozen.requires_grad = True
+    optimizer.param_groups[0]["twin"] = {"scale": 1.0, "taking": [True, False]}
+    refusal(optimizer, [[]], [1], match="group 0: some of its parameters are not trained")
+    optimizer.param_groups[0]["twin"] = {"scale": 1.0, "taking": []}
+    renormalise(optimizer, [[]], [1])

@@ -7,9 +7,13 @@ import pytest
 import sympy
 import torch
 from torch import nn
-from torch.optim.swa_utils import update_bn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.swa_utils import AveragedModel, update_bn
+from torch.utils.data import DataLoader, TensorDataset
 
 from snippets.running_statistics import lag_factor, lagging_average, recollect, running_average
+from snippets.texp import TEXP
+from tests.snippets import loops
 
 CLAIM = "running-variance-lags-by-a-fixed-factor"
 SHARE, GROWTH, VARIANCE, BEGIN = Fraction(1, 10), Fraction(9, 8), Fraction(7, 3), Fraction(5, 4)
@@ -253,3 +257,147 @@ def test_after_growing_weights_fresh_statistics_make_evaluation_the_same_functio
     for net in (plain, grown):
         recollect(net, BATCHES)
     assert (plain(BATCHES[0]) - grown(BATCHES[0])).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("pack", [tuple, list], ids=["tuples", "lists"])
+def test_of_pairs_the_first_is_what_the_model_gets(pack):
+    net, plain, theirs = network(), network(), network()
+    pairs = [pack((batch, torch.zeros(8))) for batch in BATCHES]
+    assert recollect(net, pairs) == recollect(plain, BATCHES) == 3
+    update_bn(pairs, theirs)
+    for one, other, third in zip(*map(statistics, (net, plain, theirs)), strict=True):
+        assert one.equal(other)
+        assert one.equal(third)
+
+
+def test_a_loader_of_pairs_and_a_device_are_as_for_update_bn():
+    data = DataLoader(TensorDataset(torch.cat(BATCHES).double(), torch.zeros(24)), batch_size=5)
+    ours, theirs = network().double(), network().double()
+    assert recollect(ours, data, torch.device("cpu")) == 5
+    update_bn(data, theirs, "cpu")
+    for one, other in zip(statistics(ours), statistics(theirs), strict=True):
+        assert one.equal(other)
+
+
+class Moved:
+    """A batch that remembers where it was moved."""
+
+    def __init__(self):
+        self.places = []
+
+    def to(self, device):
+        self.places.append(device)
+        return BATCHES[0]
+
+
+def test_batches_are_moved_only_if_there_is_a_device():
+    batch = Moved()
+    recollect(network(), [batch, (batch, 1)], "cpu")
+    assert batch.places == ["cpu", "cpu"]
+    with pytest.raises(TypeError):
+        recollect(network(), [batch])
+
+
+def test_a_norm_that_no_batch_reaches_keeps_what_it_had():
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.extra = nn.BatchNorm1d(4), nn.BatchNorm1d(4)
+
+        def forward(self, x):
+            return self.used(x) + (self.extra(x) if self.training else 0)
+
+    net = Branches()
+    net(5 * BATCHES[0])
+    before = net.extra.running_var.clone()
+    recollect(net.eval(), BATCHES)
+    assert net.extra.running_var.equal(before)
+    assert not net.used.running_var.equal(before)
+    assert net.extra.num_batches_tracked == 1
+
+
+def test_norms_without_a_size_or_with_statistics_that_have_no_plain_average_are_refused():
+    net = network(nn.LazyBatchNorm1d())
+    with pytest.raises(ValueError, match="LazyBatchNorm1d has no size yet: call the model once"):
+        recollect(nn.Sequential(nn.BatchNorm1d(4), nn.LazyBatchNorm1d()), BATCHES)
+    assert recollect(net, BATCHES) == 3  # network() has called it
+    tracking = nn.Sequential(nn.BatchNorm1d(4), nn.InstanceNorm1d(4, track_running_stats=True))
+    with pytest.raises(ValueError, match="InstanceNorm1d keeps running statistics, of which"):
+        recollect(tracking, [torch.ones(2, 4, 3)])
+    recollect(nn.Sequential(nn.BatchNorm1d(4), nn.InstanceNorm1d(4)), [torch.randn(2, 4, 3)])
+
+
+def test_a_norm_whose_statistics_were_taken_away_is_left_out():
+    net = nn.Sequential(nn.BatchNorm1d(4), nn.BatchNorm1d(4))
+    net[0].running_mean = net[0].running_var = None
+    assert recollect(net, BATCHES) == 3
+    assert net[0].running_var is None
+
+
+def test_an_average_that_is_cumulative_already_stays_so():
+    net = nn.BatchNorm1d(4, momentum=None)
+    recollect(net, BATCHES)
+    assert net.momentum is None
+
+
+# In training loops.
+
+FILE = "snippets/running_statistics.py"
+
+
+def evaluated(kind, wrap=lambda net: net, batches=None, collect=recollect):
+    """The outputs in evaluation of a run with decay, or of its twin, after fresh statistics."""
+    net = loops.network()
+    decays = [0.05, 0.5] if kind == "decay" else [0.0, 0.0]
+    groups = [
+        {"params": net[i].parameters(), "weight_decay": decay}
+        for i, decay in zip((0, 3), decays, strict=True)
+    ]
+    optimizer = torch.optim.SGD(groups, lr=0.04, momentum=0.5)
+    after = TEXP(optimizer, [0.05, 0.5], []).step if kind == "twin" else lambda: None
+    loops.plainly(net, optimizer, after)
+    wrapped = wrap(net)
+    collect(wrapped, batches or loops.inputs.split(8))
+    return wrapped.eval()(loops.inputs).detach()
+
+
+def hold(beside, **how):
+    plain, twin = evaluated("decay", **how), evaluated("twin", **how)
+    left = evaluated("twin", **{**how, "collect": lambda *_: None})
+    beside.gap((twin - plain).abs().max(), control=(left - plain).abs().max())
+
+
+@pytest.mark.in_loop(FILE, "evaluation mode")
+def test_after_it_a_twin_evaluates_as_the_run_with_decay(beside):
+    """also from a loader of pairs (x, y)"""
+    data = TensorDataset(loops.inputs, loops.labels)
+    hold(beside, batches=DataLoader(data, batch_size=8))
+
+
+@pytest.mark.in_loop(FILE, "compile")
+def test_of_a_compiled_network(beside):
+    torch._dynamo.reset()
+    hold(beside, wrap=lambda net: torch.compile(net, backend="aot_eager"))
+
+
+@pytest.mark.in_loop(FILE, "DDP")
+def test_of_a_distributed_network(beside, tmp_path):
+    with loops.process_group(tmp_path):
+        hold(beside, wrap=DistributedDataParallel)
+
+
+@pytest.mark.in_loop(FILE, "EMA")
+def test_of_an_average_of_the_weights(beside):
+    """after the average, as update_bn"""
+    hold(beside, wrap=lambda net: AveragedModel(net))
+
+
+@pytest.mark.in_loop(FILE, "checkpoint")
+def test_of_a_network_that_is_loaded_from_a_file(beside, tmp_path):
+    def loaded(net):
+        torch.save(net.state_dict(), tmp_path / "net.pt")
+        fresh = loops.network()
+        fresh.load_state_dict(torch.load(tmp_path / "net.pt", weights_only=True))
+        return fresh
+
+    hold(beside, wrap=loaded)

@@ -11,9 +11,18 @@ import sympy
 import torch
 from torch import nn
 from torch.optim import SGD, Adam
-from torch.optim.lr_scheduler import MultiStepLR
+from torch.optim.lr_scheduler import (
+    ChainedScheduler,
+    CyclicLR,
+    ExponentialLR,
+    LinearLR,
+    MultiStepLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+)
 
 from snippets.exponential_lr import growth_root, sgd_step
+from snippets.renormalise import balancing_exponent, renormalise
 from snippets.scalar_run import scalar_run
 from snippets.texp import TEXP, decay_share, scale, texp_rate
 from tests.snippets.rational_losses import ends, plain_slope, ratio_slope
@@ -428,7 +437,8 @@ def test_control_with_uncorrected_buffers_the_outputs_part(measured):
 @pytest.mark.control(THEOREM, drops="^seed")
 def test_control_with_unseeded_buffers_the_outputs_part(measured):
     def unseeded(scheduler):
-        scheduler.optimizer.state.clear()
+        for group in scheduler.optimizer.param_groups:
+            group["twin"]["phase"] = 0
 
     measured(apart(stepped(), tapered(unseeded)), allowed=10 * VISIBLE)
 
@@ -452,7 +462,9 @@ def test_the_scheduler_without_drops_divides_the_decay(measured):
 
 
 def test_the_rates_of_a_group_are_those_of_the_theorem():
-    optimizer = SGD([nn.Parameter(torch.ones(2))], lr=0.1, momentum=0.9)
+    weights = nn.Parameter(torch.ones(2))
+    weights.grad = torch.zeros(2)
+    optimizer = SGD([weights], lr=0.1, momentum=0.9)
     scheduler = TEXP(optimizer, 0.02, [2, 3])
     roots = [growth_root(0.1 * 0.1**i, 0.02, 0.9) for i in range(3)]
     expected = [0.1 / roots[0], 0.1 / roots[0] ** 3]
@@ -475,38 +487,44 @@ def test_the_root_is_that_of_the_other_snippet(lr, decay, momentum):
     assert scheduler.roots == [[growth_root(lr, decay, momentum)]]
 
 
-def test_buffers_are_seeded_at_the_start_and_corrected_at_milestones_only():
+def corrections(weights, optimizer):
+    """Take a step without a gradient; return what it did to the buffer besides the momentum."""
+    weights.grad = torch.zeros_like(weights)
+    state = optimizer.state[weights]
+    before = state.get("momentum_buffer", torch.zeros_like(weights)).clone()
+    optimizer.step()
+    return state["momentum_buffer"] / 0.5 - before
+
+
+def test_buffers_are_seeded_before_the_first_step_and_corrected_after_milestones_only():
     weights = nn.Parameter(torch.tensor([3.0, -1.0], dtype=torch.float64))
     optimizer = SGD([weights], lr=1 / 3, momentum=0.5)
     scheduler = TEXP(optimizer, 2 / 15, [2], factor=0.5)
-    buffer = optimizer.state[weights]["momentum_buffer"]
-    # α = 9/10, and λ/(α − γ) = 1/3
-    assert (buffer + weights / 3).norm() < 1e-15
-    assert not buffer.requires_grad
-    for step in (1, 2, 3):
-        weights.grad = torch.zeros_like(weights)
-        optimizer.step()
-        before = optimizer.state[weights]["momentum_buffer"].clone()
+    assert not optimizer.state
+    # α = 9/10, and λ/(α − γ) = 1/3; after the milestone
+    share = (2 / 15) / (growth_root(1 / 6, 2 / 15, 0.5) - 0.5)
+    for expected in (-1 / 3, 0, 0.9**4 * (1 / 3 - share), 0):
+        before = weights.detach().clone()
+        assert (corrections(weights, optimizer) - expected * before).norm() < 1e-14
+        assert not optimizer.state[weights]["momentum_buffer"].requires_grad
         scheduler.step()
-        change = optimizer.state[weights]["momentum_buffer"] - before
-        if step == 2:
-            share = (2 / 15) / (growth_root(1 / 6, 2 / 15, 0.5) - 0.5)
-            assert (change - 0.9**4 * (1 / 3 - share) * weights).norm() < 1e-14
-        else:
-            assert not change.any()
 
 
 def test_a_buffer_that_runs_is_seeded_on_top_and_none_is_made_where_none_is_needed():
-    first, second, third = (nn.Parameter(torch.ones(2)) for _ in range(3))
-    groups = [{"params": [first]}, {"params": [second], "momentum": 0.0}, {"params": [third]}]
+    first, second, third, frozen = (nn.Parameter(torch.ones(2)) for _ in range(4))
+    frozen.requires_grad = False
+    groups = [
+        {"params": [first, frozen]},
+        {"params": [second], "momentum": 0.0},
+        {"params": [third]},
+    ]
     optimizer = SGD(groups, lr=0.1, momentum=0.5)
     optimizer.state[first]["momentum_buffer"] = torch.full((2,), 2.0)
-    scheduler = TEXP(optimizer, [0.1, 0.1, 0.0], [1])
+    TEXP(optimizer, [0.1, 0.1, 0.0], [1])
+    second.grad = torch.zeros(2)  # the third has no gradient, nor decay
     share = 0.1 / (growth_root(0.1, 0.1, 0.5) - 0.5)
-    assert optimizer.state[first]["momentum_buffer"] == pytest.approx(2 - share)
-    assert not optimizer.state.get(second)
-    assert not optimizer.state.get(third)
-    assert scheduler.starts == [0, 1]
+    assert corrections(first, optimizer) == pytest.approx(-share)
+    assert all(not optimizer.state.get(p) for p in (second, third, frozen))
 
 
 def test_the_rate_is_the_present_one_whatever_a_scheduler_left_behind():
@@ -635,3 +653,356 @@ def test_by_default_a_milestone_divides_the_rate_by_ten():
     assert scheduler.rates == [[0.1, pytest.approx(0.01)]]
     for phase, (rate, root) in enumerate(pairwise([*scheduler.rates[0], None])):
         assert rate != root, phase
+
+
+# ---------------------------------------------------------------------------------------------
+# Training loops as people write them: right, or refused before a weight changes.
+
+EXACT = 1e-12  # of outputs of size one: the steps below amplify rounding a hundredfold
+
+
+def loop(net, optimizer, scheduler, steps=14, each=lambda t: 1, scales=False, closure=False):
+    """Train with so many calls of the scheduler's step() at each step; return the outputs."""
+    outputs = []
+    scaler = torch.amp.GradScaler("cpu", enabled=scales)
+
+    def gradients():
+        optimizer.zero_grad()
+        outputs.append(net(inputs))
+        loss = nn.functional.cross_entropy(outputs[-1], labels)
+        scaler.scale(loss).backward()
+        return loss
+
+    for t in range(steps):
+        if closure:
+            optimizer.step(gradients)
+        else:
+            gradients()
+            if scales and t % 3 == 1:  # as where half precision overflows
+                net[0].weight.grad[0, 0] = torch.inf
+            scaler.step(optimizer)
+            scaler.update()
+        for _ in range(each(t)):
+            scheduler.step()
+    return torch.stack(outputs).detach()
+
+
+def run_of(kind, decays=(0.0,) * 3, fused=None, **how):
+    net = network()
+    optimizer = optimizer_for(net, decays, fused=fused)
+    settings = (DECAYS, [5, 9]) if kind is TEXP else ([5, 9],)
+    return loop(net, optimizer, kind(optimizer, *settings), **how)
+
+
+LOOPS = {
+    "once a step": {},
+    "never": {"each": lambda t: 0},
+    "twice a step, as by accelerate in two processes": {"each": lambda t: 2},
+    "once an epoch of two steps": {"each": lambda t: t % 2},
+    "three times at once, over two milestones": {"each": lambda t: 9 * (t == 4)},
+    "a GradScaler skips steps": {"scales": True},
+    "a GradScaler skips fused steps": {"scales": True, "fused": True},
+    "closure": {"closure": True},
+}
+
+
+@pytest.mark.parametrize("how", LOOPS.values(), ids=LOOPS)
+def test_the_rate_grows_with_the_steps_that_are_taken_and_phases_begin_with_the_schedulers(how):
+    stepped = run_of(MultiStepLR, DECAYS, **how)
+    assert apart(stepped, run_of(TEXP, **how)) < EXACT
+    assert apart(stepped, run_of(MultiStepLR, **how)) > 1e-3  # without any decay
+
+
+def weights(net):
+    return [p.detach().clone() for p in net.parameters()]
+
+
+def untouched(net, optimizer, match, act):
+    """An act is refused with these words, and changes no weight and no buffer."""
+    before = weights(net)
+    buffers = [s["momentum_buffer"].clone() for s in optimizer.state.values()]
+    with pytest.raises((RuntimeError, ValueError), match=match):
+        act()
+    assert all(map(torch.equal, net.parameters(), before))
+    after = [s["momentum_buffer"] for s in optimizer.state.values()]
+    assert len(after) == len(buffers)
+    assert all(map(torch.equal, after, buffers))
+
+
+def started(steps=3, kind=TEXP):
+    net = network()
+    optimizer = optimizer_for(net)
+    scheduler = kind(optimizer, DECAYS, [5, 9])
+    if steps:
+        loop(net, optimizer, scheduler, steps)
+    return net, optimizer, scheduler
+
+
+def by_hand(group, name, value):
+    def act(net, optimizer, scheduler):
+        optimizer.param_groups[group][name] = value
+
+    return act
+
+
+def added(net, optimizer, scheduler):
+    optimizer.add_param_group({"params": [nn.Parameter(torch.ones(2))]})
+
+
+def appended(net, optimizer, scheduler):
+    weights = nn.Parameter(torch.ones(2, dtype=torch.float64))
+    weights.grad = torch.ones_like(weights)
+    optimizer.param_groups[0]["params"].append(weights)
+
+
+def decayed_checkpoint(net, optimizer, scheduler):
+    other = optimizer_for(network(), DECAYS)
+    optimizer.load_state_dict(other.state_dict())
+
+
+def decay_free_checkpoint(net, optimizer, scheduler):
+    optimizer.load_state_dict(optimizer_for(network()).state_dict())
+
+
+def without_gradient(net, optimizer, scheduler):
+    net[0].weight.grad = None
+
+
+def frozen(net, optimizer, scheduler):
+    net[0].weight.requires_grad_(False).grad = None
+
+
+def later(kind, *settings):
+    def act(net, optimizer, scheduler):
+        kind(optimizer, *settings)
+
+    return act
+
+
+def plateau(net, optimizer, scheduler):
+    other = ReduceLROnPlateau(optimizer, patience=0)
+    for loss in (1.0, 2.0):
+        other.step(loss)
+
+
+def cyclic(net, optimizer, scheduler):
+    CyclicLR(optimizer, 0.04, 0.04, step_size_up=3)
+
+
+LR = "its lr was changed from .* by hand or by another scheduler.*take without_weight_decay"
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (by_hand(0, "lr", 0.02), LR),
+        (by_hand(2, "lr", 0.02), LR),
+        (later(LinearLR), LR),
+        (plateau, LR),
+        (cyclic, LR),
+        (later(TEXP, DECAYS, [7]), "states of both"),
+        (by_hand(0, "momentum", 0.8), "its momentum was changed from 0.9 to 0.8"),
+        (by_hand(0, "nesterov", True), "nesterov or dampening was set"),
+        (by_hand(1, "dampening", 0.5), "nesterov or dampening was set"),
+        (by_hand(0, "weight_decay", 0.1), "its weight_decay was set, or the checkpoint"),
+        (by_hand(2, "weight_decay", 0.1), "its weight_decay was set, or the checkpoint"),
+        (decayed_checkpoint, "its weight_decay was set, or the checkpoint of another run"),
+        (decay_free_checkpoint, "the checkpoint of another run was loaded"),
+        (added, "was built for 3 parameter groups, and there are 4 now"),
+        (appended, "a parameter has no momentum buffer; it was added or unfrozen"),
+        (without_gradient, "a parameter has no gradient"),
+        (frozen, "a parameter has no gradient"),
+    ],
+)
+def test_what_somebody_else_changes_is_refused_at_the_next_step_before_a_weight_changes(act, words):
+    net, optimizer, scheduler = started()
+    act(net, optimizer, scheduler)
+    untouched(net, optimizer, words, optimizer.step)
+
+
+def test_control_without_a_change_the_next_step_is_taken():
+    net, optimizer, _ = started()
+    before = net[0].weight.detach().clone()
+    optimizer.step()
+    assert not net[0].weight.equal(before)
+
+
+def test_a_group_without_decay_may_lack_a_gradient_and_change_its_momentum():
+    net, optimizer, scheduler = started()
+    net[5].bias.grad = None
+    by_hand(2, "momentum", 0.5)(net, optimizer, scheduler)
+    optimizer.step()
+
+
+def test_a_closure_that_leaves_a_parameter_without_gradient_is_refused_too():
+    net, optimizer, _ = started()
+    untouched(net, optimizer, "a parameter has no gradient", lambda: optimizer.step(net.zero_grad))
+
+
+def sequential(optimizer, scheduler):
+    return SequentialLR(optimizer, [LinearLR(optimizer), scheduler], [3])
+
+
+def sequential_first(optimizer, scheduler):
+    return SequentialLR(optimizer, [scheduler, ExponentialLR(optimizer, 0.9)], [3])
+
+
+def chained(optimizer, scheduler):
+    return ChainedScheduler([ExponentialLR(optimizer, 0.5), scheduler])
+
+
+def chained_first(optimizer, scheduler):
+    return ChainedScheduler([scheduler, ExponentialLR(optimizer, 0.5)])
+
+
+@pytest.mark.parametrize("compose", [sequential, sequential_first, chained, chained_first])
+def test_a_composed_schedule_is_refused_within_two_steps(compose):
+    net, optimizer, scheduler = started(0)
+    before = []
+
+    def train_on():
+        before.append(weights(net))
+        composed = compose(optimizer, scheduler)
+        for act in (optimizer.step, composed.step) * 2:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(inputs), labels).backward()
+            before.append(weights(net))
+            act()
+
+    with pytest.raises(RuntimeError, match=LR):
+        train_on()
+    assert all(map(torch.equal, net.parameters(), before[-1]))
+
+
+def test_alone_in_a_chain_it_is_right():
+    net, optimizer, scheduler = started(0)
+    alone = loop(net, optimizer, ChainedScheduler([scheduler]))
+    assert alone.equal(run_of(TEXP))
+
+
+def test_an_epoch_as_an_argument_is_refused():
+    net, optimizer, scheduler = started()
+    for epoch in (0.5, 3, 0):
+        untouched(net, optimizer, "TEXP counts by itself", lambda e=epoch: scheduler.step(e))
+
+
+def test_two_of_them_on_one_optimizer_are_refused():
+    net, optimizer, _ = started(0)
+    TEXP(optimizer, [0.01, 0, 0], [5])
+    net(inputs).sum().backward()
+    untouched(net, optimizer, LR, optimizer.step)
+
+
+# Copies and checkpoints.
+
+
+@pytest.mark.parametrize("order", ["optimizer first", "scheduler first", "built on a loaded one"])
+@pytest.mark.parametrize("after", [0, 3, 5, 11])
+def test_a_run_resumes_from_a_file_in_either_order(order, after, tmp_path):
+    net, optimizer, scheduler = started(after)
+    torch.save([x.state_dict() for x in (net, optimizer, scheduler)], tmp_path / "run.pt")
+    expected = loop(net, optimizer, scheduler, 4)
+    states = torch.load(tmp_path / "run.pt", weights_only=True)
+    other = network()
+    other.load_state_dict(states[0])
+    fresh = optimizer_for(other)
+    if order == "built on a loaded one":
+        fresh.load_state_dict(states[1])
+    its_scheduler = TEXP(fresh, DECAYS, [5, 9])
+    pairs = [(fresh, states[1]), (its_scheduler, states[2])]
+    for one, state in reversed(pairs) if order == "scheduler first" else pairs:
+        one.load_state_dict(state)
+    assert loop(other, fresh, its_scheduler, 4).equal(expected)
+
+
+def test_a_run_is_rolled_back_in_place():
+    net, optimizer, scheduler = started(4)
+    states = [deepcopy(x.state_dict()) for x in (net, optimizer, scheduler)]
+    expected = loop(net, optimizer, scheduler, 6)  # over a milestone
+    for one, state in zip((net, optimizer, scheduler), states, strict=True):
+        one.load_state_dict(state)
+    assert loop(net, optimizer, scheduler, 6).equal(expected)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("fresh", [True, False])
+def test_half_a_checkpoint_is_refused(which, fresh):
+    net, optimizer, scheduler = started(6)
+    saved = [deepcopy(x.state_dict()) for x in (optimizer, scheduler)]
+    if fresh:
+        net, optimizer, scheduler = started(0)
+    else:
+        loop(net, optimizer, scheduler, 2)
+    (optimizer, scheduler)[which].load_state_dict(saved[which])
+    net(inputs).sum().backward()
+    untouched(net, optimizer, "load the states of both|its lr was changed", optimizer.step)
+
+
+def test_a_checkpoint_between_the_two_steps_of_a_milestone_is_right():
+    net, optimizer, scheduler = started(4)
+    states = deepcopy(optimizer.state_dict())  # four steps taken, the fifth phase not yet begun
+    expected = loop(net, optimizer, scheduler, 3)
+    assert expected.shape[0] == 3
+    assert states["param_groups"][0]["twin"]["taken"] == 4
+
+
+def test_a_copy_of_the_run_goes_on_as_the_run_does():
+    copies = deepcopy(started(3))
+    assert copies[1] is copies[2].optimizer
+    assert loop(*copies, 6).equal(loop(*started(3), 6))
+
+
+# Settings of other types, and the end of the floats.
+
+
+@pytest.mark.parametrize(
+    "decays",
+    [np.array(DECAYS), torch.tensor(DECAYS, dtype=torch.float64), tuple(map(np.float64, DECAYS))],
+    ids=["array", "tensor", "tuple"],
+)
+def test_decays_may_be_of_any_kind_and_milestones_of_any_kind_of_integers(decays):
+    _, _, expected = started(0)
+    for milestones in (np.array([5, 9]), torch.tensor([5, 9]), (5, np.int64(9)), range(5, 10, 4)):
+        scheduler = TEXP(optimizer_for(network()), decays, milestones)
+        assert scheduler.starts == [0, 5, 9]
+        assert scheduler.roots == expected.roots
+    for decay in (np.float64(0.01), np.float32(0.01), torch.tensor(0.01)):
+        one = TEXP(sgd()(), decay, [5])
+        assert one.shares == TEXP(sgd()(), float(decay), [5]).shares
+
+
+@pytest.mark.parametrize("milestones", [[2.0], ["5"], [None]])
+def test_milestones_that_are_no_whole_numbers_are_refused(milestones):
+    with pytest.raises(ValueError, match="must be a list of whole numbers"):
+        TEXP(sgd()(), 0.01, milestones)
+
+
+def test_a_matrix_of_decays_is_refused():
+    with pytest.raises(ValueError, match="2 weight decays for 1 parameter groups"):
+        TEXP(sgd()(), [[0.01, 0.01]], [])
+
+
+def test_before_a_float_overflows_it_is_refused_with_what_to_do():
+    weights = nn.Parameter(torch.tensor([1.0, 2.0]))
+    optimizer = SGD([weights], lr=1.0)
+    scheduler = TEXP(optimizer, 0.9, [])
+    visited = []
+
+    def train_on():
+        for _ in range(200):
+            weights.grad = torch.tensor([-2.0, 1.0]) / weights.detach().norm() ** 2
+            visited.append(weights.detach().clone())
+            optimizer.step()
+            scheduler.step()
+
+    with pytest.raises(
+        RuntimeError, match=r"near the largest float, 3\.4.*e\+38; call renormalise"
+    ):
+        train_on()
+    assert weights.equal(visited[-1])
+    assert 10 < len(visited) < 20
+    assert 1e31 < optimizer.param_groups[0]["lr"] < 1e34  # 20 bits below
+    renormalise(optimizer, [[]], [balancing_exponent(optimizer.param_groups[0])])
+    train_on_from = weights.detach().clone()
+    optimizer.step()
+    assert not weights.equal(train_on_from)

@@ -1,0 +1,97 @@
+"""Training loops as people write them, for any network, optimizer and scheduler."""
+
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+inputs = torch.randn(32, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+labels = (inputs[:, 0] * inputs[:, 1] > 0).long()
+
+
+def network(dtype=torch.float64, eps=1e-100):
+    """Two blocks that are scale invariant each. Smooth: no kinks, where rounding would show."""
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(6, 12, bias=False),
+        nn.BatchNorm1d(12, eps=eps, affine=False),
+        nn.Tanh(),
+        nn.Linear(12, 2, bias=False),
+        nn.BatchNorm1d(2, eps=eps, affine=False),
+    ).to(dtype)
+
+
+def loss(net, outputs=None, part=slice(None)):
+    """The loss on a part of the data, whose outputs are kept."""
+    given = inputs[part].to(next(net.parameters()).dtype)
+    found = net(given)
+    if outputs is not None:
+        outputs.append(found.detach().double())
+    return nn.functional.cross_entropy(found, labels[part])
+
+
+def plainly(net, optimizer, after, steps=20):
+    """Train; after each step comes what is to be done after it."""
+    outputs = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss(net, outputs).backward()
+        optimizer.step()
+        after()
+    return torch.stack(outputs)
+
+
+def accumulating(net, optimizer, after):
+    """Train on the gradients of two halves of a batch; something may come between them, too."""
+    outputs = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        for half in (slice(0, 16), slice(16, 32)):
+            (loss(net, outputs, half) / 2).backward()
+        optimizer.step()
+        after()
+    return torch.stack(outputs)
+
+
+def in_mixed_precision(dtype, first_scale=2.0**18):
+    """Return a loop in which the forward pass is in half precision.
+
+    The first scale of the loss overflows in float16, so that steps are skipped until it is lower.
+    """
+
+    def train(net, optimizer, after):
+        outputs = []
+        scaler = torch.amp.GradScaler("cpu", first_scale, enabled=dtype == torch.float16)
+        for _ in range(8):
+            optimizer.zero_grad()
+            with torch.autocast("cpu", dtype):
+                value = loss(net, outputs)
+            scaler.scale(value).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            after()
+        return torch.stack(outputs)
+
+    return train
+
+
+def compiled(net, optimizer, after):
+    torch._dynamo.reset()
+    return plainly(torch.compile(net, backend="aot_eager"), optimizer, after, steps=8)
+
+
+@contextmanager
+def process_group(folder):
+    """One process, which talks to itself."""
+    store = f"file://{folder}/store"
+    dist.init_process_group("gloo", init_method=store, rank=0, world_size=1)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def distributed(net, optimizer, after):
+    return plainly(DistributedDataParallel(net), optimizer, after)
