@@ -16,9 +16,10 @@ c > 0, whose update has the degree ν, is the run of fixed norm at the rates
 the power n has to be multiplied by (‖θₜ₊₁‖/‖θₜ‖)ⁿ after a step. Where decay holds the norm still,
 both are constants: then the two runs are one at a constant rate.
 
-    radii = norms(weights)        # before training; keep them in the checkpoint
-    for batch in data:
-        …; optimizer.step(); set_norms_(weights, radii)
+Use. Hold the norm of my weights where it is, in place of weight decay.
+
+    radii = norms([weight])  # once; keep them in the checkpoint
+    set_norms_([weight], radii)  # after every optimizer.step()
 
 Units. η is in [θ]^(1+ν), λ in [θ]^−(1+ν), R in [θ], s and a are numbers.
 

@@ -10,9 +10,10 @@ averages of gradients have n = 1, of their squares n = 2, and so on; eps is a me
 Let c₀ = 1 and cₜ₊₁ = aₜcₜ. On losses with L(cθ) = L(θ) for c > 0 the same optimizer without decay,
 at the rates ηₜ/(cₜ^ν cₜ₊₁), whose memory is multiplied by aₜⁿ after step t, makes φₜ = θₜ/cₜ.
 
-    for batch in data:
-        …; loss.backward()
-        scalar = twin_step(optimizer, scalar, rate, decay)    # in place of optimizer.step()
+Use. Take decoupled weight decay out of my Muon, Lion, NAdam or AMSGrad.
+
+    scalar = 1.0
+    scalar = twin_step(plain, scalar, rate=0.1, decay=0.01)  # in place of plain.step()
 
 Units. η is in [θ]^(1+ν), λ in [θ]^−(1+ν), a memory of degree n in [θ]^−n; c is a number.
 

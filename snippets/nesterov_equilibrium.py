@@ -16,6 +16,10 @@ On a scale-invariant loss with fresh gradients of E‖h‖² = Γ, once the mean
 For small ηλ the norm is that of plain momentum, ‖θ‖⁴ = ηG²/(2λ(1 − γ)) where Γ = G²/‖θ‖², and the
 angle of a step is √(2ηλ(1 + 2γ(1 − γ²))/(1 + γ)).
 
+Use. Predict the norm of a weight under Nesterov's momentum.
+
+    nesterov_norm(rate=0.1, decay=5e-4, momentum=0.9, unit_gradient=1.0)
+
 Units. η is in [θ]² and λ in [θ]⁻²; p, q, γ and ηλ are numbers.
 
 Source. Derived here.
