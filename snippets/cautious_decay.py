@@ -105,7 +105,7 @@ if __name__ == "__main__":
     print("  β     ηλ    simulated   the guess     simulated   by how much the decay turns")
     for average in (0.0, 0.5, 0.9):
         for product in (0.01, 0.1):
-            share, square = simulated(average, product, 10_000, int(30 / product), generator)
+            share, square = simulated(average, product, 5_000, int(20 / product), generator)
             kept = 1 - product / 2
             half = (1 + kept * average) / ((1 - kept**2) * (1 - kept * average))
             row = average, product, share, leaning_share(average, product), square / half

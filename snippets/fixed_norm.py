@@ -52,8 +52,7 @@ Number = Any  # a float; a Fraction or a symbol, where a formula is to be exact
 
 def norms(weights: Sequence[Tensor]) -> list[float]:
     """Return the norm of each tensor, in [θ]; in float32 at least, whatever the tensor's type."""
-    wide = [w.double() if w.dtype == torch.float64 else w.float() for w in map(_detached, weights)]
-    return [torch.linalg.vector_norm(w).item() for w in wide]
+    return [_norm(w.detach()).item() for w in weights]
 
 
 def set_norms_(weights: Sequence[Tensor], radii: Sequence[float]) -> None:
@@ -65,8 +64,9 @@ def set_norms_(weights: Sequence[Tensor], radii: Sequence[float]) -> None:
     """
     if len(weights) != len(radii):
         raise ValueError(f"{len(weights)} tensors and {len(radii)} radii: each needs one")
-    shares = []
-    for i, (norm, radius) in enumerate(zip(norms(weights), radii, strict=True)):
+    lengths, shares = norms(weights), []
+    for i, radius in enumerate(radii):
+        norm = lengths[i]
         if not 0 < radius < math.inf:
             raise ValueError(f"radius {i} is {radius:g}: it must be positive and finite")
         if not 0 < norm < math.inf:
@@ -75,8 +75,8 @@ def set_norms_(weights: Sequence[Tensor], radii: Sequence[float]) -> None:
                 "tensors out that begin at zero, such as biases; look for a step that diverged"
             )
         shares.append(radius / norm)
-    for tensor, share in zip(map(_detached, weights), shares, strict=True):
-        tensor.mul_(share)
+    for i, share in enumerate(shares):
+        weights[i].detach().mul_(share)
 
 
 def fixed_norm_step(weights: Vector, update: Vector, rate: float, radius: float) -> Vector:
@@ -108,8 +108,10 @@ def settled_rate(kept: float, radius: float, length: float) -> float:
     return radius * math.sqrt(1 / kept**2 - 1) / length
 
 
-def _detached(weights: Tensor) -> Tensor:
-    return weights.detach()
+def _norm(weights: Tensor) -> Tensor:
+    dtype = torch.promote_types(weights.dtype, torch.float32)
+    norm: Tensor = torch.linalg.vector_norm(weights, dtype=dtype)
+    return norm
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def signs_of_noise(
 
 if __name__ == "__main__":
     generator = torch.Generator().manual_seed(0)
-    numbers = 10_000
+    numbers = 5_000
     print("Lion on noise            ‖θ‖/(η√d)                angle of a step")
     print("   β₁    β₂    ηλ    predicted  simulated    predicted  simulated   linear")
     for first, second, product in (

@@ -25,6 +25,7 @@ TWIN = "cautious-decay-has-no-twin-by-scaling"
 GUESS = "momentum-weakens-cautious-decay"
 F = Fraction
 ROUNDING = 1e-12  # a few operations on numbers of order one, each rounded at 1e-16
+COINS = 0.02  # five standard errors of 20,000 coins, thrown many times over, are below it
 VISIBLE = 0.05  # of a share, or of a number of order one
 THETA = np.array([F(3), F(-1), F(2), F(-5), F(1, 2), F(0)])
 UPDATE = np.array([F(1), F(2), F(-1, 3), F(-2), F(0), F(4)])
@@ -84,7 +85,7 @@ def test_the_decay_alone_turns_by_that_angle_and_by_no_more_than_the_bound(measu
         angle = math.atan2((across / after.norm()).item(), cosine)
         measured(abs(turn_of_decay(share, decay) - angle), allowed=ROUNDING)
         bound = decay / (2 * math.sqrt(1 - decay))
-        measured(max(0.0, math.tan(angle) - bound), allowed=ROUNDING)
+        measured(max(math.tan(angle) - bound, 0), allowed=ROUNDING)
     widest = turn_of_decay(1 / (2 - decay), decay)  # where the two means are the same
     measured(abs(math.tan(widest) / bound - 1), allowed=ROUNDING)
     assert turn_of_decay(0.0, decay) == turn_of_decay(1.0, decay) == 0
@@ -144,17 +145,16 @@ def test_the_settled_norm_is_within_the_bounds(measured, e):
     generator = torch.Generator().manual_seed(2)
     share, squared = simulated(0.0, e, 20_000, int(40 / e) + 40, generator)
     below, above = bounds(e)
-    # 20,000 numbers, many times over; five standard errors of a run of coins are below 0.02
-    measured(max(0.0, below / math.sqrt(squared) - 1), allowed=0.02)
-    measured(max(0.0, math.sqrt(squared) / above - 1), allowed=0.02)
-    measured(abs(share - 0.5), allowed=0.02)
+    measured(max(below / math.sqrt(squared) - 1, 0), allowed=COINS)
+    measured(max(math.sqrt(squared) / above - 1, 0), allowed=COINS)
+    measured(abs(share - 0.5), allowed=COINS)
 
 
 @pytest.mark.control(HALF, drops="^symmetric")
 def test_control_with_a_memory_the_norm_is_beyond_the_bounds(measured):
     generator = torch.Generator().manual_seed(2)
     share, squared = simulated(0.9, 0.2, 20_000, 400, generator)
-    measured(max(0.0, math.sqrt(squared) / bounds(0.2)[1] - 1), allowed=VISIBLE)
+    measured(max(math.sqrt(squared) / bounds(0.2)[1] - 1, 0), allowed=VISIBLE)
     measured(abs(share - 0.5), allowed=VISIBLE)
 
 
@@ -231,7 +231,7 @@ def test_no_memory_and_no_decay_are_found_where_half_or_more_decays(measured, av
     generator = torch.Generator().manual_seed(4)
     steps = int(20 / e + 20 / (1 - average))
     share, _ = simulated(average, e, 10_000, steps, generator)
-    measured(max(0.0, share - 0.5), allowed=0)  # found: 0.48 at most
+    measured(max(share - 0.5, 0), allowed=0)  # found: 0.48 at most
 
 
 @pytest.mark.claim(GUESS, by="simulation")

@@ -78,7 +78,8 @@ def with_the_decay_of_the_steps(make, sees_length, shares, coupled=False):
 
 
 def gap(one, other):
-    return max(((a - b).norm() / a.norm()).item() for a, b in zip(one, other, strict=True))
+    gaps = [(a - b).norm() / a.norm() for a, b in zip(one, other, strict=True)]
+    return torch.stack(gaps).max().item()
 
 
 @pytest.mark.claim(STEP, by="float64")
@@ -235,15 +236,15 @@ def clamp_and_set(update, start, rates, radius):
     """The largest gap of the clamped run and the one whose norm is set, and the shortest step."""
     clamped = held = start
     memory = {"clamped": None, "held": None}
-    worst, shortest = 0.0, math.inf
+    apart, lengths = [], []
     for t, rate in enumerate(rates):
         u, memory["held"] = update(held, memory["held"], t)
         v, memory["clamped"] = update(clamped, memory["clamped"], t)
-        shortest = min(shortest, (held - rate * u).norm().item() / radius)
+        lengths.append((held - rate * u).norm() / radius)
         held = fixed_norm_step(held, u, rate, radius)
         clamped = clamped_step(clamped, v, rate, radius)
-        worst = max(worst, (clamped - held).norm().item() / radius)
-    return worst, shortest
+        apart.append((clamped - held).norm() / radius)
+    return torch.stack(apart).max().item(), torch.stack(lengths).min().item()
 
 
 def sgd(gamma, buffer=0.0, sees_length=False, decay=0.0):
@@ -265,7 +266,7 @@ UNIT = RADIUS * (START / START.norm()).flatten()
 @pytest.mark.parametrize("gamma", [0.0, 0.9])
 def test_a_step_of_sgd_never_ends_within_the_radius(measured, gamma, buffer):
     gaps, shortest = clamp_and_set(sgd(gamma, buffer), UNIT, RATES, RADIUS)
-    measured(max(0.0, 1 - shortest), allowed=ROUNDING)
+    measured(max(1 - shortest, 0), allowed=ROUNDING)
     measured(gaps, allowed=ROUNDING)
 
 
@@ -311,6 +312,9 @@ def test_norms_are_set_in_every_type_and_the_weights_keep_theirs(dtype):
     set_norms_(weights, [4500.0, 10.0])
     assert norms(weights) == [4500.0, 10.0]
     assert weights[1].tolist() == [6.0, 8.0]
+    set_norms_(weights[1:], [0.5])
+    set_norms_(weights[1:], [10.0])  # from a norm below one
+    assert norms(weights[1:]) == pytest.approx([10.0], rel=2e-3)
     assert {w.dtype for w in weights} == {dtype}
     assert all(w.requires_grad and w.grad_fn is None for w in weights)
 

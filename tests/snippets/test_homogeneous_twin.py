@@ -84,7 +84,8 @@ def without(name, decays, steps=STEPS, step=twin_step, **loss):
 
 def gap(one, other):
     """The largest distance of θₜ and cₜφₜ, in lengths of θₜ."""
-    return max(((a - b).norm() / a.norm()).item() for a, b in zip(one, other, strict=True))
+    gaps = [(a - b).norm() / a.norm() for a, b in zip(one, other, strict=True)]
+    return torch.stack(gaps).max().item()
 
 
 def without_fading(optimizer, scalar, rate, decay):

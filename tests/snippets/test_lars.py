@@ -11,7 +11,7 @@ from snippets.lars import lars_step
 
 CLAIM = "a-step-scaled-to-the-norm-has-no-equilibrium"
 ROUNDING = 1e-12  # fifty steps of three numbers, each rounded at 1e-16
-PARTED = 1e-2
+PARTED = 1e-2  # of numbers of order one: ten thousand million times what rounding does
 MATRIX = torch.tensor([[2.0, 1.0, 0.0], [1.0, -1.0, 0.5], [0.0, 0.5, 3.0]], dtype=torch.float64)
 START = torch.tensor([0.5, 1.0, 0.2], dtype=torch.float64)
 
@@ -34,7 +34,7 @@ def in_full(weights, gradient, rate, decay):
 def errors(rate, decay, sees_length=False, steps=50, step=lars_step):
     """Of the growth, of the tangent of the angle, and of the directions of the two runs."""
     theta = phi = START
-    kept, worst = 1 - rate * decay, [0.0, 0.0, 0.0]
+    kept, worst = 1 - rate * decay, torch.zeros(3, dtype=torch.float64)
     for t in range(steps):
         after = step(theta, slope(theta, t, sees_length), rate, decay)
         phi = lars_step(phi, slope(phi, t, sees_length), rate / kept, 0.0)
@@ -47,7 +47,7 @@ def errors(rate, decay, sees_length=False, steps=50, step=lars_step):
             abs(tangent - rate / kept),
             (after / after.norm() - phi / phi.norm()).norm().item(),
         )
-        worst = [max(pair) for pair in zip(worst, found, strict=True)]
+        worst = torch.maximum(worst, torch.tensor(found, dtype=torch.float64))  # of no number: none
         theta = after
     return worst
 

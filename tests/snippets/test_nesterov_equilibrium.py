@@ -11,7 +11,7 @@ from snippets.nesterov_equilibrium import nesterov_cosine, nesterov_gain, nester
 
 CLAIM = "equilibrium-of-nesterov"
 ERRORS = 0.02  # of the squared norm: five standard errors of 400 numbers over 3000 steps
-VISIBLE = 0.1
+VISIBLE = 0.1  # a share: five times what the simulations err
 ETA, LAM, GAMMA, PUSH = sympy.symbols("eta lambda gamma Gamma", positive=True)
 
 
@@ -134,6 +134,7 @@ def test_the_norm_has_the_units_of_the_weights():
     norm = nesterov_norm(0.2, 0.05, 0.9, 3.0)
     assert norm**4 == pytest.approx(nesterov_gain(0.01, 0.9) * 0.2**2 * 3.0**2)
     assert nesterov_norm(0.2 * 49, 0.05 / 49, 0.9, 3.0) == pytest.approx(7 * norm)
+    assert nesterov_norm(0.2, 0.05, 0.9, 0.5) == pytest.approx(norm / 6**0.5)
     assert nesterov_norm(0.2, 0.05, 0.0, 3.0) == pytest.approx((0.2 * 9 / (0.05 * 1.99)) ** 0.25)
 
 

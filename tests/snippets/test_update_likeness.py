@@ -24,6 +24,7 @@ GENERAL, LION = "norm-follows-from-the-likeness-of-updates", "equilibrium-of-lio
 F = Fraction
 ROUNDING = 1e-12  # sums of a few thousand terms of falling size, each rounded at 1e-16
 VISIBLE = 0.1  # a share: ten times what the simulations below err
+ERRORS = 0.03  # five standard errors of 10,000 numbers over ten memories or more are below it
 NUMBERS = 10_000  # the squared norm of as many numbers fluctuates by 2 % a step
 
 
@@ -145,9 +146,8 @@ def noise(first, second, kept):
 def test_lion_settles_where_it_should(measured, first, second, kept):
     update, alike = noise(first, second, kept)
     square, turned = settled(update, kept, start=math.sqrt(gain(kept, alike)))
-    # 10,000 numbers and at least ten memories: five standard errors are below 3 %
-    measured(abs(square / gain(kept, alike) - 1), allowed=0.03)
-    measured(abs(turned / (1 - cosine(kept, alike)) - 1), allowed=0.03)
+    measured(abs(square / gain(kept, alike) - 1), allowed=ERRORS)
+    measured(abs(turned / (1 - cosine(kept, alike)) - 1), allowed=ERRORS)
 
 
 def lion(gradients, first=0.9, second=0.9):
