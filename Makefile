@@ -9,7 +9,7 @@ NEWEST := .venv-newest
 # Tests of snippets that rest on the engine, with which a record would go stale.
 WITH_ENGINE := tests/snippets/test_scripts.py tests/snippets/test_uses.py
 
-.PHONY: serve test test-more torch-newest integrations site bench mutants fuzz
+.PHONY: serve test test-more torch-newest integrations integration-record site bench mutants fuzz
 
 serve: $(INSTALLED)  ## check the claims, build the site, serve it and rebuild as notes change
 	litmus check
@@ -24,7 +24,7 @@ test: $(INSTALLED)   ## lint, types, and all tests that need no more than this c
 	mkdocs build --strict
 
 test-more: $(INSTALLED)     ## the tests that need more; says what they skip, as it is not installed
-	pytest -rs -n logical --dist loadfile tests/more
+	pytest -rs -n logical --dist loadfile tests/more tests/integration
 
 torch-newest:  ## run the tests of the snippets on the newest torch, and leave a record of it
 	$(PYTHON) -m venv $(NEWEST)
@@ -36,6 +36,9 @@ torch-newest:  ## run the tests of the snippets on the newest torch, and leave a
 
 integrations: $(INSTALLED)  ## install what `test-more` needs and nothing else does
 	pip install --disable-pip-version-check -c requirements.txt -r requirements-integration.txt
+
+integration-record: $(INSTALLED)  ## write anew what the tests of integrations find, for the site
+	pytest tests/integration --litmus-record tests/integration/integrations.record.json
 
 site: $(INSTALLED)   ## run the checks whose evidence is missing or stale, then build into site/
 	litmus build

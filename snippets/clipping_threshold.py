@@ -12,6 +12,11 @@ for each parameter group (without_weight_decay.py, stock_adam.py, texp.py). So t
 torch.nn.utils.clip_grad_norm_ would see with decay is √Σ(‖g̃ᵢ‖/cᵢ)² over the groups, and a single
 group has to be clipped at c times the threshold.
 
+Use. Clip the gradients of a run without decay as those of the run with it.
+
+    clip_grad_norm_of_twin(new, max_norm=1.0)  # in place of clip_grad_norm_
+    new.step()
+
 Units. η is in [θ]², λ in [θ]⁻², ‖g‖ in [θ]⁻¹.
 
 Source. The threshold: Li, Bhojanapalli, Zaheer, Reddi and Kumar, "Robust Training of Neural

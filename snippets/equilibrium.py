@@ -18,6 +18,10 @@ On a scale-invariant loss ‖g‖ = G/‖θ‖, where the unit gradient norm G d
 that ‖θ‖⁴ = η²G² times the gain. AdamW's push has the squared length η²(1 − β₁)²d for a
 weight of d numbers, whatever the loss. These are statements about means; see the notes.
 
+Use. Predict the norm of my weights, and how far they turn per step.
+
+    norm, angle, steps = predict(adamw, weight)
+
 Units. η is in [θ]² and λ in [θ]⁻² for SGD, in [θ] and [θ]⁻¹ for AdamW; p, q, ηλ and G are numbers.
 
 Source. Derived in the notes; the equilibrium of the norm and of the angle is the subject of Wan et

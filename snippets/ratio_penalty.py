@@ -14,6 +14,11 @@ decomposition returns nan or some one-sided slope. The gradient is refused there
 Next to a loss, L + μR, the penalty has no part along W. In the twin θₜ = cₜφₜ of a run with decay
 a penalty of degree k, ψ(cθ) = cᵏψ(θ), takes the strength μcₜᵏ: the ratio, of degree 0, keeps μ.
 
+Use. Prefer weights of low rank, whatever their length.
+
+    penalised = loss(model) + 0.01 * ratio(weight)
+    penalised.backward()
+
 Units. R has none, ∇R is in [W]⁻¹; μ is in the unit of the loss.
 
 Source. Zhao, "Combining Explicit and Implicit Regularization for Efficient Learning in Deep

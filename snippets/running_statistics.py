@@ -15,6 +15,10 @@ the variance Bᵗσ², and the average is too small by F/B = m / (B − 1 + m). 
 degree one: there α⁻¹ takes the place of B. That torch averages n/(n − 1) times the variance changes
 nothing, for it multiplies both averages.
 
+Use. Collect the running statistics of my batch norms afresh, before I evaluate.
+
+    recollect(model, loader)
+
 Units. v and r are in [z]², z being what is normalised; m, B, F and q are pure numbers.
 
 Source. Derived here. The update of the average is that of torch.nn.BatchNorm2d, m its `momentum`.

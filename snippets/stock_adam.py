@@ -300,6 +300,9 @@ def stock_adam(optimizer: Optimizer) -> Adam:
         scheduler = CosineAnnealingLR(old, 1000)
         new = stock_adam(old)
 
+    Lightning takes no scheduler of an optimizer that it does not step: step it yourself there, in
+    on_train_batch_end, and keep its state in the checkpoint.
+
     `new.param_groups[i]["twin"]["scale"]` is c of the group: c times the weights are those of the
     run with decay. A checkpoint is `new.state_dict()` and that of the scheduler; the former holds
     the old optimizer's settings, too. A step that did not happen (GradScaler) has no part in c. A
@@ -316,8 +319,8 @@ def stock_adam(optimizer: Optimizer) -> Adam:
 
     What it cannot see is on you. The loss must be scale invariant in each group with decay while
     the others stay as they are: a bias, a trained scale after a normalisation, and a
-    normalisation's eps where it is not negligible are not. The gradients of the twin are c
-    times as long as those with decay. So clip by the norm that those have,
+    normalisation's eps where it is not negligible are not. The gradients of the twin are c times as
+    long as those with decay. So clip by the norm that those have,
 
         scaled = [p.grad / g["twin"]["scale"] for g in new.param_groups for p in g["params"]]
         clip_grads_with_norm_(parameters, max_norm, get_total_norm(scaled))

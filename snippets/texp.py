@@ -16,6 +16,10 @@ On a scale-invariant loss, SGD without decay is the same function at every step,
 Proof, by induction: b̃ before step t is Pₜ (b − κ_I θₜ), and one step keeps this as it does with a
 single phase (exponential_lr.py); at a boundary the correction changes κ_(I−1) into κ_I.
 
+Use. Replace weight decay and drops of the rate by rates that only grow and drop.
+
+    scheduler = TEXP(optimizer, weight_decay=5e-4, milestones=[30, 60])  # an SGD without decay
+
 Units. η is in [θ]², λ and κ are in [θ]⁻², b in [θ]⁻¹; γ, α and P are pure numbers.
 
 Source. TEXP is from Li and Arora, "An Exponential Learning Rate Schedule for Deep Learning", ICLR
@@ -190,7 +194,7 @@ class TEXP(LRScheduler):
                     f"{steps[1]}, the scheduler {self.taken} and {phase}: load the states of "
                     "both, saved at the same time"
                 )
-            largest = min(torch.finfo(p.dtype).max for p in group["params"])
+            largest = min((torch.finfo(p.dtype).max for p in group["params"]), default=math.inf)
             room = largest * 2.0**-20  # for the size of what is normalised
             if not max(rates[number], group["twin"]["scale"] ** -2) < room:
                 raise RuntimeError(
@@ -242,30 +246,32 @@ class TEXP(LRScheduler):
                 f"{len(groups)} now; build optimizer and scheduler with all of them"
             )
         for number, group in enumerate(groups):
-            reason = None
-            decays = self.shares[number][0] > 0
-            written = getattr(self, "_written", None)
             if group.get("weight_decay") or "phase" not in group.get("twin", {}):
-                reason = (
-                    "its weight_decay was set, or the checkpoint of another run was loaded: TEXP "
-                    "takes the place of weight_decay, which must stay 0"
+                raise RuntimeError(
+                    f"parameter group {number}: its weight_decay was set, or the checkpoint of "
+                    "another run was loaded: TEXP takes the place of weight_decay, which stays 0"
                 )
-            elif written is not None and float(group["lr"]) != written[number]:
-                reason = (
-                    f"its lr was changed from {written[number]:g} to {float(group['lr']):g} by hand"
-                    " or by another scheduler: TEXP has to be the only one, and not inside "
-                    "SequentialLR or ChainedScheduler; for a warm-up or any other schedule with "
-                    "weight decay take without_weight_decay.py"
+            written = self._written[number] if hasattr(self, "_written") else group["lr"]
+            if float(group["lr"]) != written:
+                raise RuntimeError(
+                    f"parameter group {number}: its lr was changed from {written:g} to "
+                    f"{float(group['lr']):g} by hand or by another scheduler: TEXP has to be the "
+                    "only one, and not inside SequentialLR or ChainedScheduler; for a warm-up or "
+                    "any other schedule with weight decay take without_weight_decay.py"
                 )
-            elif decays and float(group["momentum"]) != self.momenta[number]:
-                reason = (
-                    f"its momentum was changed from {self.momenta[number]:g} to "
-                    f"{float(group['momentum']):g}, and the roots belong to the one at the start"
+            if not self.shares[number][0]:
+                continue  # without decay there is nothing to keep
+            if float(group["momentum"]) != self.momenta[number]:
+                raise RuntimeError(
+                    f"parameter group {number}: its momentum was changed from "
+                    f"{self.momenta[number]:g} to {float(group['momentum']):g}, and the roots "
+                    "belong to the one at the start"
                 )
-            elif decays and (group["nesterov"] or (group["momentum"] and group["dampening"])):
-                reason = "nesterov or dampening was set, which has no twin of this form"
-            if reason:
-                raise RuntimeError(f"parameter group {number}: {reason}")
+            if group["nesterov"] or (group["momentum"] and group["dampening"]):
+                raise RuntimeError(
+                    f"parameter group {number}: nesterov or dampening was set, which has no twin "
+                    "of this form"
+                )
 
     def _check_gradients(self) -> None:
         """Raise RuntimeError where a parameter with decay would sit out, or has lost its buffer."""

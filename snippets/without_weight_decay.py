@@ -14,8 +14,7 @@ group's parameters together while those of the other groups stay as they are.
 
 The weights would grow for ever. So, when c has fallen below ½, c, d and the buffers are multiplied
 by the power of two that brings c back to [½, 1), and the weights divided by it, which changes no
-digit (renormalise.py): weights are never more than twice as long as those with decay, and rates
-never more than ηₜ/(c c′) with c ≥ ½.
+digit (renormalise.py): weights are never more than twice as long as those with decay.
 
 Use. Take weight decay out of my SGD, whatever its schedule.
 
@@ -273,6 +272,9 @@ def without_weight_decay(optimizer: Optimizer) -> SGD:
         scheduler = CosineAnnealingLR(old, 1000)
         new = without_weight_decay(old)
 
+    Lightning takes no scheduler of an optimizer that it does not step: step it yourself there, in
+    on_train_batch_end, and keep its state in the checkpoint.
+
     `new.param_groups[i]["twin"]["scale"]` is c of the group, and ["push"] is d: c times the weights
     are those of the run with decay. Who multiplies both by a power of two has to divide the weights
     by it and multiply the buffers; lr is written anew at every step. A checkpoint is
@@ -290,8 +292,8 @@ def without_weight_decay(optimizer: Optimizer) -> SGD:
 
     What it cannot see is on you. The loss must be scale invariant in each group with decay, as the
     module says: a bias, a trained scale after a normalisation, and batch norm's eps where it is not
-    negligible are not. The gradients of the twin are c
-    times as long as those with decay. So clip by the norm that those have,
+    negligible are not. The gradients of the twin are c times as long as those with decay. So clip
+    by the norm that those have,
 
         scaled = [p.grad / g["twin"]["scale"] for g in new.param_groups for p in g["params"]]
         clip_grads_with_norm_(parameters, max_norm, get_total_norm(scaled))

@@ -3,8 +3,9 @@
     python -m tests.bench
 
 A benchmark, not a test: it never fails. Times are of one run each, on the machine as it is, but for
-what is compared with another: that is the median of five pairs, in turn. Memory is the sum over the
-processes of a command, what they share counted once.
+what is compared with another: that is the median of five pairs, in turn, or of fifty where the
+spread (quartiles) is printed. Memory is the sum over the processes of a command, what they share
+counted once.
 """
 
 import gzip
@@ -25,6 +26,7 @@ from urllib.request import urlopen
 from playwright.sync_api import Page
 
 from litmus.material import commands
+from tests import steps_of_twins
 from tests.more import environments
 from tests.site.browser import browser, served
 from tests.site.test_browser import findings
@@ -65,6 +67,7 @@ def main() -> None:
                 print(f"{f'accessibility findings, {scheme}, {width} px':44} {found:8d}      (0)")
     commands_of_an_author()
     the_wheel_alone()
+    steps_of_twins.main()
     with_formulas()
     if GENERATOR.exists():
         seconds = {count: generated(count) for count in (1000, 5000)}

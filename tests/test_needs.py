@@ -27,4 +27,5 @@ def test_control_where_everything_is_installed_the_test_fails_instead(monkeypatc
 def test_more_is_run_only_by_its_name(request):
     names = {item.path.parent.name for item in request.session.items}
     asked = [str(argument) for argument in request.config.args]
-    assert ("more" in names) == any("tests/more" in argument for argument in asked)
+    for name in ("more", "integration"):
+        assert (name in names) == any(f"tests/{name}" in argument for argument in asked)

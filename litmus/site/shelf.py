@@ -141,7 +141,7 @@ class Snippet:
 def shelf(project: Project, site_url: str) -> dict[str, Snippet]:
     """Return the snippets of a project, by file, for a site with an address, or with none: ""."""
     root, statements = project.root.resolve(), project.claims.statements
-    marked = [outcome for outcome in project.outcomes if outcome.marks]
+    marked = [outcome for outcome in project.outcomes if outcome.marks or outcome.cells]
     stale = stale_tests(marked, statements, project.root, project.cache)
     here = [(outcome, outcome.test in stale) for outcome in marked]
     elsewhere = [*_recorded(project)]

@@ -10,9 +10,11 @@ from litmus.claims.backlinks import RELATIONS, Backlink
 from litmus.claims.evidence import Outcome
 from litmus.render.code import code_block
 from litmus.render.renderer import Renderer
+from litmus.site import training_loop
 from litmus.site.page import Page, filled
 from litmus.site.project import Project
 from litmus.site.shelf import Snippet
+from litmus.site.training_loop import LOOP
 from litmus.vault.addresses import address, relative_url
 from litmus.vault.notes import Note
 
@@ -35,7 +37,13 @@ def pages(
     tools = [(snippet, code(snippet.use.call)) for snippet in shelf.values() if snippet.use]
     others = [snippet for snippet in shelf.values() if not (tools and snippet.use)]
     groups = _by_essay(others, project, shown, linked) if tools else [(None, others)]
-    yield filled("snippets.html", SNIPPETS, "Snippets", renderer, tools=tools, groups=groups)
+    loops = training_loop.rows(project)
+    yield filled(
+        *("snippets.html", SNIPPETS, "Snippets", renderer),
+        tools=tools,
+        groups=groups,
+        in_loops=LOOP if loops else "",
+    )
     for file, snippet in shelf.items():
         here = address(file)
         yield filled(
@@ -50,6 +58,7 @@ def pages(
             download=relative_url(file, here),
             tests=[(outcome, _claims_of(outcome, project)) for outcome, _ in snippet.here],
             notes=shown.get(file, []),
+            in_loops=LOOP if file in loops else "",
         )
 
 

@@ -9,6 +9,7 @@ from litmus.claims.evidence import Mark, Outcome, write_ledger
 from litmus.site import claim_pages, open_ends, snippet_pages
 from litmus.site.claims_json import claims_json
 from litmus.site.redirects import redirects
+from litmus.site.shelf import shelf
 
 CLAIM = "---\nkind: lemma\naliases: [{}]\n---\n# Now\n\nx\n"
 
@@ -109,7 +110,7 @@ def test_the_page_of_a_snippet_names_the_tests_that_ran_it_and_no_file_without_a
     write_ledger(small.root, outcomes, ran=set())
     read = small.read()
     assert len(read.outcomes) == 2
-    _, page = snippet_pages.pages(read, small.pages().renderer, {})
+    _, page = snippet_pages.pages(read, small.pages().renderer, shelf(read, ""), {}, {})
     assert ("it holds" in page.html, "test_b" in page.html) == (True, False)
 
 

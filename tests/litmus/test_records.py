@@ -143,6 +143,16 @@ def test_what_travels_is_evidence_with_its_date_and_neither_in_the_ledger_nor_du
     assert project.problems == []
 
 
+def test_a_run_that_leaves_a_record_leaves_the_ledger_as_it_is(elsewhere):
+    here = ["tests/test_here.py"]
+    code, said = elsewhere.record(*here)
+    assert code == 0, said
+    assert [outcome.name for outcome in read_record(elsewhere.root, FILE).outcomes] == ["test_here"]
+    assert read_ledger(elsewhere.root) == []
+    elsewhere.run(*here)  # a control
+    assert [outcome.name for outcome in read_ledger(elsewhere.root)] == ["test_here"]
+
+
 def test_control_without_the_record_there_is_no_evidence(recorded):
     (recorded.root / FILE).unlink()
     assert recorded.project().claims["c"].evidence == "none"

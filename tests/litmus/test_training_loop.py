@@ -11,6 +11,7 @@ from litmus.claims.loops import COLUMNS, Cell
 from litmus.python.fingerprint import fingerprint
 from litmus.site import generated, snippet_pages, training_loop
 from litmus.site.claims_json import claims_json
+from litmus.site.shelf import shelf
 from tests.litmus.test_claims_json import WRITTEN
 
 TEST = "import snippets.a\n"
@@ -116,7 +117,8 @@ def test_the_list_of_snippets_and_the_page_of_each_lead_to_it(page, project):
     read, _ = page(EXACT)
     assert generated.titles(read)[training_loop.LOOP] == training_loop.TITLE
     renderer = project(FILES).pages().renderer
-    made = {p.address: p.html for p in snippet_pages.pages(read, renderer, {})}
+    found = snippet_pages.pages(read, renderer, shelf(read, ""), {}, {})
+    made = {page.address: page.html for page in found}
     links = {place for place, html in made.items() if "In your training loop</a>" in html}
     assert links == {"snippets/", "snippets/a/"}  # and not of b.py, of which no test speaks
     assert 'href="in-your-training-loop/"' in made["snippets/"]

@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 # A page of each kind, long ones among them.
 ESSAY, CLAIM = "papers/exponential-learning-rates/", "claims/decay-is-growing-rate/"
 SNIPPET, LAB = "snippets/scale_invariance/", "labs/explr-on-digits/"
+LOOP = "snippets/in-your-training-loop/"
 STILL = 0.01  # a tenth of what browsers call good
 PHONE, DESK = (390, 844), (1366, 768)
 LIGHT, DARK = "light", "dark"
@@ -135,6 +136,8 @@ def test_formulas_are_drawn_in_their_own_font_and_nothing_moves_meanwhile(
         (CLAIM, DARK, DESK),
         ("claims/", DARK, PHONE),
         (SNIPPET, LIGHT, PHONE),
+        (LOOP, DARK, PHONE),
+        (LOOP, LIGHT, DESK),
         (LAB, DARK, DESK),
     ],
 )

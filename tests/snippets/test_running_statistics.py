@@ -401,3 +401,11 @@ def test_of_a_network_that_is_loaded_from_a_file(beside, tmp_path):
         return fresh
 
     hold(beside, wrap=loaded)
+
+
+def test_a_synchronised_norm_is_a_batch_norm_too():
+    net, other = network(), nn.SyncBatchNorm.convert_sync_batchnorm(network())
+    assert isinstance(other[1], nn.SyncBatchNorm)
+    assert recollect(net, BATCHES) == recollect(other, BATCHES) == 3
+    for one, two in zip(statistics(net), statistics(other), strict=True):
+        assert one.equal(two)

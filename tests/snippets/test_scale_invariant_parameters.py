@@ -11,6 +11,7 @@ from snippets import scale_invariant_parameters as snippet
 from snippets.scale_invariant_parameters import Verdict, scale_invariant_parameters
 
 NO, YES, UNSEEN, UNDECIDED = "not invariant", "invariant", "unseen", "undecided"
+NEARLY, UNUSED = "invariant up to eps or rounding", "not used"
 EPS = 1e-60  # nothing beside any variance in float64
 ROUNDING = 1e-12  # of a loss of size one in float64, through some ten layers
 VISIBLE = 1e-3  # of a loss of size one: a billion times what rounding does
@@ -64,6 +65,7 @@ def convolutional(eps=EPS, affine=False, bias=True, **more):
 
 
 IMAGES = (9, 1, 4, 4)
+IMAGE_DATA = torch.randn(*IMAGES, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
 def test_before_batch_norm_every_filter_is_invariant_and_a_bias_is_unseen():
@@ -215,10 +217,60 @@ def test_a_tensor_used_twice_in_front_of_normalisers_is_invariant():
 # Not fooled.
 
 
-def test_a_default_eps_shows():
-    for eps in (1e-5, 1e-8):
-        assert judge(convolutional(eps=eps), data(*IMAGES))["0.weight"].whole == NO
-    assert judge(convolutional(eps=EPS), data(*IMAGES))["0.weight"].whole == YES
+@pytest.mark.parametrize(("eps", "word"), [(1e-60, YES), (1e-8, NEARLY), (1e-5, NEARLY), (1, NO)])
+def test_a_default_eps_is_told_from_none_and_from_one_that_matters(eps, word):
+    verdict = judge(convolutional(eps=eps), data(*IMAGES))["0.weight"]
+    assert (verdict.whole, verdict.rows) == (word, (word,) * 4)
+    assert verdict.why == {YES: "exact", NEARLY: "eps", NO: "gradient"}[word]
+    assert (verdict.scaled > ROUNDING * verdict.turned) == (word != YES)
+
+
+class Residual(nn.Module):
+    """A small residual network with batch norm and GELU, all as torch has them by default."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(1, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
+        self.second, self.other = nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
+        self.classify = nn.Linear(4, 3)
+
+    def forward(self, x):
+        x = functional.gelu(self.norm(self.first(x)))
+        x = x + functional.gelu(self.other(self.second(x)))
+        return self.classify(x.mean(dim=(2, 3)))
+
+
+def test_a_residual_network_with_default_eps_has_its_convolutions_up_to_eps_and_nothing_else():
+    verdicts = judge(Residual(), data(9, 1, 6, 6))
+    convolutions = {"first.weight", "second.weight"}
+    for name, verdict in verdicts.items():
+        word = NEARLY if name in convolutions else NO
+        assert (verdict.whole, set(verdict.rows) - {word}) == (word, set()), name
+        # the size of it: a share of about eps over a variance, beside all of a turn
+        assert (verdict.scaled < 1e-3 * verdict.turned) == (name in convolutions)
+
+
+class Single(nn.Module):
+    """RMS norm that computes in float32, as Llama's does."""
+
+    def __init__(self, single=True):
+        super().__init__()
+        self.single = single
+
+    def forward(self, z):
+        x = z.float() if self.single else z
+        return (x * x.square().mean(-1, keepdim=True).add(EPS).rsqrt()).to(z.dtype)
+
+
+@pytest.mark.parametrize(
+    ("single", "word", "why"), [(True, NEARLY, "rounding"), (False, YES, "exact")]
+)
+def test_a_norm_in_float32_inside_shows_as_rounding(single, word, why):
+    model = nn.Sequential(nn.Linear(5, 8, bias=False), Single(single), nn.Tanh(), head(8))
+    verdict = judge(model, data(9, 5))["0.weight"]
+    assert (verdict.whole, verdict.why) == (word, why)
+    assert set(verdict.rows) == {NO}
+    assert verdict.scaled < 1e-5 * verdict.turned
 
 
 def test_in_evaluation_mode_the_running_averages_show():
@@ -279,20 +331,20 @@ def test_a_loss_that_sees_a_tensor_too_faintly_leaves_it_undecided():
         assert found["vector"].whole == verdict
 
 
-def test_a_row_that_the_batch_does_not_use_is_unseen_and_the_others_are_judged():
+def test_a_row_that_the_batch_does_not_use_is_not_used_and_the_others_are_judged():
     model = nn.Sequential(nn.Embedding(4, 5), Norm(), nn.Flatten(), head(10))
     tokens = torch.tensor([[0, 1], [2, 1], [0, 2]])
     verdict = judge(model, tokens)["0.weight"]
-    assert verdict.rows == (YES, YES, YES, UNSEEN)
+    assert verdict.rows == (YES, YES, YES, UNUSED)
     assert verdict.whole == YES
 
 
-def test_a_tensor_that_the_loss_does_not_use_is_unseen():
+def test_a_tensor_that_the_loss_does_not_use_is_not_used():
     model = nn.ModuleDict({"used": nn.Linear(5, 3), "unused": nn.Linear(5, 3)})
     loss = lambda m: m["used"](torch.ones(1, 5, dtype=torch.float64)).square().sum()  # noqa: E731
     verdicts = whole(scale_invariant_parameters(model, loss))
     assert verdicts["used.weight"] == verdicts["used.bias"] == NO
-    assert verdicts["unused.weight"] == verdicts["unused.bias"] == UNSEEN
+    assert verdicts["unused.weight"] == verdicts["unused.bias"] == UNUSED
 
 
 def test_frozen_tensors_are_left_out_and_stay_where_they_are():
@@ -379,63 +431,320 @@ def test_unknown_names_are_refused():
         judge(convolutional(), data(*IMAGES), together=[("0.weight", "x")])
 
 
+@pytest.mark.parametrize(
+    ("loss", "sentence"),
+    [
+        (
+            lambda m: m(torch.ones(2, 5).double()),
+            r"of shape \(2, 3\); make it one, as by \.mean\(\)",
+        ),
+        (
+            lambda m: m(torch.ones(1, 5).double()).sum().item(),
+            r"a float; return the tensor, no \.item",
+        ),
+        (
+            lambda m: m(torch.ones(1, 5).double()).sum().detach(),
+            r"no gradient; take no_grad\(\), det",
+        ),
+        (
+            torch.no_grad()(lambda m: m(torch.ones(1, 5).double()).sum()),
+            "has no gradient; take no_grad",
+        ),
+    ],
+)
+def test_each_misuse_of_the_loss_has_its_sentence(loss, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        scale_invariant_parameters(nn.Sequential(nn.Linear(5, 3)), loss)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_to_ask_within_no_grad_or_inference_mode_does_no_harm(mode):
+    model = convolutional()
+    labels = torch.arange(9) % 3
+    with mode():
+        verdicts = scale_invariant_parameters(
+            model, lambda model: functional.cross_entropy(model(IMAGE_DATA), labels)
+        )
+    assert verdicts["0.weight"].whole == YES
+
+
+def test_each_misuse_of_a_model_has_its_sentence():
+    with pytest.raises(ValueError, match=r"0\.weight is on the meta device, without numbers; init"):
+        judge(nn.Sequential(nn.Linear(5, 3, device="meta")), data(9, 5))
+    with pytest.raises(ValueError, match=r"no parameter is trainable; call requires_grad_\(\)"):
+        judge(nn.Sequential(nn.Linear(5, 3)).requires_grad_(False), data(9, 5))
+
+
+def test_a_name_by_itself_is_no_group_and_a_part_must_exist():
+    with pytest.raises(
+        ValueError, match=r"'0\.weight' is one name; together takes groups, as \[\('0"
+    ):
+        judge(convolutional(), data(*IMAGES), together=["0.weight"])
+    with pytest.raises(ValueError, match="'x' is not among the trainable"):
+        judge(convolutional(), data(*IMAGES), parts=[("x", 1, 0)])
+    for sizes, axis in ([3, 3], 0), (1, 4):
+        with pytest.raises(ValueError, match=r"0\.weight, \(4, 1, 3, 3\), has no split\("):
+            judge(convolutional(), data(*IMAGES), parts=[("0.weight", sizes, axis)])
+
+
+# Other blocks than rows.
+
+
+class Packed(nn.Module):
+    """Attention of two heads, its matrices in one, and QK-norm head by head or at once."""
+
+    def __init__(self, by_head=True, transposed=False, eps=EPS):
+        super().__init__()
+        self.qkv = nn.Linear(8, 24, bias=False)
+        self.out = nn.Linear(8, 8, bias=False).requires_grad_(False)
+        if transposed:  # as Hugging Face's Conv1D keeps it
+            self.qkv.weight = nn.Parameter(self.qkv.weight.T.contiguous())
+        self.by_head, self.transposed, self.norm = by_head, transposed, Norm(eps)
+
+    def forward(self, x):
+        packed = x @ self.qkv.weight if self.transposed else self.qkv(x)
+        q, k, v = (part.unflatten(-1, (2, 4)).transpose(1, 2) for part in packed.split(8, -1))
+        if self.by_head:
+            q, k = self.norm(q), self.norm(k)
+        else:
+            q, k = (self.norm(z.transpose(1, 2).flatten(2)) for z in (q, k))
+            q, k = (z.unflatten(-1, (2, 4)).transpose(1, 2) for z in (q, k))
+        mixed = torch.softmax(q @ k.mT, dim=-1) @ v
+        return self.out(mixed.transpose(1, 2).flatten(2)).mean(1)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_slices_and_heads_of_packed_weights_can_be_asked_about(transposed):
+    axis = 1 if transposed else 0
+    asked = [("qkv.weight", sizes, axis) for sizes in (8, 4, [16, 8])]
+    for by_head in (True, False):
+        verdicts = judge(Packed(by_head, transposed), data(9, 5, 8), parts=asked, rows=False)
+        slices, heads, uneven = (verdicts[f"qkv.weight.split({s}, {axis})"] for _, s, _ in asked)
+        assert slices.rows == (YES, YES, NO)
+        assert heads.rows == ((YES,) * 4 if by_head else (NO,) * 4) + (NO, NO)
+        assert uneven.rows == (YES, NO)  # both scaled by one factor is each of them scaled
+        assert slices.whole == verdicts["qkv.weight"].whole == NO
+
+
+def test_columns_are_the_rows_of_a_transposed_weight():
+    class Conv1D(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(5, 4))
+
+        def forward(self, x):
+            return x @ self.weight
+
+    model = nn.Sequential(Conv1D(), nn.BatchNorm1d(4, EPS, affine=False), nn.Tanh(), head(4))
+    verdicts = judge(model, data(9, 5), parts=[("0.weight", 1, 1), ("0.weight", 1, -1)])
+    assert verdicts["0.weight"].rows == (NO,) * 5
+    assert verdicts["0.weight.split(1, 1)"].rows == (YES,) * 4
+    assert verdicts["0.weight.split(1, -1)"] == verdicts["0.weight.split(1, 1)"]
+
+
+class GPT(nn.Module):
+    """A transformer as GPT-2 is: learnt places, more of them than tokens, and a tied classifier."""
+
+    def __init__(self, width=16, layers=2, places=12, vocabulary=40, tied=True):
+        super().__init__()
+        self.token, self.place = nn.Embedding(vocabulary, width), nn.Embedding(places, width)
+        self.layers = nn.ModuleList(
+            nn.ModuleList(
+                [nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.Linear(4 * width, width)]
+            )
+            for _ in range(layers)
+        )
+        self.norm, self.classify = nn.LayerNorm(width), nn.Linear(width, vocabulary, bias=False)
+        if tied:
+            self.classify.weight = self.token.weight
+
+    def forward(self, tokens):
+        x = self.token(tokens) + self.place(torch.arange(tokens.shape[1]))
+        for norm, up, down in self.layers:
+            x = x + down(functional.gelu(up(norm(x).cumsum(1))))
+        return self.classify(self.norm(x))
+
+
+TOKENS = torch.arange(24).view(3, 8) * 7 % 40
+
+
+def next_token(model):
+    return functional.cross_entropy(model(TOKENS)[:, :-1].flatten(0, 1), TOKENS[:, 1:].flatten())
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_places_beyond_the_sequence_are_not_used_and_tokens_only_where_they_are_not_tied(tied):
+    verdicts = scale_invariant_parameters(GPT(tied=tied), next_token)
+    assert verdicts["place.weight"].rows == (NO,) * 7 + (UNUSED,) * 5  # the last predicts nothing
+    read = {*TOKENS[:, :-1].flatten().tolist()}
+    expected = tuple(NO if tied or token in read else UNUSED for token in range(40))
+    assert verdicts["token.weight"].rows == expected
+    assert UNUSED in expected or tied
+
+
+# The cost.
+
+
+def passes(model, loss=next_token, **arguments):
+    count = 0
+
+    def counted(model):
+        nonlocal count
+        count += 1
+        return loss(model)
+
+    found = scale_invariant_parameters(model, counted, **arguments)
+    return count, sum(len(verdict.rows) for verdict in found.values())
+
+
+def test_the_number_of_passes_does_not_grow_with_the_rows():
+    small, rows = passes(GPT(width=8))
+    large, more = passes(GPT(width=32, vocabulary=400))
+    assert more > 4 * rows
+    assert max(small, large) <= 40
+    assert rows > 100  # each of which would be a pass of its own, and more
+
+
+def test_what_is_settled_is_not_looked_at_again():
+    model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))
+    loss = lambda m: m(torch.ones(1, 5).double()).square().sum()  # noqa: E731
+    # the slope, the value again, and two for rounding; nothing of it is left for the other points
+    assert passes(model, loss, rows=False)[0] == passes(model, loss, rows=False, points=1)[0] == 4
+
+
+def test_a_gradient_takes_no_memory_once_it_is_added_up():
+    twin = twin_of(GPT(), next_token)
+    p = twin.named["layers.0.1.weight"]
+    twin.sums = torch.zeros(3, twin.count, dtype=torch.float64)
+    left = twin.take("layers.0.1.weight", torch.ones_like(p))
+    assert left.shape == p.shape
+    assert left.untyped_storage().nbytes() == 8
+    assert twin.sums[0].count_nonzero() > 0
+
+
+def test_after_two_seconds_a_line_says_how_far_it_is(capsys, monkeypatch):
+    judge(convolutional(), IMAGE_DATA)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(snippet, "PATIENCE", -1)
+    judge(convolutional(), IMAGE_DATA)
+    said = capsys.readouterr().err
+    assert said.startswith("\rscale_invariant_parameters: point 1, pass 1, 0 s")
+    assert "point 3" in said
+    assert said.endswith("\r" + " " * 75 + "\r")  # wiped
+    assert "\n" not in said
+
+
+# Lies: values and gradients that disagree.
+
+
+def test_a_block_whose_values_move_without_a_gradient_is_found_among_others():
+    class Liar(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.honest = nn.ParameterList(nn.Parameter(data(4)) for _ in range(5))
+            self.liar = nn.Parameter(data(4))
+
+    def loss(model):
+        honest = sum((p / p.norm())[0] for p in model.honest)
+        return honest + (model.liar / model.liar.norm())[0] * model.liar.norm().detach()
+
+    def truth(model):
+        return sum((p / p.norm())[0] for p in [*model.honest, model.liar])
+
+    model = Liar()
+    found = scale_invariant_parameters(model, loss)
+    assert (found["liar"].whole, found["liar"].why) == (NO, "values")
+    assert {found[f"honest.{i}"].whole for i in range(5)} == {YES}
+    assert scale_invariant_parameters(model, truth)["liar"].whole == YES
+
+
+def test_what_cannot_be_settled_in_the_tries_is_undecided_and_not_called_invariant(monkeypatch):
+    def loss(model):
+        return sum((row / row.norm())[0] * row.norm().detach() for row in model[0].weight)
+
+    monkeypatch.setattr(snippet, "TRIES", 1)
+    verdict = scale_invariant_parameters(nn.Sequential(nn.Linear(3, 4)), loss)["0.weight"]
+    assert verdict.rows == (UNDECIDED,) * 4
+    monkeypatch.undo()
+    verdict = scale_invariant_parameters(nn.Sequential(nn.Linear(3, 4)), loss)["0.weight"]
+    assert verdict.rows == (NO,) * 4
+
+
+def test_a_minimum_is_flat_and_not_unseen():
+    # ∇L = 0 at θ = (1, 1); a turn shows that the loss sees it
+    def loss(model):
+        return -(model.vector / model.vector.norm()).sum().double()
+
+    found = scale_invariant_parameters(Vector(1, 1), loss, points=1)["vector"]
+    assert (found.whole, found.why) == (UNDECIDED, "flat")
+    assert scale_invariant_parameters(Vector(1, 1), loss)["vector"].whole == YES
+
+
 # The numbers.
 
 
-def test_the_changes_are_those_of_the_loss():
-    def loss(model):
-        return model.vector.square().sum()
-
-    found = scale_invariant_parameters(Vector(3, 4), loss, points=1)
-    assert found["vector"].scaled == pytest.approx(25 * 8)  # c = 3 of 1/2 and 3
-    # ‖θ + ‖θ‖u‖² − ‖θ‖² is between −25 and 75
-    assert 0 < found["vector"].turned <= 75
-    assert found["vector"].rows == ()
-    assert isinstance(found["vector"], Verdict)
+def twin_of(model, loss):
+    named = dict(model.named_parameters())
+    families = {(name, "whole"): {name: snippet.whole(p)} for name, p in named.items()}
+    return snippet.Twin(model, loss, families, seed=0)
 
 
-def calls(**arguments):
-    """How often the loss is asked, if nothing is invariant."""
-    count = 0
-
-    def loss(model):
-        nonlocal count
-        count += 1
-        return model.vector.square().sum()
-
-    scale_invariant_parameters(Vector(3, 4), loss, **arguments)
-    return count
-
-
-def test_three_points_are_the_default_and_one_counterexample_ends_the_search():
-    # three calls a point for the gradient; for the block the value, two factors, two steps, back
-    assert [calls(points=points) for points in (1, 2, 3, 4)] == [9, 12, 15, 18]
-    assert calls() == calls(points=3)
+def test_the_numbers_are_what_scaling_and_turning_do_to_the_loss():
+    weight = torch.tensor([3.0, 4.0], dtype=torch.float64)
+    slope = torch.tensor([2.0, 1.0], dtype=torch.float64)
+    found = scale_invariant_parameters(Vector(3, 4), lambda m: m.vector @ slope, points=1)["vector"]
+    assert found.scaled == pytest.approx(10)  # ⟨slope, weight⟩: by a small part as much of it
+    assert found.turned == pytest.approx(abs(slope[0] * 4 - slope[1] * 3))  # the other component
+    assert found.scaled**2 + found.turned**2 == pytest.approx(
+        (slope.norm() * weight.norm()).item() ** 2
+    )
+    assert found.rows == ()
+    assert isinstance(found, Verdict)
 
 
-def test_the_verdict_is_the_strongest_that_some_point_has_shown():
-    def verdict(*seen):
-        return snippet.conclude([(one, 0.0, 0.0) for one in seen])
-
-    assert verdict("unseen", "invariant", "not invariant", "undecided", "zero") == NO
-    assert verdict("unseen", "invariant", "undecided", "zero") == YES
-    assert verdict("unseen", "undecided", "zero") == UNDECIDED
-    assert verdict("zero", "unseen") == UNSEEN
-    assert verdict("zero") == UNDECIDED
+def test_what_counts_for_more_stays_noted():
+    codes = [snippet.IS_ZERO, snippet.UNUSED, snippet.UNSEEN, snippet.FLAT, snippet.DIM]
+    codes += [snippet.EXACT, snippet.EPS, snippet.COARSE, snippet.UNSETTLED, snippet.VALUES]
+    assert codes == sorted(codes) == list(range(1, 11))
+    found = torch.tensor([snippet.EXACT, snippet.EXACT, snippet.EXACT])
+    snippet.note(found, snippet.EPS, torch.tensor([0]))
+    snippet.note(found, snippet.UNSEEN, torch.tensor([1]))
+    assert found.tolist() == [snippet.EPS, snippet.EXACT, snippet.EXACT]
 
 
 def test_rows_can_be_left_out():
     assert judge(convolutional(), data(*IMAGES), rows=False)["0.weight"].rows == ()
 
 
-def test_the_length_of_a_block_is_that_of_all_its_numbers():
-    assert snippet.length([torch.tensor([3.0, 0.0]), torch.tensor([[4.0]])]) == 5
+@pytest.mark.parametrize("chunk", [1, 7, 2**20])
+def test_sums_along_an_axis_are_those_of_the_product_in_chunks_of_any_size(chunk, monkeypatch):
+    monkeypatch.setattr(snippet, "CHUNK", chunk)
+    one, other = data(3, 4, 5), data(3, 4, 5)
+    for axis in range(3):
+        rest = [i for i in range(3) if i != axis]
+        assert snippet.along(one, other, axis).allclose((one * other).sum(rest))
+    assert snippet.along(one[0, 0], other[0, 0], 0).equal(one[0, 0] * other[0, 0])
+    assert snippet.along(one[0, 0, 0], other[0, 0, 0], 0).tolist() == [
+        one[0, 0, 0] * other[0, 0, 0]
+    ]
 
 
-def test_shaking_moves_by_half_the_root_mean_square_and_no_less_than_a_tenth():
+def test_points_are_half_the_root_mean_square_away_and_no_less_than_a_tenth():
     many = 40000  # so that the standard deviation is within 2 %, at four standard errors
-    named = {"zero": torch.zeros(many), "large": 6 * torch.ones(many)}
-    snippet.shake(named, torch.Generator().manual_seed(0))
-    assert named["zero"].std() == pytest.approx(0.1, rel=0.02)
-    assert named["large"].std() == pytest.approx(3, rel=0.02)
-    assert named["large"].mean() == pytest.approx(6, rel=0.02)
+    model = nn.Module()
+    model.zero = nn.Parameter(torch.zeros(many))
+    model.large = nn.Parameter(6 * torch.ones(many // 4, 4))
+    twin = twin_of(model, next_token)
+    twin.go(1)
+    first = {name: p.detach().clone() for name, p in twin.named.items()}
+    assert first["zero"].std() == pytest.approx(0.1, rel=0.02)
+    assert first["large"].std() == pytest.approx(3, rel=0.02)
+    assert first["large"].mean() == pytest.approx(6, rel=0.02)
+    twin.scale(torch.arange(2), (0.5, 3.0))
+    assert not first["large"].equal(twin.named["large"])
+    twin.restore()
+    assert all(first[name].equal(p) for name, p in twin.named.items())
+    twin.go(2)
+    assert not first["zero"].equal(twin.named["zero"])
+    twin.go(0)
+    assert (twin.named["large"] == 6).all()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.optim import SGD, Adam
+from torch.optim.lr_scheduler import LambdaLR
 
 from tests.snippets.twin_runs import (
     BOTH,
@@ -271,6 +272,23 @@ def test_the_twin_has_no_decay_and_takes_over_the_state(kind):
         train(model, new, 1)
     assert [g["weight_decay"] for g in old.param_groups][1] == kind.options["weight_decay"]
     assert isinstance(new, SGD if kind.name == "sgd" else Adam)
+
+
+def test_before_its_first_step_the_twin_shows_the_settings_of_the_old_one(kind):
+    model = net()
+    old = optimizer_of(kind, model)
+    LambdaLR(old, lambda step: 0.5)
+    new = kind.convert(old)
+    rates = [group["lr"] for group in old.param_groups]
+    assert [group["lr"] for group in new.param_groups] == rates
+    for group, rule in zip(new.param_groups, old.param_groups, strict=True):
+        assert group["params"] == rule["params"]
+        assert group["params"] is not rule["params"]
+        assert ("initial_lr" in group, "initial_lr" in rule) == (False, True)
+        assert group["twin"]["scale"] == 1
+        for name in set(kind.options) - {"lr", "weight_decay"}:
+            assert group[name] == rule[name] == group["twin"]["written"][name]
+    assert new.defaults["lr"] == kind.options["lr"]
 
 
 def test_directions_are_the_same_under_maximize(kind):

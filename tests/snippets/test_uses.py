@@ -1,7 +1,6 @@
 """Does the call that a tool shows for its question run, on a model as its reader has one?"""
 
 import importlib
-import math
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from torch import nn
 
 from litmus.python.quotes import docstring
 from litmus.python.uses import use
+from snippets.without_weight_decay import without_weight_decay
 
 ROOT = Path(__file__).parents[2]
 USES = {
@@ -36,23 +36,27 @@ def given():
 
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
     loss(model).backward()
+    sgd, other = (
+        torch.optim.SGD(weights, lr=0.1, momentum=0.9, weight_decay=0.01) for _ in range(2)
+    )
     return {
         "torch": torch,
-        "math": math,
         "model": model,
         "loss": loss,
-        "inputs": inputs,
-        "batches": [inputs, inputs],
+        "loader": [(inputs, labels)] * 2,
         "weight": model[0].weight,
-        "sgd": torch.optim.SGD(weights, lr=0.1, momentum=0.9, weight_decay=0.01),
+        "normalisers": [model[1]],
+        "sgd": sgd,
         "adamw": torch.optim.AdamW(weights, lr=0.01, weight_decay=0.1),
-        "plain": torch.optim.SGD(weights, lr=0.1, momentum=0.9),
+        "optimizer": torch.optim.SGD(weights, lr=0.1, momentum=0.9),
+        "peak": 0.1,
+        "new": without_weight_decay(other),
     }
 
 
 def run(call, snippet, given):
     """Run a call where the snippet was pasted; return the names that it leaves."""
-    names = {**vars(importlib.import_module(f"snippets.{snippet}")), **given}
+    names = {**given, **vars(importlib.import_module(f"snippets.{snippet}"))}
     before = {**names}
     exec(compile(call, f"the call of {snippet}", "exec"), names)
     return {name for name, value in names.items() if before.get(name) is not value}
