@@ -22,20 +22,18 @@ momentum, and the decay inside of the ratio. What is stated here is derived here
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from jaxtyping import Shaped
+    from jaxtyping import Float
 
-    Vector = Shaped[Tensor, " d"] | Any
-
-Number = Any  # a float; a symbol, where the formula is to be exact
+    Vector = Float[Tensor, " d"]
 
 
-def lars_step(weights: Vector, gradient: Vector, rate: Number, decay: Number) -> Vector:
+def lars_step(weights: Vector, gradient: Vector, rate: float, decay: float) -> Vector:
     """Return the weights after a step whose length is a share of theirs, with decoupled decay."""
     step: Vector = weights.norm() * gradient / gradient.norm()
     return (1 - rate * decay) * weights - rate * step

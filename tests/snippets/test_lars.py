@@ -2,9 +2,7 @@
 
 import math
 
-import numpy as np
 import pytest
-import sympy
 import torch
 
 from snippets.lars import lars_step
@@ -77,20 +75,6 @@ def test_control_with_the_decay_in_the_ratio_the_length_matters(measured):
     growth, _, apart = errors(0.1, 0.5, step=in_full)
     measured(growth, allowed=PARTED)
     measured(apart, allowed=PARTED)
-
-
-@pytest.mark.claim(CLAIM, by="certificate")
-def test_one_step_for_all_values(measured):
-    n, g, rate, kept = sympy.symbols("N g eta a", positive=True)
-
-    class Vector(np.ndarray):
-        def norm(self):
-            return sympy.sqrt(sum(self * self))
-
-    weights, gradient = (np.array(v, dtype=object).view(Vector) for v in ([n, 0], [0, g]))
-    x, y = lars_step(weights, gradient, rate, (1 - kept) / rate)
-    measured(sympy.simplify(x**2 + y**2 - (kept**2 + rate**2) * n**2) != 0, allowed=0)
-    measured(sympy.simplify(-y / x - rate / kept) != 0, allowed=0)
 
 
 @pytest.mark.claim(CLAIM, by="float64")
