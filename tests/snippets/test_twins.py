@@ -321,3 +321,13 @@ def test_names_and_tensors_as_settings(kind):
     new.load_state_dict(before)
     assert new.rule.param_groups[0]["lr"] == 0.0625
     assert "rule" not in new.param_groups[0]["twin"]
+
+
+def test_one_step_may_take_more_than_one_power_of_two(kind):
+    weights = nn.Parameter(torch.ones(2))
+    new = kind.convert(kind.cls([weights], lr=0.5, weight_decay=1.9))
+    weights.grad = torch.zeros(2)
+    new.step()
+    scale = new.param_groups[0]["twin"]["scale"]
+    assert scale == pytest.approx(16 * 0.05)
+    assert scale * weights.detach() == pytest.approx([0.05, 0.05], rel=1e-6)
