@@ -39,10 +39,9 @@ from torch import Tensor
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-    Vector = Float[Tensor, " d"] | Any
-    Gradient = Callable[[Vector], Vector]
-
 Number = Any  # a float; a Fraction or a symbol, where a formula is to be exact
+Vector = Any  # a tensor; a Number, or an array of them
+Gradient = Callable[[Vector], Vector]
 
 
 def settings_for_loss_times(factor: Number, rate: Number, eps: Number) -> tuple[Number, Number]:

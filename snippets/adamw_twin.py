@@ -32,20 +32,14 @@ arXiv:1711.05101. The twins are derived from that recursion here.
 # dependencies = ["torch>=2.13"]
 # ///
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from jaxtyping import Shaped
-
-    Vector = Shaped[Tensor, " d"] | Any
-
 Number = Any  # a float; a Fraction or a symbol, where a formula is to be exact
+Vector = Any  # a tensor; a Number, or an array of them
 Betas = tuple[Number, Number]
 
 

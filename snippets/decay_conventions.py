@@ -106,13 +106,15 @@ def coupled_schedule(
 
     Where a decay falls to less than γ′ times the one before, torch's is negative, and still right.
     """
-    shares = [rate * decay for rate, decay in zip(rates, decays, strict=True)]
-    before = zip([0, *decays], [0, *shares], strict=True)
-    steps = zip(decays, momenta, before, strict=False)
-    pairs = [(decay - gamma * last, gamma * (1 - s)) for decay, gamma, (last, s) in steps]
-    if len(momenta) != len(pairs):
-        raise ValueError(f"{len(momenta)} momenta for {len(pairs)} decays: each step needs one")
-    return [decay for decay, _ in pairs], [momentum for _, momentum in pairs]
+    before: Number = 0  # λ′ of the step before
+    kept: Number = 1  # and what it left of the weights
+    others: list[Number] = []
+    turned: list[Number] = []
+    for rate, decay, momentum in zip(rates, decays, momenta, strict=True):
+        others.append(decay - momentum * before)
+        turned.append(momentum * kept)
+        before, kept = decay, 1 - rate * decay
+    return others, turned
 
 
 def settled(share: float, rate: float, beta: float) -> tuple[float, float]:

@@ -33,20 +33,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
-
-Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
 
 if TYPE_CHECKING:
     import numpy as np
     from jaxtyping import Shaped
 
-    # Of floats; or as an array, of any Number. A number runs as the scalar c.
-    Vector = Shaped[Tensor, " d"] | Shaped[np.ndarray, " d"] | Number
+    # Of floats; or as an array, of any Number.
+    Array = TypeVar("Array", Shaped[Tensor, " d"], Shaped[np.ndarray, " d"])
 
+Number = Any  # a float; a Fraction or a symbol, where the run is to be exact
+Vector = Any  # an Array; or a Number, which runs as the scalar c
 Twin = tuple[list[Number], list[Number], list[Number]]  # c₀ … c_T, the rates, the momenta
 
 
@@ -125,8 +125,8 @@ def decoupled_twin(
 
 
 def decoupled_from_coupled(
-    start: Vector, buffer: Vector, rate: Number, momentum: Number, root: Number
-) -> tuple[Vector, Number, Number]:
+    start: Array, buffer: Array, rate: Number, momentum: Number, root: Number
+) -> tuple[Array, Number, Number]:
     """Return buffer, decay and momentum with which decoupled_step repeats torch's coupled SGD."""
     return root * buffer - (1 - root) / rate * start, (1 - root) / rate, momentum / root
 

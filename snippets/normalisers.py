@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
     # Of floats; or as an array of exact numbers, together with a root that is exact.
     Array = TypeVar("Array", Shaped[Tensor, "..."], Shaped[np.ndarray, "..."])
+    Batch = TypeVar("Batch", Shaped[Tensor, "n unit pos"], Shaped[np.ndarray, "n unit pos"])
+    Rows = TypeVar("Rows", Shaped[Tensor, "unit input"], Shaped[np.ndarray, "unit input"])
 
 Root = Callable[[Any], Any]
 
@@ -71,23 +73,36 @@ def normalise(
     return output
 
 
-def batch_norm(z: Array, eps: Any = 0, root: Root = torch.sqrt) -> Array:
+def check_axes(z: Any) -> None:
+    """Raise ValueError unless z is (sample, unit, position)."""
+    if z.ndim != 3:
+        raise ValueError(
+            f"z has {z.ndim} axes and needs three, (sample, unit, position): give an image as "
+            "z.flatten(2), features without positions as z[..., None]"
+        )
+
+
+def batch_norm(z: Batch, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Normalise each unit over all samples and positions; z is (sample, unit, position)."""
+    check_axes(z)
     return normalise(z, (0, 2), True, eps, root)
 
 
-def layer_norm(z: Array, eps: Any = 0, root: Root = torch.sqrt) -> Array:
+def layer_norm(z: Batch, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Normalise each sample over all units and positions. A token counts as a sample."""
+    check_axes(z)
     return normalise(z, (1, 2), True, eps, root)
 
 
-def rms_norm(z: Array, eps: Any = 0, root: Root = torch.sqrt) -> Array:
+def rms_norm(z: Batch, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Divide each sample by its root mean square over all units and positions."""
+    check_axes(z)
     return normalise(z, (1, 2), False, eps, root)
 
 
-def group_norm(z: Array, groups: int, eps: Any = 0, root: Root = torch.sqrt) -> Array:
+def group_norm(z: Batch, groups: int, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Normalise each sample over each of the groups of consecutive units and all positions."""
+    check_axes(z)
     samples, units, positions = z.shape
     if units % groups:
         raise ValueError(
@@ -97,8 +112,9 @@ def group_norm(z: Array, groups: int, eps: Any = 0, root: Root = torch.sqrt) -> 
     return normalise(split, (2, 3), True, eps, root).reshape(z.shape)
 
 
-def instance_norm(z: Array, eps: Any = 0, root: Root = torch.sqrt) -> Array:
+def instance_norm(z: Batch, eps: Any = 0, root: Root = torch.sqrt) -> Batch:
     """Normalise each unit of each sample over the positions."""
+    check_axes(z)
     if z.shape[2] == 1:
         raise ValueError(
             "instance norm over a single position subtracts all there is and divides zero by zero; "
@@ -107,9 +123,9 @@ def instance_norm(z: Array, eps: Any = 0, root: Root = torch.sqrt) -> Array:
     return normalise(z, (2,), True, eps, root)
 
 
-def weight_norm(weights: Array, root: Root = torch.sqrt) -> Array:
+def weight_norm(weights: Rows, root: Root = torch.sqrt) -> Rows:
     """Return the rows at length one; weights are (unit, input), and no row is zero."""
-    unit: Array = weights / root((weights * weights).sum(1))[:, None]
+    unit: Rows = weights / root((weights * weights).sum(1))[:, None]
     return unit
 
 

@@ -26,7 +26,7 @@ Source. Derived here; the flow of a balanced product is that of Arora, Cohen, Hu
 # SPDX-License-Identifier: MIT
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["torch>=2.13"]
+# dependencies = []
 # ///
 
 from __future__ import annotations

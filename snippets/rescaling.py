@@ -75,8 +75,12 @@ def carried_share(share: Number, scalar: Number) -> Number:
 
 
 def clip(gradient: Float[Tensor, " d"], threshold: float) -> Float[Tensor, " d"]:
-    """Return the gradient, shortened to the threshold if it is longer."""
-    shortening: float = min(1.0, threshold / gradient.norm().item())
+    """Return the gradient, shortened to the threshold, which is positive, if it is longer."""
+    if not threshold > 0:
+        raise ValueError(
+            f"threshold = {threshold:g} would turn or delete gradients; give more than 0"
+        )
+    shortening: float = threshold / max(threshold, gradient.norm().item())
     return gradient * shortening
 
 

@@ -43,6 +43,8 @@ Number = Any  # a float; a Fraction or a symbol, where it is to be exact
 
 def larger_root(product: float, momentum: float) -> float:
     """Return the larger root α of z² − (1 + γ − ηλ) z + γ, for ηλ from 0 to below (1 − √γ)²."""
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum = {momentum:g} is not in [0, 1)")
     short, long = (1 - momentum) / (1 + math.sqrt(momentum)), 1 + math.sqrt(momentum)  # 1 ∓ √γ
     if not 0 <= product < short**2:
         raise ValueError(

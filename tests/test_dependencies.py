@@ -104,7 +104,7 @@ def test_the_modules_that_pytest_alone_imports_import_it():
         (["litmus"], ["run", "author"]),
         (["snippets"], ["run", "author"]),
         (["docs/labs"], ["run", "labs"]),
-        (["tests/snippets"], ["run", "author"]),
+        (["tests/snippets"], ["run", "author", "tests"]),
         (["tests/labs"], ["run", "author", "labs"]),
         (["tests"], EXTRAS),
     ],

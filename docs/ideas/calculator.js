@@ -91,7 +91,8 @@ function ends(lost, power, rate) {
 // What a reader writes into the fields, and what the page answers.
 
 const short = number => String(Number(number.toPrecision(4)))
-const steps = number => number < 1e6 ? Math.round(number).toLocaleString("en") : short(number)
+const steps = number =>
+  100 <= number && number < 1e6 ? Math.round(number).toLocaleString("en") : short(number)
 const NUMBER = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i
 
 function read(name, text) {

@@ -266,6 +266,8 @@ def test_the_page_shows_these_numbers(page):
     assert often == [f"{78000 / found.forgets:.2f}", f"{78000 / found.settles:.1f}"]
     halves = [value for label, value in listed if label == "… and fp16"]
     assert halves == [f"{found.rate_fp16:,}", f"{found.weights_fp16:,}"]
+    few = dict(json.loads(page.call("answered", "SGD", {**FIELDS, "decay": "9", "momentum": "0"})))
+    assert few["Steps in which the direction forgets"] == f"{sgd(0.1, 9.0, 0.0).forgets:.4f}"
     adam = dict(json.loads(page.call("answered", "AdamW", {**FIELDS, "decay": "0.1"})))
     assert adam["Norm over √d in equilibrium"] == f"{adamw(0.1, 0.1, 0.9).norm:.4f}"
     assert adam["… with a norm that is so many times as long"] == "2"

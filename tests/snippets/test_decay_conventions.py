@@ -367,7 +367,7 @@ def test_with_constant_settings_the_decay_rises_to_that_of_the_larger_root():
 def test_lists_of_different_lengths_are_refused():
     for function in (decoupled_schedule, coupled_schedule):
         for lengths in [(2, 2, 3), (2, 3, 2), (3, 2, 2)]:
-            with pytest.raises(ValueError, match=r"each step needs one|is (short|long)er than"):
+            with pytest.raises(ValueError, match="argument"):
                 function(*([0.1] * n for n in lengths))
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from snippets.normalisers import (
     batch_norm,
+    check_axes,
     gradient_through,
     gradient_through_weight_norm,
     group_norm,
@@ -565,3 +566,15 @@ def test_the_gradients_through_weight_norm_are_those_of_autograd():
     of_length, of_direction = gradient_through_weight_norm(g, v.detach(), m.detach())
     torch.testing.assert_close(of_length, m.grad, rtol=ROUNDING, atol=ROUNDING)
     torch.testing.assert_close(of_direction, v.grad, rtol=ROUNDING, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("axes", [2, 4])
+def test_what_is_not_sample_unit_position_is_refused(axes):
+    z = torch.ones([2] * axes)
+    with pytest.raises(ValueError, match=rf"z has {axes} axes and needs three, \(sample, unit, "):
+        check_axes(z)
+    check_axes(torch.ones(2, 2, 2))
+    refusals = TypeError, ValueError  # the first where shapes are checked
+    for layer in (batch_norm, layer_norm, rms_norm, instance_norm, lambda z: group_norm(z, 1)):
+        with pytest.raises(refusals, match="z"):
+            layer(z)

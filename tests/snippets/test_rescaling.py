@@ -1,5 +1,6 @@
 """Is the symmetry exact, and does what stands beside the optimizer have to be rescaled along?"""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -342,6 +343,13 @@ def test_clipping_shortens_and_does_not_turn():
     assert clip(vector, 10.0).equal(vector)
     assert clip(vector, 5.0).equal(vector)
     assert (clip(vector, 2.5) - vector / 2).norm() < 1e-6
+    assert clip(0 * vector, 2.5).equal(0 * vector)
+
+
+@pytest.mark.parametrize("threshold", [0.0, -1.0, math.nan])
+def test_a_threshold_that_leaves_no_direction_is_refused(threshold):
+    with pytest.raises(ValueError, match=f"threshold = {threshold:g} would turn or delete grad"):
+        clip(torch.ones(2), threshold)
 
 
 @pytest.mark.claim(ALONG, by="certificate")

@@ -198,3 +198,10 @@ def test_a_product_without_two_distinct_roots_is_refused(accepted, refused):
     larger_root(*accepted)
     with pytest.raises(ValueError, match=f"ηλ = {refused[0]:g} is not from 0 to below"):
         larger_root(*refused)
+
+
+@pytest.mark.parametrize("momentum", [-0.1, 1.0, 1.5])
+def test_a_momentum_that_no_run_has_is_refused(momentum):
+    with pytest.raises(ValueError, match=f"momentum = {momentum:g} is not in"):
+        larger_root(0.0, momentum)
+    assert larger_root(0.0, 0.0) == 1.0
