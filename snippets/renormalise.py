@@ -121,10 +121,9 @@ def renormalise(
         members += [("gradient", p.grad, k) for p in group["params"]]
         buffers = [optimizer.state.get(p, {}).get("momentum_buffer") for p in group["params"]]
         members += [("buffer", buffer, k) for buffer in buffers]
-        members += [("mean", getattr(module, "running_mean", None), -k) for module in modules]
-        members += [
-            ("variance", getattr(module, "running_var", None), -2 * k) for module in modules
-        ]
+        for module in modules:
+            members.append(("running mean", getattr(module, "running_mean", None), -k))
+            members.append(("running variance", getattr(module, "running_var", None), -2 * k))
         for name, tensor, power in members:
             if tensor is not None:
                 changes.append((tensor, _times(tensor, power, f"group {number}: a {name}")))
@@ -211,7 +210,7 @@ def carry_eps(normalisers: Iterable[nn.Module]) -> None:
         if EXPONENT in dict(module.named_buffers(recurse=False)):
             continue
         device = next((x.device for x in [*module.parameters(), *module.buffers()]), None)
-        module.register_buffer(EXPONENT, torch.zeros((), dtype=torch.int64, device=device))
+        module.register_buffer(EXPONENT, torch.tensor(0, device=device))
         module.eps_as_built = module.eps
         module.register_load_state_dict_pre_hook(_complete)
         module.register_load_state_dict_post_hook(_loaded)
@@ -228,7 +227,7 @@ def _set_eps(module: nn.Module) -> None:
 
 
 def _complete(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    state.setdefault(prefix + EXPONENT, torch.zeros((), dtype=torch.int64))
+    state.setdefault(prefix + EXPONENT, torch.tensor(0))
 
 
 def _loaded(module: nn.Module, _: Any) -> None:

@@ -44,6 +44,7 @@ import inspect
 import math
 from collections.abc import Callable
 from copy import deepcopy
+from itertools import compress
 from typing import Any
 
 import torch
@@ -186,13 +187,13 @@ class DecayFreeAdam(Adam):
         members = [[[id(p) for p in g["params"]] for g in x] for x in (self.param_groups, rules)]
         if members[0] != members[1]:
             raise ValueError(
-                "the old and the new optimizer have other parameters than at the conversion; "
-                "convert again, from an optimizer that has them all"
+                "the old and the new optimizer have other parameters than at the conversion; add "
+                "all groups to the old one before it is converted"
             )
         plans = []
-        for number, (group, rule) in enumerate(zip(self.param_groups, rules, strict=True)):
+        for number, group in enumerate(self.param_groups):
             try:
-                plans.append(self._plan(group, rule))
+                plans.append(self._plan(group, rules[number]))
             except ValueError as error:
                 raise ValueError(f"parameter group {number}: {error}") from None
         return plans
@@ -216,8 +217,8 @@ class DecayFreeAdam(Adam):
                 f"ones as before ({sum(twin['taking'])}); torch leaves out those without, decay "
                 "and all, and they would part from the others: give them a group of their own"
             )
-        states = [self.state.get(p, {}) for p in group["params"]]
-        counts = {int(s.get("step", 0)) for s, taken in zip(states, taking, strict=True) if taken}
+        states = [self.state.get(p, {}) for p in compress(group["params"], taking)]
+        counts = {int(one.get("step", 0)) for one in states}
         settings, state = twin_settings(rule, state, counts)
         return settings, {**state, "taking": taking}
 
@@ -226,19 +227,18 @@ class DecayFreeAdam(Adam):
         power = 2.0 ** -math.frexp(group["twin"]["scale"])[1]
         if power <= 1:
             return
-        for parameter, taken in zip(group["params"], group["twin"]["taking"], strict=True):
-            if taken:
-                parameter /= power
-                self.state[parameter]["exp_avg"] *= power
-                self.state[parameter]["exp_avg_sq"] *= power**2
+        for parameter in compress(group["params"], group["twin"]["taking"]):
+            parameter /= power
+            self.state[parameter]["exp_avg"] *= power
+            self.state[parameter]["exp_avg_sq"] *= power**2
         group["twin"]["scale"] *= power
 
     def state_dict(self) -> dict[str, Any]:
         """Return torch's, with c, r, q, a and the old one's present settings in each group."""
         saved = super().state_dict()
-        for group, rule in zip(saved["param_groups"], self.rule.param_groups, strict=True):
-            settings = {name: value for name, value in rule.items() if name != "params"}
-            group["twin"] = deepcopy({**group["twin"], "rule": settings})
+        for number, group in enumerate(saved["param_groups"]):
+            rule = {k: v for k, v in self.rule.param_groups[number].items() if k != "params"}
+            group["twin"] = deepcopy({**group["twin"], "rule": rule})
         return saved
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -254,8 +254,8 @@ class DecayFreeAdam(Adam):
                     "load one of the run with decay into the old optimizer, and convert it then"
                 )
         super().load_state_dict(state_dict)
-        for group, rule in zip(self.param_groups, self.rule.param_groups, strict=True):
-            rule.update(group["twin"].pop("rule"))
+        for number, group in enumerate(self.param_groups):
+            self.rule.param_groups[number].update(group["twin"].pop("rule"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Let copies and pickles keep the old optimizer."""

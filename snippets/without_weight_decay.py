@@ -39,6 +39,7 @@ import inspect
 import math
 from collections.abc import Callable
 from copy import deepcopy
+from itertools import compress
 from typing import Any
 
 import torch
@@ -156,13 +157,13 @@ class DecayFreeSGD(SGD):
         members = [[[id(p) for p in g["params"]] for g in x] for x in (self.param_groups, rules)]
         if members[0] != members[1]:
             raise ValueError(
-                "the old and the new optimizer have other parameters than at the conversion; "
-                "convert again, from an optimizer that has them all"
+                "the old and the new optimizer have other parameters than at the conversion; add "
+                "all groups to the old one before it is converted"
             )
         plans = []
-        for number, (group, rule) in enumerate(zip(self.param_groups, rules, strict=True)):
+        for number, group in enumerate(self.param_groups):
             try:
-                plans.append(self._plan(group, rule))
+                plans.append(self._plan(group, rules[number]))
             except ValueError as error:
                 raise ValueError(f"parameter group {number}: {error}") from None
         return plans
@@ -186,8 +187,8 @@ class DecayFreeSGD(SGD):
                 f"ones as before ({sum(twin['taking'])}); torch leaves out those without, decay "
                 "and all, and they would part from the others: give them a group of their own"
             )
-        buffers = [self.state.get(p, {}).get("momentum_buffer") for p in group["params"]]
-        running = {b is not None for b, taken in zip(buffers, taking, strict=True) if taken}
+        states = [self.state.get(p, {}) for p in compress(group["params"], taking)]
+        running = {one.get("momentum_buffer") is not None for one in states}
         settings, state = twin_settings(rule, state, running)
         return settings, {**state, "taking": taking}
 
@@ -196,21 +197,20 @@ class DecayFreeSGD(SGD):
         power = 2.0 ** -math.frexp(group["twin"]["scale"])[1]
         if power <= 1:
             return
-        for parameter, taken in zip(group["params"], group["twin"]["taking"], strict=True):
-            if taken:
-                parameter /= power
-                buffer = self.state.get(parameter, {}).get("momentum_buffer")
-                if buffer is not None:
-                    buffer *= power
+        for parameter in compress(group["params"], group["twin"]["taking"]):
+            parameter /= power
+            buffer = self.state.get(parameter, {}).get("momentum_buffer")
+            if buffer is not None:
+                buffer *= power
         for name in ("scale", "push"):
             group["twin"][name] *= power
 
     def state_dict(self) -> dict[str, Any]:
         """Return torch's, with c, d and the old optimizer's present settings in each group."""
         saved = super().state_dict()
-        for group, rule in zip(saved["param_groups"], self.rule.param_groups, strict=True):
-            settings = {name: value for name, value in rule.items() if name != "params"}
-            group["twin"] = deepcopy({**group["twin"], "rule": settings})
+        for number, group in enumerate(saved["param_groups"]):
+            rule = {k: v for k, v in self.rule.param_groups[number].items() if k != "params"}
+            group["twin"] = deepcopy({**group["twin"], "rule": rule})
         return saved
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -226,8 +226,8 @@ class DecayFreeSGD(SGD):
                     "load one of the run with decay into the old optimizer, and convert it then"
                 )
         super().load_state_dict(state_dict)
-        for group, rule in zip(self.param_groups, self.rule.param_groups, strict=True):
-            rule.update(group["twin"].pop("rule"))
+        for number, group in enumerate(self.param_groups):
+            self.rule.param_groups[number].update(group["twin"].pop("rule"))
 
     def __getstate__(self) -> dict[str, Any]:
         """Let copies and pickles keep the old optimizer."""

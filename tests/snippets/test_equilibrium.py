@@ -288,7 +288,7 @@ def test_what_has_no_formula_is_refused():
 def test_a_decay_is_rounded_away_below_half_the_spacing_of_floats(dtype):
     spacing = torch.finfo(dtype).eps
     w = nn.Parameter(torch.ones(2, dtype=dtype))
-    for share, stays in [(0.49, True), (0.51, False)]:
+    for share, stays in [(0.49, True), (0.5, False), (0.51, False)]:
         optimizer = torch.optim.AdamW([w], 1.0, weight_decay=share * spacing)
         if stays:
             with pytest.raises(ValueError, match="is rounded away in"):

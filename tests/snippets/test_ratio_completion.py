@@ -241,7 +241,7 @@ def test_zero_has_no_ratio_and_a_completion_from_it_is_refused():
 )
 def test_what_is_no_matrix_of_finite_floats_is_refused(observed, start, complaint):
     if "shapes" in complaint:  # the fixtures of shapes refuse it first
-        with pytest.raises((ValueError, TypeError)):
+        with pytest.raises((ValueError, TypeError), match="shape"):
             complete(observed, torch.ones_like(observed), start, 1.0, 0.1, 1)
         return
     with pytest.raises(ValueError, match=complaint):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.optim import SGD, Adam
+from torch.optim import SGD, Adam, AdamW
 from torch.optim.lr_scheduler import CosineAnnealingLR, ExponentialLR
 
 from snippets.exponential_lr import growth_root
@@ -21,6 +21,7 @@ from snippets.renormalise import (
     renormalise,
     steps_until_overflow,
 )
+from snippets.stock_adam import stock_adam
 from snippets.texp import TEXP
 from snippets.without_weight_decay import without_weight_decay
 
@@ -461,12 +462,55 @@ def test_a_refusal_names_the_group_and_leaves_the_ones_before_it():
     assert affine.weight == 1
 
 
+ALL_DIGITS = 2 - 2.0**-23  # of float32: below the smallest normal number some are lost
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("gradient", 2.0**120),
+        ("buffer", 2.0**120),
+        ("running mean", ALL_DIGITS * 2.0**-120),
+        ("running variance", ALL_DIGITS * 2.0**-120),
+    ],
+)
+def test_each_number_that_would_leave_its_range_is_named(name, value):
+    layer, norm, optimizer = small()
+    places = {
+        "gradient": layer.weight.grad,
+        "buffer": optimizer.state[layer.weight]["momentum_buffer"],
+        "running mean": norm.running_mean,
+        "running variance": norm.running_var,
+    }
+    renormalise(optimizer, [[norm]], [20])
+    places[name].fill_(value)
+    refusal(optimizer, [[norm]], [20], match=rf"group 0: a {name} times 2\^-?\d0 leaves the range")
+
+
 @pytest.mark.parametrize("name", ["lr", "weight_decay"])
 def test_a_setting_that_would_leave_its_range_is_refused(name):
     optimizer = SGD([nn.Parameter(torch.zeros(2))], lr=1e-300, weight_decay=1e300)
     optimizer.param_groups[0]["weight_decay" if name == "lr" else "lr"] = 0.0
     renormalise(optimizer, [[]], [10])
     refusal(optimizer, [[]], [20], match=rf"group 0: {name} times 2\^-?40 leaves the range")
+
+
+def test_a_setting_may_come_to_the_smallest_normal_number_and_no_further():
+    optimizer = SGD([nn.Parameter(torch.zeros(2))], lr=4 * torch.finfo(torch.float64).tiny)
+    renormalise(optimizer, [[]], [1])
+    refusal(optimizer, [[]], [1], match=r"group 0: lr times 2\^-2 leaves the range")
+    tensor = torch.tensor(torch.finfo(torch.float32).tiny)
+    optimizer = SGD([nn.Parameter(torch.zeros(2))], lr=tensor, foreach=False)
+    refusal(optimizer, [[]], [20], match=r"group 0: lr times 2\^-40 leaves the range")
+    zeros = nn.Parameter(torch.zeros(2, dtype=torch.float64))
+    for k in (500, -500):
+        renormalise(SGD([zeros], lr=0.0), [[]], [k])
+
+
+def test_a_scale_that_would_leave_its_range_is_refused():
+    _, norm, optimizer = small()
+    optimizer.param_groups[0]["twin"] = {"scale": 1e305}
+    refusal(optimizer, [[norm]], [20], match=r"group 0: scale times 2\^20 leaves the range")
 
 
 def test_an_exponent_is_a_whole_number():
@@ -499,8 +543,10 @@ def test_gradients_that_are_being_accumulated_go_along_and_overflowed_ones_are_n
         optimizer.step()
     assert (divided[0].weight * 8).equal(plain[0].weight)
     divided[0].weight.grad[0, 0] = math.inf
+    divided[0].weight.grad[1, 0] = math.nan
     renormalise(divided[2], [[divided[1]]], [1])
     assert divided[0].weight.grad[0, 0] == math.inf
+    assert divided[0].weight.grad[1, 0].isnan()
     assert divided[0].weight.grad[0, 1] == 24
 
 
@@ -613,6 +659,13 @@ def test_a_state_from_before_is_loaded_as_it_is_and_rolls_the_eps_back():
     assert train(model, optimizer, 4, 4) == expected
 
 
+def test_one_normaliser_may_be_told_before_another():
+    model = Net(eps=1e-2)
+    carry_eps(model.norms[:1])
+    carry_eps(model.norms)
+    assert [int(n.renormalise_exponent) for n in model.norms] == [0, 0]
+
+
 def test_a_copy_of_the_model_restores_its_own_eps():
     model, optimizer = renormalised()
     copy, its_optimizer = deepcopy((model, optimizer))
@@ -719,6 +772,14 @@ def test_what_a_twin_would_take_back_without_the_eps_is_refused():
     refusal(twin, norms, [0, -1], match=r"group 1: its twin keeps c = 0\.\d+ from falling below ½")
     renormalise(twin, norms, [0, 1])
     renormalise(twin, norms, [0, -1])  # c is as before
+    fresh = without_weight_decay(optimizer_for(Net()))
+    renormalise(fresh, [[], []], [-1, 0])  # c is ½
+    refusal(fresh, [[], []], [-1, 0], match="group 0: its twin keeps c = 0.5 from falling below ½")
+
+
+def test_a_twin_of_adamw_is_refused():
+    twin = stock_adam(AdamW([nn.Parameter(torch.ones(2))], lr=0.1))
+    refusal(twin, [[]], [1], match="is not torch.optim.SGD itself")
 
 
 def test_parameters_that_are_not_trained_are_refused_where_their_group_is_divided():

@@ -563,6 +563,10 @@ def sgd(kind=SGD, **others):
     return lambda: kind([torch.ones(1)], **{"lr": 0.1, "momentum": 0.9, **others})
 
 
+def two_groups():
+    return SGD([{"params": [torch.ones(1)]} for _ in range(2)], lr=0.1)
+
+
 def adam():
     return Adam([torch.ones(1)])
 
@@ -630,6 +634,11 @@ class Signed(SGD):
         ((sgd(), 0.01, [3, 4]), (sgd(), 0.01, [3, 3]), r"milestones \[3, 3\] must increase"),
         ((sgd(), 0.01, [1], 0.1), (sgd(), 0.01, [1], 0.0), "factor = 0 must be positive"),
         ((sgd(), [0.01], []), (sgd(), [0.01] * 2, []), "2 weight decays for 1 parameter groups"),
+        (
+            (two_groups, 0.01, []),
+            (two_groups, [0.01], []),
+            "1 weight decays for 2 parameter groups",
+        ),
     ],
 )
 def test_what_has_no_exact_equivalent_is_refused_with_the_reason(accepted, refused, complaint):
@@ -944,6 +953,47 @@ def test_a_checkpoint_between_the_two_steps_of_a_milestone_is_right():
     expected = loop(net, optimizer, scheduler, 3)
     assert expected.shape[0] == 3
     assert states["param_groups"][0]["twin"]["taken"] == 4
+
+
+def test_it_is_built_on_a_loaded_optimizer_whose_rate_has_grown_beyond_the_bound(tmp_path):
+    weights = nn.Parameter(torch.tensor([1.0, 2.0], dtype=torch.float64))
+    optimizer = SGD([weights], lr=0.1, momentum=0.9)
+    scheduler = TEXP(optimizer, 0.02, [])
+    for _ in range(60):
+        weights.grad = torch.zeros_like(weights)
+        optimizer.step()
+        scheduler.step()
+    assert scheduler.taken == 60
+    fresh = SGD([nn.Parameter(torch.zeros(2, dtype=torch.float64))], lr=0.1, momentum=0.9)
+    fresh.load_state_dict(optimizer.state_dict())
+    assert fresh.param_groups[0]["lr"] * 0.02 > (1 - 0.9**0.5) ** 2
+    assert TEXP(fresh, 0.02, []).roots == scheduler.roots
+
+
+def test_a_group_of_another_twin_is_refused():
+    optimizer = sgd()()
+    optimizer.param_groups[0]["twin"] = {"scale": 1.0, "push": 0.0}
+    with pytest.raises(ValueError, match="parameter group 0: it is of another twin already"):
+        TEXP(optimizer, 0.01, [])
+
+
+@pytest.mark.parametrize(
+    ("act", "words"),
+    [
+        (lambda g: g.update(momentum=0.8), "group 1: its momentum was changed"),
+        (lambda g: setattr(g["params"][0], "grad", None), "group 1: a parameter has no gradient"),
+    ],
+)
+def test_a_group_behind_one_without_decay_is_looked_at_too(act, words):
+    weights = [nn.Parameter(torch.ones(2)) for _ in range(2)]
+    for weight in weights:
+        weight.grad = torch.zeros(2)
+    optimizer = SGD([{"params": [weight]} for weight in weights], lr=0.1, momentum=0.9)
+    TEXP(optimizer, [0.0, 0.01], [])
+    optimizer.step()
+    act(optimizer.param_groups[1])
+    with pytest.raises(RuntimeError, match=words):
+        optimizer.step()
 
 
 def test_a_copy_of_the_run_goes_on_as_the_run_does():
