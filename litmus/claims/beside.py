@@ -60,7 +60,7 @@ class Beside:
         try:
             yield
         except (ValueError, RuntimeError) as error:
-            said = str(error)
+            said = str(error).strip()
         else:
             self._miss("nothing was refused")
         if not re.search(match, said):

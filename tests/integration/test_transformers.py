@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from snippets.renormalise import renormalise
 from tests.integration import runs
 from tests.integration.runs import STEPS, adam, momentum, step_decay
 
@@ -220,3 +221,19 @@ def test_without_weight_decay_goes_on_from_a_checkpoint_of_the_trainer(beside, t
 def test_texp_goes_on_from_a_checkpoint_of_the_trainer(beside, tmp_path):
     """The Trainer saves SGD and TEXP, and loads both into new ones."""
     beside.gap(**runs.apart(train_twice, step_decay, folder=tmp_path))
+
+
+@pytest.mark.in_loop("snippets/renormalise.py", "Trainer")
+def test_renormalise_refuses_a_rate_that_the_trainer_sets(beside, tmp_path):
+    """The Trainer sets the rate at every step: let a twin or TEXP follow the schedule instead."""
+    from transformers import TrainerCallback
+
+    made = runs.setup(gpt2(), writes, momentum, "decay")
+    norms = [module for module in made.model.modules() if isinstance(module, nn.LayerNorm)]
+
+    class Halve(TrainerCallback):
+        def on_step_end(self, *_, **__):
+            with beside.refused(made.model.parameters(), match="set by a scheduler"):
+                renormalise(made.optimizer, [norms, []], [1, 0])
+
+    trainer_of(made, tmp_path, [Halve()], max_steps=2).train()
