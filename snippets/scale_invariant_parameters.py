@@ -115,8 +115,9 @@ def scale_invariant_parameters(
     column, ("w", 64, 0) for heads of 64 rows, ("w", [512, 128, 128], 0) for packed queries, keys
     and values. The verdict is under "w.split(64, 0)", with the word for each part in `rows`.
 
-    The copy takes 8 bytes a parameter, and gradients are dropped as they come. The number of passes
-    does not grow with the number of blocks. What takes over two seconds says so on stderr.
+    The copy takes 8 bytes a parameter, the largest tensor 8 more for its gradient, and the others
+    none: gradients are dropped as they come. The number of passes does not grow with the number of
+    blocks. What takes over two seconds says so on stderr.
 
     Raises ValueError if the loss is random, not finite, not in float64, not one number, without a
     gradient or not of its argument; if no parameter is trainable, one has no numbers (meta), or two
@@ -365,15 +366,22 @@ class Twin:
             free[1].append(torch.arange(start, self.count))
         self.packs = [torch.cat(blocks) for _, blocks in packs]  # of blocks that do not overlap
         self.numbers = torch.zeros(self.count, dtype=torch.float64)
-        self.sums = torch.zeros(3, self.count, dtype=torch.float64)  # Σ g·θ, Σ g², Σ θ²
+        self.sums = torch.zeros(4, self.count, dtype=torch.float64)
         for name, p in self.named.items():
             for _, part in self.cuts[name]:
                 self.numbers += p.numel() / len(part) * part.bincount(minlength=self.count)
-            p.register_hook(partial(self.take, name))
+            p.register_hook(partial(self.take, name, 1))
+        self.read: dict[str, nn.Parameter] = {}  # the same numbers, as embeddings read them
         for module in self.model.modules():
-            # A row that no token reads has no gradient then, and needs no memory for it.
+            # A row that no token reads has no gradient then, and needs no memory for it. A table
+            # that serves as classifier, too, has its two gradients one after the other.
             if type(module) is nn.Embedding and not module.scale_grad_by_freq:
-                module.sparse = "weight" in module._parameters
+                names = [name for name, p in self.named.items() if p is module.weight]
+                for name in names:
+                    if name not in self.read:
+                        self.read[name] = nn.Parameter(module.weight.detach())
+                        self.read[name].register_hook(partial(self.take, name, 3))
+                    module.weight, module.sparse = self.read[name], True
 
     def go(self, point: int) -> None:
         """Put the parameters where a point is: as they are at 0, and moved at random elsewhere."""
@@ -447,16 +455,18 @@ class Twin:
         chosen = torch.zeros(self.count, dtype=torch.bool)
         chosen[blocks] = True
         asked = {name: p for name, p, _, _ in self.pieces(chosen)}
-        self.sums = torch.zeros(3, self.count, dtype=torch.float64)
+        self.sums = torch.zeros(4, self.count, dtype=torch.float64)
         self.reached = False
         if out.requires_grad:
-            torch.autograd.grad(out, list(asked.values()), allow_unused=True)
+            inputs = [*asked.values(), *(p for name, p in self.read.items() if name in asked)]
+            torch.autograd.grad(out, inputs, allow_unused=True)
         if not self.reached and not self.passed:
             self.complain(out.item())
         self.passed = True
         for name, p in asked.items():
             self.add(2, name, p.detach(), p.detach())
-        products, squares, lengths = self.sums
+        products, squares, lengths, more = self.sums  # Σ g·θ, Σ g², Σ θ², Σ g² of embeddings
+        squares = (squares.sqrt() + more.sqrt()).square()  # at most, of a sum of two gradients
         return Slope(
             out.item(),
             products.abs(),
@@ -466,7 +476,7 @@ class Twin:
             self.grain,
         )
 
-    def take(self, name: str, slope: Tensor) -> Tensor | None:
+    def take(self, name: str, which: int, slope: Tensor) -> Tensor | None:
         """Add up a gradient block by block, and put in its place what takes no memory."""
         self.reached, weight, rows = True, self.named[name].detach(), None
         nothing = None if slope.is_sparse else slope.new_zeros(()).expand(slope.shape)
@@ -475,7 +485,7 @@ class Twin:
             rows, slope = slope.indices()[0], slope.values()
             weight = weight[rows]
         self.add(0, name, slope, weight, rows)
-        self.add(1, name, slope, slope, rows)
+        self.add(which, name, slope, slope, rows)
         return nothing
 
     def add(

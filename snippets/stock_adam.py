@@ -96,8 +96,7 @@ def twin_settings(
     betas = float(group["betas"][0]), float(group["betas"][1])
     settings = {"lr": rate, "betas": betas, "eps": eps, "weight_decay": 0.0}
     settings["maximize"] = group["maximize"]
-    if reason := _unfit(group):
-        raise ValueError(reason)
+    _refuse_unfit(group)
     if decay == 0 and state == fresh_state():
         return settings, state
     if len(counts) > 1:
@@ -115,21 +114,24 @@ def twin_settings(
     return settings | changed, state
 
 
-def _unfit(group: dict[str, Any]) -> str | None:
-    """Return why a group of AdamW has no twin of this kind, if it has none."""
+def _refuse_unfit(group: dict[str, Any]) -> None:
+    """Raise ValueError for a group of AdamW that has no twin of this kind, whatever its decay."""
     if not group["decoupled_weight_decay"]:
-        return (
+        raise ValueError(
             "its decay goes through the moments, as it does in torch.optim.Adam, and no rate, "
             "betas and eps can take its place; this is for torch.optim.AdamW, or Adam with "
             "decoupled_weight_decay=True"
         )
     if group["amsgrad"]:
-        return "amsgrad's running maximum compares gradients of different lengths; turn it off"
+        raise ValueError(
+            "amsgrad's running maximum compares gradients of different lengths; turn it off"
+        )
     if group["capturable"]:
-        return "capturable fixes the settings in a graph, and they change at every step"
+        raise ValueError("capturable fixes the settings in a graph, and they change at every step")
     if group["differentiable"]:
-        return "it is differentiable, and its twin's settings are plain numbers; turn that off"
-    return None
+        raise ValueError(
+            "it is differentiable, and its twin's settings are plain numbers; turn that off"
+        )
 
 
 # What is read from the old group, and written into the new one, at every step.
@@ -343,8 +345,10 @@ def stock_adam(optimizer: Optimizer) -> Adam:
                 f"parameter group {number} is from a checkpoint of a run without decay; load that "
                 "into the new optimizer: convert first, then new.load_state_dict(…)"
             )
-        if reason := _unfit(group):
-            raise ValueError(f"parameter group {number}: {reason}")
+        try:
+            _refuse_unfit(group)
+        except ValueError as error:
+            raise ValueError(f"parameter group {number}: {error}") from None
     return DecayFreeAdam(optimizer)
 
 
