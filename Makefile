@@ -7,7 +7,7 @@ export PYTHONDONTWRITEBYTECODE :=  # some shells forbid it; to compile all tests
 INSTALLED := .venv/.installed
 NEWEST := .venv-newest
 # Tests of snippets that rest on the engine, with which a record would go stale.
-WITH_ENGINE := tests/snippets/test_scripts.py tests/snippets/test_uses.py
+WITH_ENGINE := tests/snippets/test_form.py tests/snippets/test_scripts.py tests/snippets/test_uses.py
 
 .PHONY: serve test test-more torch-newest integrations integration-record site bench mutants fuzz
 

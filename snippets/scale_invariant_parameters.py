@@ -14,6 +14,11 @@ There are three answers, as a normaliser with eps is neither one nor the other. 
 ⟨∇L, θ⟩, a share of ‖∇L‖‖θ‖ that falls like 1/c² as the block grows. So it can be told from a block
 that happens to be nearly orthogonal; and so can rounding, in a model that uses float32 inside.
 
+Use. Which weights of my model are scale invariant?
+
+    for name, verdict in scale_invariant_parameters(model, loss).items():
+        print(name, verdict.whole)
+
 Units. L has none; all that is compared are differences of losses, ⟨∇L, θ⟩ and ‖∇L‖‖θ‖ included.
 
 Source. Li and Arora, "An Exponential Learning Rate Schedule for Deep Learning", ICLR 2020,

@@ -31,7 +31,7 @@ FIGURES = "assets/figures"  # on the site
 FOR_A_TERMINAL = re.compile(r"\x1b\[[\d;?]*[A-Za-z]|^.*\r(?!$)|\r$", re.MULTILINE)
 MARKS = re.compile(r"([!-/:-@\[-`{-~])")  # what may mean something in a text
 NO_PAGE = "It has no page."
-DOWNLOAD = '<a href="/{}" download>Download this lab</a>{}'
+DOWNLOAD = "[Download this lab](/{}){}"
 ALONE = ": one Python file that runs by itself."
 WITH_OTHERS = ", with the files of this project that it needs, and unpack it."
 

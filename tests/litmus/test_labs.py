@@ -185,9 +185,11 @@ def test_a_lab_that_needs_other_files_is_downloaded_with_them_but_for_notes_and_
         "first/snippets/two.py": "",
         "first/tests/kept.json": "{}",
     }
-    link = parsed(files["labs/first/index.html"]).css_first("a[download]")
+    link = parsed(files["labs/first/index.html"]).css_first(DOWNLOAD)
     assert link.attributes["href"] == "first.zip"
-    other = parsed(files["labs/figure-less/index.html"]).css_first("a[download]")
+    _, raw = built(project, runner_of, raw_html=True)  # where a note's own HTML is left as it is
+    assert raw["labs/first/index.html"] == files["labs/first/index.html"]
+    other = parsed(files["labs/figure-less/index.html"]).css_first(DOWNLOAD)
     assert other.attributes["href"] == "figure-less.py"  # a control: it needs no others
     _, again = built(project.again(), runner_of, made)
     assert not [path for path in again if path.endswith(".zip")]
@@ -260,11 +262,16 @@ def read(project, ran):
     return make
 
 
-def built(project, runner_of, previous=None):
+DOWNLOAD = "a[href$='.py'], a[href$='.zip']"
+
+
+def built(project, runner_of, previous=None, raw_html=False):
     """Return what was made, and the files that were written."""
     files = {}
     dress = lambda page: "".join([page.html, *(str(link.note) for link in page.linked_from)])  # noqa: E731
-    made = Build(project, runner_of(project.root), dress, files.__setitem__, previous).run()
+    made = Build(
+        project, runner_of(project.root), dress, files.__setitem__, previous, raw_html
+    ).run()
     return made, files
 
 
@@ -281,7 +288,7 @@ def test_a_lab_links_and_is_linked_as_notes_are(read, runner_of):
     picture = lab.css_first("img").attributes
     assert picture["src"].startswith("../../assets/figures/")
     assert files[picture["src"].removeprefix("../../")] == png()
-    assert lab.css_first("a[download]").attributes["href"] == "first.py"
+    assert lab.css_first(DOWNLOAD).attributes["href"] == "first.py"
     assert files["labs/first/first.py"].name == "first.py"
     assert "labs/first.py" not in files
     everything = files["notes/index.html"].decode()
@@ -395,7 +402,7 @@ def test_lines_of_a_traceback_are_lines_and_an_output_without_words_is_none(note
 def test_a_name_that_no_address_can_have_as_it_is_is_quoted_in_the_download(tmp_path):
     (tmp_path / "c#d.py").write_text("")
     lab = as_note({"cells": []}, tmp_path / "c#d.py", "labs/c#d.py")
-    assert '<a href="/labs/c%23d/c%23d.py" download>' in lab.text
+    assert "[Download this lab](/labs/c%23d/c%23d.py)" in lab.text
 
 
 @pytest.mark.parametrize("error", [RuntimeError("Kernel died"), UnicodeError("no UTF-8")])

@@ -7,10 +7,15 @@ import jupytext
 import pytest
 
 from litmus.python import lab_runs
+from litmus.python.quotes import docstring
 from litmus.python.runs import RunError
+from litmus.python.uses import use
 from tests.forks import SharedRunner
 
 ROOT = Path(__file__).parents[2]
+# For a reader's own model: tests/snippets/test_uses.py runs each of them on one.
+USES = [use(docstring(path.read_text("utf-8"))) for path in ROOT.glob("snippets/*.py")]
+CALLS = {found.call.strip() for found in USES if found}
 PASTED = ROOT / "build/pasted"  # as if each block were a snippet of a project with nothing else
 SECONDS = 300  # on a busy machine a snippet can take long
 
@@ -47,6 +52,7 @@ def test_every_block_outside_labs_runs_alone(pages, paste):
         # The example for programs needs notes to read: test_public_face runs it among some.
         if not address.startswith("labs/") and address != "building-on-litmus/"
         for code in blocks(page)
+        if code.strip() not in CALLS
     }
     for code, address in found.items():
         try:

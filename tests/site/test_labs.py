@@ -99,7 +99,7 @@ def test_each_lab_is_listed_once_and_can_be_downloaded(pages, site):
     listed = [a.attributes["href"] for a in pages["notes/"].css("article a")]
     for name, file in LABS.items():
         assert listed.count(f"../labs/{name}/") == 1
-        (download,) = pages[f"labs/{name}/"].css("a[download]")
+        (download,) = pages[f"labs/{name}/"].css("a[href$='.py'], a[href$='.zip']")
         there = site / "labs" / name / download.attributes["href"]
         assert file.read_bytes() in there.read_bytes()  # in a zip file as it is
         assert (there.suffix == ".zip") is bool(beside(file, ROOT))

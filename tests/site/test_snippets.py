@@ -81,3 +81,4 @@ def test_each_snippet_is_on_the_shelf_once_tools_first_and_the_others_below_an_e
     assert {file for file, (part, _) in found.items() if part == "tools"} == tools()
     assert {part for part, _ in found.values()} == {"tools", "demonstrations"}
     assert "Elsewhere" not in {essay for _, essay in found.values()}
+    assert len(tools()) >= 12  # a dozen, as the page promises

@@ -86,3 +86,9 @@ def test_the_decay_that_holds_the_norm(measured):
         theta = lars_step(theta, slope(theta, t), rate, holds)
     measured(abs((theta.norm() / START.norm()).item() - 1), allowed=ROUNDING)
     assert holds == pytest.approx(rate / 2, rel=0.03)
+
+
+def test_a_step_goes_down_by_a_share_of_the_norm():
+    weights, gradient = torch.tensor([3.0, 4.0]), torch.tensor([-8.0, 6.0])
+    after = lars_step(weights, gradient, 0.5, 0.5)  # ¾ of the weights, and 2.5 against the gradient
+    assert after.tolist() == [0.75 * 3 + 0.5 * 5 * 0.8, 0.75 * 4 - 0.5 * 5 * 0.6]

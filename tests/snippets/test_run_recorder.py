@@ -442,6 +442,7 @@ def test_where_there_is_no_formula_or_no_balance_it_says_nan():
         torch.optim.SGD([w], 0.1, 0.9, dampening=0.9, weight_decay=0.1),
         torch.optim.SGD([w], 0.1),
         torch.optim.SGD([w], 1.0, weight_decay=2.0),
+        torch.optim.SGD([w], 0.1, momentum=1.0, weight_decay=0.1),
         torch.optim.AdamW([w], weight_decay=0.1, amsgrad=True),
         torch.optim.AdamW([w], weight_decay=0.0),
         torch.optim.AdamW([w], 1.0, weight_decay=1.1),
@@ -455,7 +456,8 @@ def test_where_there_is_no_formula_or_no_balance_it_says_nan():
     number = torch.optim.SGD([w], 0.1, weight_decay=0.1)
     assert all(map(math.isnan, settled(number, number.param_groups[0], 1, 1.0)))
     assert math.isnan(effective_rate(unknown[-1], 0.1, 2.0))
-    assert effective_rate(unknown[-2], 0.1, 2.0) == effective_rate(unknown[4], 0.1, 2.0) == 0.05
+    assert effective_rate(unknown[-2], 0.1, 2.0) == effective_rate(unknown[5], 0.1, 2.0) == 0.05
+    assert effective_rate(unknown[0], 0.1, 0.5) == 0.4
     assert effective_rate(unknown[0], 0.1, 2.0) == 0.025
 
 

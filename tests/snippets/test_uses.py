@@ -49,6 +49,7 @@ def given():
         "sgd": sgd,
         "adamw": torch.optim.AdamW(weights, lr=0.01, weight_decay=0.1),
         "optimizer": torch.optim.SGD(weights, lr=0.1, momentum=0.9),
+        "plain": torch.optim.Adam(weights, lr=0.1, amsgrad=True),
         "peak": 0.1,
         "new": without_weight_decay(other),
     }
