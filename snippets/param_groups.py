@@ -198,8 +198,8 @@ if __name__ == "__main__":
     groups = param_groups(
         Reader(), lambda model: nn.functional.cross_entropy(model(tokens), labels), 0.1
     )
-    print("group      decay  tensors   length  why")
+    print("group     decay  tensors   length  why")
     for group in torch.optim.AdamW(groups, lr=1e-3).param_groups:
         length = sum(p.square().sum() for p in group["params"]) ** 0.5
-        row = f"{group['name']:10s} {group['weight_decay']:5.2f} {len(group['params']):8d}"
+        row = f"{group['name']:10s}{group['weight_decay']:5.2f} {len(group['params']):8d}"
         print(f"{row} {length:8.2f}  {group['why']}")
