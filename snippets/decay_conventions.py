@@ -41,6 +41,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -80,8 +81,10 @@ def decoupled_schedule(
 ) -> tuple[list[Number], list[Number]]:
     """Return decays and momenta with which decoupled decay repeats torch.optim.SGD's coupled one.
 
-    Raises ValueError where a step takes off all of the weights: no momentum makes up for that.
+    Raises ValueError where a step takes off all of the weights: no momentum makes up for that; and
+    for a momentum of 0 before one that is not, at which torch does not do what the formulas say.
     """
+    _refuse_pause(momenta)
     before: Number = 0  # λ′ of the step before
     kept: Number = 1  # and what it left of the weights
     others: list[Number] = []
@@ -105,6 +108,7 @@ def coupled_schedule(
     """Return weight_decay and momentum with which torch.optim.SGD repeats decoupled decay.
 
     Where a decay falls to less than γ′ times the one before, torch's is negative, and still right.
+    Raises ValueError where torch would need a momentum of 0 before one that is not.
     """
     before: Number = 0  # λ′ of the step before
     kept: Number = 1  # and what it left of the weights
@@ -114,7 +118,18 @@ def coupled_schedule(
         others.append(decay - momentum * before)
         turned.append(momentum * kept)
         before, kept = decay, 1 - rate * decay
+    _refuse_pause(turned)
     return others, turned
+
+
+def _refuse_pause(momenta: Sequence[Number]) -> None:
+    for t, (now, later) in enumerate(pairwise(momenta)):
+        if now == 0 != later:
+            raise ValueError(
+                f"step {t} would have torch's momentum 0, at which torch.optim.SGD leaves its "
+                "buffer as it was, for the next step to find: take a small positive momentum "
+                "there, or a decay that leaves some of the weights at the step before"
+            )
 
 
 def settled(share: float, rate: float, beta: float) -> tuple[float, float]:

@@ -11,7 +11,12 @@ Whether a tensor is invariant is asked of the loss, not of the names: ⟨∇L, �
 the weights as they are, at random ones, and with all such tensors scaled at once. With eps in a
 normaliser it is a small share of ‖∇L‖‖θ‖, which falls like 1/c² as the tensor grows.
 
-Units. λ, the decay, is in [θ]⁻² for SGD; here it is only handed on.
+Use. Which of my parameters should decay?
+
+    groups = param_groups(model, loss, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(groups, lr=1e-3)
+
+Units. λ, the decay, is in [θ]⁻² for SGD, in [θ]⁻¹ for AdamW; here it is only handed on.
 
 Source. The lemma ⟨∇L, θ⟩ = 0 is Li and Arora's, arXiv:1910.07454. That biases and gains do not
 decay is a habit of the field; the groups and the test are ours.

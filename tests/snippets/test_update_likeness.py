@@ -88,6 +88,25 @@ def test_control_updates_that_grow_make_another_norm(measured):
     measured(abs(square / size / gain(0.9, 0.0) - 1), allowed=VISIBLE)
 
 
+@pytest.mark.claim(GENERAL, by="float64")
+def test_a_likeness_that_holds_only_in_the_end_will_do(measured):
+    square, product, size = 100.0, 0.0, 1.0
+    for t in range(400):
+        size = 1 + 0.8**t  # fresh, of a variance that settles
+        product, square = 0.9 * square, 0.81 * square + size
+    measured(abs(square / gain(0.9, 0.0) - 1), allowed=ROUNDING)
+    measured(abs(product / square - cosine(0.9, 0.0)), allowed=ROUNDING)
+
+
+def test_the_short_formula_of_the_angle_needs_a_likeness_that_ends():
+    short = lambda kept, alike: math.sqrt(2 * (1 - kept) / (1 + 2 * alike))  # noqa: E731
+    exact = lambda kept, alike: math.acos(min(1.0, cosine(kept, alike)))  # noqa: E731
+    kept = 1 - 1e-4
+    assert exact(kept, 3.0) == pytest.approx(short(kept, 3.0), rel=1e-3)  # ηλσ is 3e-4
+    for_ever = kept / (1 - kept)  # ρₖ = 1: the weights do not turn at all
+    assert exact(kept, for_ever) < 1e-2 * short(kept, for_ever)
+
+
 def test_the_likeness_is_summed_until_nothing_is_left():
     assert likeness(0.9, lambda k: 0.5**k) == pytest.approx(0.45 / 0.55, rel=1e-14)
     assert likeness(0.999, lambda k: 1.0) == pytest.approx(999, rel=1e-14)
