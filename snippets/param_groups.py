@@ -64,14 +64,16 @@ def param_groups(model: nn.Module, loss: Loss, weight_decay: float) -> list[dict
     loss(model) is the loss of the model that it is given, a copy in float64; the model stays as it
     is. It takes a batch that shows the tensors at work, in training mode where there is batch norm.
 
-    Raises ValueError if the decay is negative, if nothing is trainable, and if the loss is random,
-    not finite, not a float64 or without a gradient.
+    Raises ValueError if the decay is negative, if nothing is trainable, or something is on the
+    device meta, and if the loss is random, not finite, not a float64 or without a gradient.
     """
     if not weight_decay >= 0:
         raise ValueError(f"weight_decay is {weight_decay}; it cannot be negative")
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not named:
         raise ValueError("no parameter is trainable; call requires_grad_() on those that are")
+    if any(p.is_meta for p in named.values()):
+        raise ValueError("parameters on the device meta have no values; load or initialise them")
     kinds = kinds_of(model, loss)
     groups = []
     for kind, (decays, why) in KINDS.items():
@@ -153,7 +155,14 @@ def slopes(
     loss: Loss, model: nn.Module, named: dict[str, nn.Parameter]
 ) -> tuple[float, dict[str, float], dict[str, float]]:
     """Return the loss, and for each tensor |⟨∇L, θ⟩| as a share of ‖∇L‖‖θ‖, and ‖∇L‖‖θ‖ itself."""
-    out = loss(model)
+    try:
+        out = loss(model)
+    except RuntimeError as error:
+        if "dtype" not in str(error):
+            raise
+        raise ValueError(
+            "the model that the loss is given is in float64; give it float64 data, x.double()"
+        ) from error
     if not isinstance(out, Tensor) or out.numel() != 1 or out.dtype != torch.float64:
         raise ValueError("the loss is not one number in float64; the model it is given is")
     if not out.requires_grad:

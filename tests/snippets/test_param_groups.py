@@ -301,6 +301,7 @@ def test_the_groups_pass_into_optimizers_with_all_that_they_say():
         (lambda m: INPUTS.clone().requires_grad_().sum(), "no gradient for the model it is given"),
         (lambda m: m(TOKENS).sum() * torch.rand(()), "random or not finite"),
         (lambda m: m(TOKENS).sum() / 0, "random or not finite"),
+        (lambda m: m.head(torch.ones(1, 8)).sum(), "give it float64 data, x.double"),
     ],
 )
 def test_each_misuse_of_the_loss_has_its_sentence(loss, sentence):
@@ -315,6 +316,13 @@ def test_a_negative_decay_and_a_frozen_model_are_refused():
     with pytest.raises(ValueError, match="no parameter is trainable; call requires_grad_"):
         param_groups(Reader().requires_grad_(False), reading, 0.1)
     assert {g["weight_decay"] for g in param_groups(Reader(), reading, 0.0)} == {0.0}
+    with pytest.raises(ValueError, match="device meta have no values; load or initialise"):
+        param_groups(Reader().to("meta"), reading, 0.1)
+
+
+def test_other_errors_of_the_loss_come_through():
+    with pytest.raises(RuntimeError, match="shape"):
+        param_groups(Reader(), lambda m: m.head(torch.ones(1, 5).double()).sum(), 0.1)
 
 
 # Not fooled.
