@@ -135,8 +135,14 @@ def _refuse_pause(momenta: Sequence[Number]) -> None:
 def settled(share: float, rate: float, beta: float) -> tuple[float, float]:
     """Return AdamW's equilibrium: the norm of a weight over √d, and the angle of a step in radians.
 
-    The angle knows the share alone, and at a given share the norm goes with the rate.
+    The angle knows the share alone, and at a given share the norm goes with the rate. Raises
+    ValueError where there is no such equilibrium.
     """
+    if not (0 < share <= 1 and 0 <= beta < 1):
+        raise ValueError(
+            f"share {share:g}, beta {beta:g}: it takes a share in (0, 1] (without decay nothing "
+            "settles) and a beta in [0, 1)"
+        )
     kept = 1 - share
     gain = (1 - beta) * (1 + kept * beta) / ((1 + beta) * share * (2 - share) * (1 - kept * beta))
     angle = 2 * math.asin(math.sqrt(share * (1 - beta) / (2 * (1 + kept * beta))))

@@ -327,13 +327,13 @@ def stock_adam(optimizer: Optimizer) -> Adam:
     group without decay stays as it is, and so does one without a gradient.
 
     Raises ValueError, naming the group, for what has no twin of this kind: decay that goes through
-    the moments, as in Adam and optimizers other than torch.optim.AdamW itself; amsgrad; capturable
-    and differentiable groups. Also for an optimizer that was converted before, or has loaded a
-    checkpoint of one that was. Afterwards, at a step and with nothing changed, in a group with
-    decay: for ηλ outside [0, 1); for parameters of one group that have taken different numbers of
-    steps; and for other parameters with a gradient than before. Or for a scheduler that was put on
-    the new optimizer, and other changes to its settings from outside. RuntimeError for a step of
-    the old one.
+    the moments, as in Adam and optimizers other than torch.optim.AdamW itself; amsgrad; groups that
+    are capturable, differentiable, or list a parameter twice. Also for an optimizer that was
+    converted before, or has loaded a checkpoint of one that was. Afterwards, at a step and with
+    nothing changed, in a group with decay: for ηλ outside [0, 1); for parameters of one group that
+    have taken different numbers of steps; and for other parameters with a gradient than before. Or
+    for a scheduler that was put on the new optimizer, and other changes to its settings from
+    outside. RuntimeError for a step of the old one.
 
     What it cannot see is on you. The loss must be scale invariant in each group with decay while
     the others stay as they are: a bias, a trained scale after a normalisation, and a
@@ -357,6 +357,11 @@ def stock_adam(optimizer: Optimizer) -> Adam:
     if vars(optimizer).get("step") is _refuse_step:
         raise ValueError("this optimizer was converted before; go on with the new one")
     for number, group in enumerate(optimizer.param_groups):
+        if len({id(p) for p in group["params"]}) < len(group["params"]):
+            raise ValueError(
+                f"parameter group {number} lists a parameter twice, which torch steps twice, and "
+                "which has no twin; name tied weights once"
+            )
         if "twin" in group or MARK in group:
             raise ValueError(
                 f"parameter group {number} is from a checkpoint of a run without decay; load that "

@@ -305,12 +305,13 @@ def without_weight_decay(optimizer: Optimizer) -> SGD:
     is, and so does one without a gradient.
 
     Raises ValueError for another optimizer than torch.optim.SGD itself, for one that was converted
-    before or has loaded a checkpoint of one that was, and for differentiable groups. Afterwards,
-    at a step and with nothing changed, for what has no exact equivalent of this form, in a group
-    with decay: nesterov momentum; rates or decays that take c to zero or below, or are negative;
-    a momentum of 0 while buffers exist; buffers of which some were cleared and some not; and other
-    parameters with a gradient than before. Or for a scheduler that was put on the new optimizer,
-    and other changes to its settings from outside. RuntimeError for a step of the old one.
+    before or has loaded a checkpoint of one that was, and for groups that are differentiable or
+    list a parameter twice. Afterwards, at a step and with nothing changed, for what has no exact
+    equivalent of this form, in a group with decay: nesterov momentum; rates or decays that take c
+    to zero or below, or are negative; a momentum of 0 while buffers exist; buffers of which some
+    were cleared and some not; and other parameters with a gradient than before. Or for a scheduler
+    that was put on the new optimizer, and other changes to its settings from outside. RuntimeError
+    for a step of the old one.
 
     What it cannot see is on you. The loss must be scale invariant in each group with decay, as the
     module says: a bias, a trained scale after a normalisation, and batch norm's eps where it is not
@@ -333,6 +334,11 @@ def without_weight_decay(optimizer: Optimizer) -> SGD:
     if vars(optimizer).get("step") is _refuse_step:
         raise ValueError("this optimizer was converted before; go on with the new one")
     for number, group in enumerate(optimizer.param_groups):
+        if len({id(p) for p in group["params"]}) < len(group["params"]):
+            raise ValueError(
+                f"parameter group {number} lists a parameter twice, which torch steps twice, and "
+                "which has no twin; name tied weights once"
+            )
         if "twin" in group or MARK in group:
             raise ValueError(
                 f"parameter group {number} is from a checkpoint of a run without decay; load that "

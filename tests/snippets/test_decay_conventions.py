@@ -482,3 +482,10 @@ def test_torchs_adamw_at_a_fixed_share_turns_as_before_after_the_rate_has_fallen
 def test_control_with_torchs_convention_it_turns_three_times_as_slowly(measured):
     angle, _ = after_a_fall("torch")
     measured(abs(angle - 1), allowed=HALF)
+
+
+def test_without_an_equilibrium_none_is_returned():
+    assert settled(1.0, 0.1, 0.9)[0] > 0
+    for share, beta in [(0.0, 0.9), (-0.1, 0.9), (1.1, 0.9), (math.nan, 0.9), (0.1, 1.0)]:
+        with pytest.raises(ValueError, match=r"it takes a share in \(0, 1\]"):
+            settled(share, 0.1, beta)

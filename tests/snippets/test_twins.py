@@ -378,3 +378,12 @@ def test_a_state_that_is_cleared_in_both_runs_is_as_clear(kind):
     expected, found, kept = losses
     assert apart(found, expected) < EXACT
     assert apart(kept, expected) > VISIBLE  # what was cleared matters
+
+
+def test_a_parameter_that_is_listed_twice_is_refused(kind):
+    one, two = (nn.Parameter(torch.ones(2)) for _ in "ab")
+    with pytest.warns(UserWarning, match="duplicate parameters"):
+        old = kind.cls([{"params": [two]}, {"params": [one, one]}], **kind.options)
+    with pytest.raises(ValueError, match="group 1 lists a parameter twice"):
+        kind.convert(old)
+    assert kind.convert(kind.cls([one, two], **kind.options))
