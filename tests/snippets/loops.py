@@ -1,10 +1,12 @@
 """Training loops as people write them, for any network, optimizer and scheduler."""
 
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import multiprocessing, nn
 from torch.nn.parallel import DistributedDataParallel
 
 inputs = torch.randn(32, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -32,12 +34,12 @@ def loss(net, outputs=None, part=slice(None)):
     return nn.functional.cross_entropy(found, labels[part])
 
 
-def plainly(net, optimizer, after, steps=20):
-    """Train; after each step comes what is to be done after it."""
+def plainly(net, optimizer, after, steps=20, part=slice(None)):
+    """Train on a part of the data; after each step comes what is to be done after it."""
     outputs = []
     for _ in range(steps):
         optimizer.zero_grad()
-        loss(net, outputs).backward()
+        loss(net, outputs, part).backward()
         optimizer.step()
         after()
     return torch.stack(outputs)
@@ -94,4 +96,20 @@ def process_group(folder):
 
 
 def distributed(net, optimizer, after):
-    return plainly(DistributedDataParallel(net), optimizer, after)
+    """Train in two processes, each on half of the data; the outputs are those of the first.
+
+    Both are forks, which have all objects as they are here, and torch.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        run = folder, net, optimizer, after
+        multiprocessing.start_processes(one_of_two, run, nprocs=2, start_method="fork")
+        return torch.load(Path(folder) / "outputs.pt")
+
+
+def one_of_two(rank, folder, net, optimizer, after):
+    meeting = f"file://{folder}/store"
+    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    outputs = plainly(DistributedDataParallel(net), optimizer, after, part=slice(rank, None, 2))
+    if rank == 0:
+        torch.save(outputs, Path(folder) / "outputs.pt")
+    dist.destroy_process_group()

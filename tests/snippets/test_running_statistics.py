@@ -382,6 +382,7 @@ def test_of_a_compiled_network(beside):
 
 @pytest.mark.in_loop(FILE, "DDP")
 def test_of_a_distributed_network(beside, tmp_path):
+    """each process collects its own; one was run"""
     with loops.process_group(tmp_path):
         hold(beside, wrap=DistributedDataParallel)
 

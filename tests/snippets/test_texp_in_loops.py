@@ -17,7 +17,6 @@ from tests.snippets.loops import (
     inputs,
     network,
     plainly,
-    process_group,
 )
 
 FILE = "snippets/texp.py"
@@ -117,9 +116,9 @@ def test_the_network_may_be_compiled(beside):
 
 
 @pytest.mark.in_loop(FILE, "DDP")
-def test_the_network_may_be_distributed(beside, tmp_path):
-    with process_group(tmp_path):
-        hold(beside, distributed)
+def test_the_network_may_be_distributed(beside):
+    """DistributedDataParallel, two processes of gloo"""
+    hold(beside, distributed)
 
 
 def hold_in_half_precision(beside, dtype, allowed):

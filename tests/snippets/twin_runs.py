@@ -109,7 +109,7 @@ def without_decay(kind: Kind) -> Any:
 def in_two_processes() -> dict[str, list[Tensor]]:
     """Return by kind the losses with decay, of the twin, and without decay, of two processes."""
     with tempfile.TemporaryDirectory() as folder:
-        multiprocessing.spawn(_process, (folder,), nprocs=2)
+        multiprocessing.start_processes(_process, (folder,), nprocs=2, start_method="fork")
         return torch.load(Path(folder) / "losses")
 
 
