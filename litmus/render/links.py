@@ -30,7 +30,7 @@ def wikilink(at: At) -> str:
     if path is None:
         return unresolved(shown)
     url = relative_url(at.library.address(path), at.scope.here, fragment)
-    return f'<a href="{html.escape(url)}"{card(at, path)}>{shown}</a>'
+    return f'<a href="{html.escape(url)}"{card(at, path)}{_saved(url)}>{shown}</a>'
 
 
 def link_open(at: At) -> str:
@@ -42,7 +42,7 @@ def link_open(at: At) -> str:
     about = f' title="{html.escape(str(title))}"' if title else ""
     if url is None:
         return f'<a class="unresolved"{about}>'
-    return f'<a href="{html.escape(url)}"{about}>'
+    return f'<a href="{html.escape(url)}"{about}{_saved(url)}>'
 
 
 def link_close(at: At) -> str:
@@ -73,6 +73,11 @@ def tag(at: At) -> str:
         return f"#{html.escape(name)}"
     url = relative_url(TAGS, at.scope.here, tag_anchor(name))
     return f'<a class="tag" href="{html.escape(url)}">#{html.escape(name)}</a>'
+
+
+def _saved(url: str) -> str:
+    """A program of the site, which has no page here, is saved and not shown as text."""
+    return " download" if url.endswith((".py", ".zip")) and "//" not in url else ""
 
 
 def card(at: At, path: str) -> str:

@@ -119,7 +119,7 @@ plugins: {litmus: {}, mkdocs-jupyter: {include: [labs/*.py], execute: true, igno
 def with_code(root):
     """A vault with code in it, which leaves a mark beside the vault where it is run."""
     mark = f"from pathlib import Path\n\nPath(r'{root}/the-lab-ran').touch()\n"
-    notes = "# Home\n\n```run\nsnippets/s.py\n```\n\n[[labs/lab.py]] [x](labs/lab.py)\n"
+    notes = "# Home\n\n```run\nsnippets/s.py\n```\n\n[[labs/lab.py]] [x](labs/lab.py) [y](https://a.test/b.py)\n"
     write_files(root, {"docs/index.md": notes, "docs/labs/lab.py": f"# %%\n{mark}"})
     write_files(root, {"snippets/s.py": "print('it ' + 'ran')\n"})
     write_files(root, {"docs/conftest.py": mark, "docs/mkdocs.yml": "hooks: [conftest.py]\n"})
@@ -135,7 +135,8 @@ def test_code_of_a_vault_that_is_not_ours_never_runs(tmp_path, warned):
     assert not mark.exists()
     assert [path for path in sorted(tmp_path.rglob("*")) if "out" not in path.parts] == before
     assert "it ran" not in page
-    assert page.count('<a href="labs/lab.py">') == 2  # there is no page of it
+    assert page.count('<a href="labs/lab.py" download>') == 2  # there is no page of it
+    assert '<a href="https://a.test/b.py">' in page  # a control: that one is not of the site
     assert not [text for text in warned if "by hand" in text]
 
 

@@ -288,7 +288,7 @@ def test_a_lab_links_and_is_linked_as_notes_are(read, runner_of):
     picture = lab.css_first("img").attributes
     assert picture["src"].startswith("../../assets/figures/")
     assert files[picture["src"].removeprefix("../../")] == png()
-    assert lab.css_first(DOWNLOAD).attributes["href"] == "first.py"
+    assert lab.css_first(DOWNLOAD).attributes == {"href": "first.py", "download": None}
     assert files["labs/first/first.py"].name == "first.py"
     assert "labs/first.py" not in files
     everything = files["notes/index.html"].decode()

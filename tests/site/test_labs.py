@@ -100,6 +100,7 @@ def test_each_lab_is_listed_once_and_can_be_downloaded(pages, site):
     for name, file in LABS.items():
         assert listed.count(f"../labs/{name}/") == 1
         (download,) = pages[f"labs/{name}/"].css("a[href$='.py'], a[href$='.zip']")
+        assert "download" in download.attributes  # else a browser may show the text
         there = site / "labs" / name / download.attributes["href"]
         assert file.read_bytes() in there.read_bytes()  # in a zip file as it is
         assert (there.suffix == ".zip") is bool(beside(file, ROOT))
