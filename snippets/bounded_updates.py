@@ -6,8 +6,8 @@ For any norm, any loss, rates ηₜ with ηₜλ ≤ 1 and a constant decay λ,
 
 never gets farther than U/λ, or than it began; what it began with beyond U/λ is multiplied by
 1 − ηₜλ at every step. Signs have U = 1 in the largest coordinate, orthogonal matrices in the
-largest singular value. So no weight that Lion trains gets beyond 1/λ, and with Muon, if it were
-quite orthogonal, no singular value.
+largest singular value. So no weight that Lion trains gets beyond 1/λ if it begins within, and with
+Muon, if it were quite orthogonal, no singular value.
 
 Units. ηₜ in [θ]/[u], λ in [u]/[θ], U in [u].
 
@@ -31,7 +31,12 @@ Number = Any  # a float, or a Fraction
 
 
 def farthest(start: Number, bound: Number, decay: Number, rates: Sequence[Number]) -> Number:
-    """Return what ‖θ_T‖ is not above, from ‖θ₀‖, U, λ and the rates."""
+    """Return what ‖θ_T‖ is not above, from ‖θ₀‖, U, λ and the rates.
+
+    Raises ValueError for a decay that is not positive, and where ηλ is not between 0 and 1.
+    """
+    if not decay > 0:
+        raise ValueError(f"λ = {float(decay):g}: without decay nothing keeps the weights in a ball")
     beyond = max(start - bound / decay, 0)
     for t, rate in enumerate(rates):
         if not 0 <= rate * decay <= 1:

@@ -41,6 +41,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -80,8 +81,10 @@ def decoupled_schedule(
 ) -> tuple[list[Number], list[Number]]:
     """Return decays and momenta with which decoupled decay repeats torch.optim.SGD's coupled one.
 
-    Raises ValueError where a step takes off all of the weights: no momentum makes up for that.
+    Raises ValueError where a step takes off all of the weights: no momentum makes up for that; and
+    for a momentum of 0 before one that is not, at which torch does not do what the formulas say.
     """
+    _refuse_pause(momenta)
     before: Number = 0  # λ′ of the step before
     kept: Number = 1  # and what it left of the weights
     others: list[Number] = []
@@ -105,6 +108,7 @@ def coupled_schedule(
     """Return weight_decay and momentum with which torch.optim.SGD repeats decoupled decay.
 
     Where a decay falls to less than γ′ times the one before, torch's is negative, and still right.
+    Raises ValueError where torch would need a momentum of 0 before one that is not.
     """
     before: Number = 0  # λ′ of the step before
     kept: Number = 1  # and what it left of the weights
@@ -114,14 +118,31 @@ def coupled_schedule(
         others.append(decay - momentum * before)
         turned.append(momentum * kept)
         before, kept = decay, 1 - rate * decay
+    _refuse_pause(turned)
     return others, turned
+
+
+def _refuse_pause(momenta: Sequence[Number]) -> None:
+    for t, (now, later) in enumerate(pairwise(momenta)):
+        if now == 0 != later:
+            raise ValueError(
+                f"step {t} would have torch's momentum 0, at which torch.optim.SGD leaves its "
+                "buffer as it was, for the next step to find: take a small positive momentum "
+                "there, or a decay that leaves some of the weights at the step before"
+            )
 
 
 def settled(share: float, rate: float, beta: float) -> tuple[float, float]:
     """Return AdamW's equilibrium: the norm of a weight over √d, and the angle of a step in radians.
 
-    The angle knows the share alone, and at a given share the norm goes with the rate.
+    The angle knows the share alone, and at a given share the norm goes with the rate. Raises
+    ValueError where there is no such equilibrium.
     """
+    if not (0 < share <= 1 and 0 <= beta < 1):
+        raise ValueError(
+            f"share {share:g}, beta {beta:g}: it takes a share in (0, 1] (without decay nothing "
+            "settles) and a beta in [0, 1)"
+        )
     kept = 1 - share
     gain = (1 - beta) * (1 + kept * beta) / ((1 + beta) * share * (2 - share) * (1 - kept * beta))
     angle = 2 * math.asin(math.sqrt(share * (1 - beta) / (2 * (1 + kept * beta))))

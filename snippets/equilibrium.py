@@ -160,6 +160,8 @@ def predict(
             "no equilibrium: without decay in its group the weight grows for ever; of a twin "
             "without decay ask the optimizer that it was made from"
         )
+    if weight.is_complex():
+        raise ValueError("no formula for a complex weight, whose numbers are two each")
     if weight.numel() < 2:
         raise ValueError("a single number has no direction, and so no equilibrium of this kind")
     if rate * decay < torch.finfo(weight.dtype).eps / 2:
@@ -191,7 +193,7 @@ def predict(
 
 def turn(before: Shaped[Tensor, " *shape"], after: Shaped[Tensor, " *shape"]) -> Shaped[Tensor, ""]:
     """Return the angle between two weights, accurate for small angles too."""
-    a, b = before / before.norm(), after / after.norm()
+    a, b = (x.flatten() / x.norm() for x in (before, after))
     return 2 * torch.atan2((a - b).norm(), (a + b).norm())
 
 

@@ -36,7 +36,7 @@ Optimizers and Where to Find Them II: From Weight Decay to Hyperball Optimizatio
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -50,18 +50,27 @@ if TYPE_CHECKING:
 Number = Any  # a float; a Fraction or a symbol, where a formula is to be exact
 
 
-def norms(weights: Sequence[Tensor]) -> list[float]:
-    """Return the norm of each tensor, in [θ]; in float32 at least, whatever the tensor's type."""
+def norms(weights: Iterable[Tensor]) -> list[float]:
+    """Return the norm of each tensor, in [θ]; in float32 at least, whatever the tensor's type.
+
+    Raises ValueError for a tensor by itself, which would be taken for its rows.
+    """
+    if isinstance(weights, Tensor):
+        raise ValueError("this is one tensor, and not several: give [weight], in both functions")
     return [_norm(w.detach()).item() for w in weights]
 
 
-def set_norms_(weights: Sequence[Tensor], radii: Sequence[float]) -> None:
+def set_norms_(weights: Iterable[Tensor], radii: Sequence[float]) -> None:
     """Multiply each tensor by the positive number that gives it its radius, in [θ].
 
     After a step that was skipped, as by a GradScaler, this changes nothing but the last digit.
     Raises ValueError, before it changes anything, if a radius is not positive and finite or is
-    missing, and if a tensor is zero, which no number brings to a radius, or not finite.
+    missing, if a tensor is zero, which no number brings to a radius, or not finite, and if one
+    comes twice, as tied weights do.
     """
+    weights = weights if isinstance(weights, Tensor) else list(weights)
+    if len({id(w) for w in weights}) < len(weights):
+        raise ValueError("a tensor comes twice, and would be multiplied twice: give it once")
     if len(weights) != len(radii):
         raise ValueError(f"{len(weights)} tensors and {len(radii)} radii: each needs one")
     lengths, shares = norms(weights), []

@@ -76,7 +76,7 @@ def twin_step(optimizer: Optimizer, scalar: float, rate: float, decay: float) ->
 
     The optimizer has no decay of its own. Weights of the run with decay are scalar · weights; the
     first scalar is 1. Raises ValueError, before the step, for an optimizer that DEGREES lacks, one
-    that decays, and a rate · decay of 1 or more.
+    that decays, a rate · decay of 1 or more, and a weight without a gradient in a step with decay.
     """
     if type(optimizer) not in DEGREES:
         raise ValueError(f"nothing is known of {type(optimizer).__name__}: add it to DEGREES")
@@ -85,6 +85,12 @@ def twin_step(optimizer: Optimizer, scalar: float, rate: float, decay: float) ->
     kept = 1 - rate * decay
     if not kept > 0:
         raise ValueError(f"a step keeps {kept:g} of the weights; take rate · decay below 1")
+    if decay and any(p.grad is None for group in optimizer.param_groups for p in group["params"]):
+        raise ValueError(
+            "a weight has no gradient, so that torch's decay would leave it as it is, and the "
+            "scalar is one for all: give the optimizer those weights alone that have one "
+            "in every step"
+        )
     degree, memory = DEGREES[type(optimizer)]
     for group in optimizer.param_groups:
         group["lr"] = rate / (scalar**degree * (scalar * kept))

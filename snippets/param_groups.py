@@ -11,7 +11,12 @@ Whether a tensor is invariant is asked of the loss, not of the names: ⟨∇L, �
 the weights as they are, at random ones, and with all such tensors scaled at once. With eps in a
 normaliser it is a small share of ‖∇L‖‖θ‖, which falls like 1/c² as the tensor grows.
 
-Units. λ, the decay, is in [θ]⁻² for SGD; here it is only handed on.
+Use. Which of my parameters should decay?
+
+    groups = param_groups(model, loss, weight_decay=0.1)
+    optimizer = torch.optim.AdamW(groups, lr=1e-3)
+
+Units. λ, the decay, is in [θ]⁻² for SGD, in [θ]⁻¹ for AdamW; here it is only handed on.
 
 Source. The lemma ⟨∇L, θ⟩ = 0 is Li and Arora's, arXiv:1910.07454. That biases and gains do not
 decay is a habit of the field; the groups and the test are ours.
@@ -60,18 +65,17 @@ def param_groups(model: nn.Module, loss: Loss, weight_decay: float) -> list[dict
     loss(model) is the loss of the model that it is given, a copy in float64; the model stays as it
     is. It takes a batch that shows the tensors at work, in training mode where there is batch norm.
 
-    Raises ValueError if the decay is negative, if nothing is trainable, if a parameter has no
-    numbers (meta), and if the loss is random, not finite, not a float64, without a gradient, tiny,
-    or computed in 16 bits.
+    Raises ValueError if the decay is negative, if nothing is trainable, or something is on the
+    device meta, and if the loss is random, not finite, not a float64, without a gradient, tiny, or
+    computed in 16 bits.
     """
     if not weight_decay >= 0:
         raise ValueError(f"weight_decay is {weight_decay}; it cannot be negative")
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    for name, p in model.named_parameters():
-        if p.is_meta:
-            raise ValueError(f"{name} is on the meta device, without numbers; initialise the model")
     if not named:
         raise ValueError("no parameter is trainable; call requires_grad_() on those that are")
+    if any(p.is_meta for p in named.values()):
+        raise ValueError("parameters on the device meta have no values; load or initialise them")
     kinds = kinds_of(model, loss)
     groups = []
     for kind, (decays, why) in KINDS.items():
@@ -163,8 +167,15 @@ def slopes(
     loss: Loss, model: nn.Module, named: dict[str, nn.Parameter]
 ) -> tuple[float, dict[str, float], dict[str, float]]:
     """Return the loss, and for each tensor |⟨∇L, θ⟩| as a share of ‖∇L‖‖θ‖, and ‖∇L‖‖θ‖ itself."""
-    with torch.autograd.graph.saved_tensors_hooks(precise, precise):
-        out = loss(model)
+    try:
+        with torch.autograd.graph.saved_tensors_hooks(precise, precise):
+            out = loss(model)
+    except RuntimeError as error:
+        if "dtype" not in str(error):
+            raise
+        raise ValueError(
+            "the model that the loss is given is in float64; give it float64 data, x.double()"
+        ) from error
     if not isinstance(out, Tensor) or out.numel() != 1 or out.dtype != torch.float64:
         raise ValueError("the loss is not one number in float64; the model it is given is")
     if not out.requires_grad:
@@ -223,8 +234,8 @@ if __name__ == "__main__":
     groups = param_groups(
         Reader(), lambda model: nn.functional.cross_entropy(model(tokens), labels), 0.1
     )
-    print("group      decay  tensors   length  why")
+    print("group     decay  tensors   length  why")
     for group in torch.optim.AdamW(groups, lr=1e-3).param_groups:
         length = sum(p.square().sum() for p in group["params"]) ** 0.5
-        row = f"{group['name']:10s} {group['weight_decay']:5.2f} {len(group['params']):8d}"
+        row = f"{group['name']:10s}{group['weight_decay']:5.2f} {len(group['params']):8d}"
         print(f"{row} {length:8.2f}  {group['why']}")

@@ -79,7 +79,8 @@ def renormalise(
     averages); a group whose rate a scheduler sets, from a copy that this cannot reach, or with
     parameters that are not trained; a normaliser
     that stands behind two groups, or whose own weight or bias is trained in the group; a module
-    without an ε; and a number that would overflow or lose digits.
+    without an ε, or whose ε was not loaded with the rest; and a number that would overflow or lose
+    digits.
 
     What it cannot see is on you: that the loss is scale invariant in each group that is divided,
     that the list of normalisers is complete, and averages of the weights, which are best kept of
@@ -111,6 +112,12 @@ def renormalise(
             )
         for module in modules:
             _check(module, group, number)
+            if group.get(EXPONENT, _exponent(module)) != _exponent(module):
+                raise ValueError(
+                    f"group {number}: {type(module).__name__} and the optimizer have seen other "
+                    f"powers of two, 2^{_exponent(module)} and 2^{group[EXPONENT]}: its ε was not "
+                    "loaded, as with strict=False (see carry_eps), or only one of the two was"
+                )
             if module in seen:
                 raise ValueError(
                     f"group {number}: {type(module).__name__} is listed twice, and would be scaled "
@@ -128,6 +135,10 @@ def renormalise(
             if tensor is not None:
                 changes.append((tensor, _times(tensor, power, f"group {number}: a {name}")))
         settings.append(_settings(group, k, f"group {number}: "))
+    for group, modules, k in zip(groups, normalisers, exponents, strict=True):
+        totals = {_exponent(module) for module in modules}
+        if len(totals) == 1:  # the optimizer's state_dict() tells, too, what was done
+            group[EXPONENT] = totals.pop() + k
     carry_eps(seen)
     with torch.no_grad():
         for old, new in changes:
@@ -202,7 +213,8 @@ def carry_eps(normalisers: Iterable[nn.Module]) -> None:
 
     A buffer is added to each, with the sum of all exponents. So a model that is built anew refuses
     to load the state of a renormalised one, for an unexpected key "renormalise_exponent": call this
-    for the same normalisers first, with the ε that they were built with. A state from before the
+    for the same normalisers first, with the ε that they were built with. (With strict=False it goes
+    on with the wrong ε, up to the next renormalise, which refuses.) A state from before the
     first renormalisation can be loaded as it is. renormalise calls this; do so before copies are
     made that must have the same buffers, as torch's AveragedModel.
     """
@@ -216,13 +228,17 @@ def carry_eps(normalisers: Iterable[nn.Module]) -> None:
         module.register_load_state_dict_post_hook(_loaded)
 
 
+def _exponent(module: nn.Module) -> int:
+    return int(getattr(module, EXPONENT, 0))
+
+
 def _set_eps(module: nn.Module) -> None:
     """Set ε to the one that the module was built with, times 4⁻ᵏ for the sum k of all exponents."""
     tensors = [*module.parameters(), *module.buffers()]
     double = any(x.dtype == torch.float64 for x in tensors)  # half precision counts in float32
     tiny = torch.finfo(torch.float64 if double else torch.float32).tiny
     built = float(module.eps_as_built)  # type: ignore[arg-type]
-    scaled = math.ldexp(built, -2 * int(module.get_buffer(EXPONENT)))
+    scaled = math.ldexp(built, -2 * _exponent(module))
     module.eps = max(scaled, min(built, tiny))  # type: ignore[assignment]
 
 

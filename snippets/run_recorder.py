@@ -71,7 +71,7 @@ class Recorder:
     every: record the first of so many steps; a recorded one costs a copy of the weights.
 
     Raises ValueError for LBFGS, whose step takes many gradients; for a parameter that the optimizer
-    does not train, and for nothing to record.
+    does not train or that is complex, for what is not such pairs, and for nothing to record.
     """
 
     def __init__(
@@ -79,9 +79,14 @@ class Recorder:
     ) -> None:
         if isinstance(optimizer, LBFGS):
             raise ValueError("a step of LBFGS takes many gradients: there is no one to write down")
-        if every < 1:
+        if every < 1 or every != int(every):
             raise ValueError(f"every {every} steps: give a whole number of at least 1")
-        self._named = [(name, weight) for name, weight in named if weight.requires_grad]
+        pairs = list(named)
+        if not all(isinstance(pair, tuple) and isinstance(pair[0], str) for pair in pairs):
+            raise ValueError("give pairs of a name and a parameter, as model.named_parameters()")
+        self._named = [(name, weight) for name, weight in pairs if weight.requires_grad]
+        if any(weight.is_complex() for _, weight in self._named):
+            raise ValueError("a complex weight has no angle of this kind; leave it out")
         trained = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
         strange = [name for name, weight in self._named if id(weight) not in trained]
         if strange or not self._named:

@@ -83,17 +83,20 @@ def recollect(
     """Replace batch norm's running statistics by plain averages over batches, the weights at rest.
 
     A batch is what the model is called with, or a list or tuple with that as its first item, as a
-    DataLoader of pairs (x, y) gives it; it is moved to the device, if there is one. Returns the
-    number of batches.
+    DataLoader of pairs (x, y) gives it; it is moved to the device, if there is one. For another
+    model or loader write down what goes in, (b["image"] for b in loader) for one of dicts. Returns
+    the number of batches.
 
     It is torch.optim.swa_utils.update_bn, except that only the batch norms are put into training
     mode while it runs (dropout stays as it is), that every module gets back the mode that it had, a
     frozen one too, that a batch norm which no batch reaches keeps what it had, and that nothing
     changes if it fails. As there, all batches count alike, and the variance is the average of those
     within the batches. SyncBatchNorm averages over all processes: each must have as many batches.
+    Of a model in DistributedDataParallel give its .module, so that no process waits for another.
 
     Raises ValueError if the model keeps no running statistics, or has others than batch norm's, if
-    one of its batch norms has not seen a batch yet that tells its size, or if there is no batch.
+    one of its batch norms has not seen a batch yet that tells its size, if there is no batch, or if
+    one cannot be moved.
     """
     kind, other = nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm
     lazy = nn.modules.lazy.LazyModuleMixin
@@ -117,6 +120,11 @@ def recollect(
             layer.training, layer.momentum = True, None  # None: a plain average
         for batch in batches:
             given = batch[0] if isinstance(batch, list | tuple) else batch
+            if device is not None and not hasattr(given, "to"):
+                raise ValueError(
+                    f"a batch is a {type(given).__name__}, which cannot be moved to {device}: give "
+                    "what the model takes, as in recollect(model, (b['x'].to(device) for b in …))"
+                )
             model(given if device is None else given.to(device))
             count += 1
         if not count:

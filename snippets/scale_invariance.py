@@ -42,10 +42,16 @@ def normalized_mse(
     """Return the squared error of a linear model that uses only its weights' direction.
 
     The weights' unit cancels; inputs and targets are pure numbers. At weights = 0 there is no
-    direction, and the value is not a number.
+    direction, and the value is not a number. Raises ValueError unless there is one target for each
+    input.
     """
     direction: Tensor = weights / weights.norm()
-    return (inputs @ direction - targets).square().mean()
+    outputs = inputs @ direction
+    if outputs.shape != targets.shape:  # torch would compare each with every other
+        raise ValueError(
+            f"targets {[*targets.shape]}, outputs {[*outputs.shape]}: give targets.flatten()"
+        )
+    return (outputs - targets).square().mean()
 
 
 def gradient(loss: Loss, weights: Float[Tensor, " d"]) -> Float[Tensor, " d"]:

@@ -82,8 +82,11 @@ class TEXP(LRScheduler):
     multiply the decay by the factor, and leave the rate.
 
     param_groups[i]["twin"]["scale"] is P of the group: the weights of the run with decay are P
-    times those of this one, and its gradients 1/P times these, so clip at max_norm · P. To resume,
-    load the states of optimizer and scheduler, in either order.
+    times those of this one, and its gradients 1/P times these, so clip at max_norm · P: that is
+    clip_grad_norm_of_twin(optimizer, max_norm), of clipping_threshold.py. Switch off what clips by
+    itself: Hugging Face's Trainer does, at max_grad_norm=1.0 unless it is given 0, and so does
+    Lightning's gradient_clip_val. To resume, load the states of optimizer and scheduler, in either
+    order.
 
     Raises ValueError, with the reason, for what has no exact equivalent of this form. Raises
     RuntimeError, before the weights change, where the run ceases to have one: at a step of the
@@ -297,6 +300,8 @@ def _check(group: dict[str, Any], decay: float) -> None:
     """Raise ValueError where a group is not SGD without decay of a kind that has a twin."""
     if group["weight_decay"]:
         raise ValueError("set the optimizer's own weight_decay to 0: TEXP takes its place")
+    if len({id(p) for p in group["params"]}) < len(group["params"]):
+        raise ValueError("it lists a parameter twice; name tied weights once")
     if "twin" in group and "phase" not in group["twin"]:
         raise ValueError("it is of another twin already, and has no decay to take out")
     if not decay >= 0:

@@ -94,8 +94,13 @@ def twin_settings(
             "some of its parameters have a momentum buffer and some have none, and torch dampens "
             "only the former; set dampening=0"
         )
+    if state["push"] and len(running) > 1:
+        raise ValueError(
+            "some of its parameters have lost their momentum buffer: clear all of a group, or none"
+        )
     share = 1 - dampening if momentum and True in running else 1.0
-    scale, push = scalar_step(state["scale"], state["push"], rate, decay, momentum, share)
+    push = state["push"] if True in running else 0.0  # buffers that were cleared held it, too
+    scale, push = scalar_step(state["scale"], push, rate, decay, momentum, share)
     if not scale > 0:
         raise ValueError(
             f"lr = {rate:g}, weight_decay = {decay:g} and momentum = {momentum:g} take c from "
@@ -105,6 +110,8 @@ def twin_settings(
     settings["lr"] = rate / (state["scale"] * scale)
     return settings, {"scale": scale, "push": push if momentum else 0.0}
 
+
+MARK = "rules a twin"  # in each group of the old optimizer's state_dict(), once it is converted
 
 # What is read from the old group, and written into the new one, at every step.
 WRITTEN = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")
@@ -128,15 +135,22 @@ class DecayFreeSGD(SGD):
         super().__init__(groups, **{**common, "fused": None})
         self.state.update(rule.state)
         rule.state.clear()
+        for hooks in ("_optimizer_step_pre_hooks", "_optimizer_step_post_hooks"):
+            vars(self)[hooks] = vars(rule)[hooks]  # others' hooks go on, around the new steps
         self.rule = rule
         _retire(rule)
 
-    @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Make the step that the old optimizer would have made, at its present settings.
 
         Raises ValueError, with no weight, state or setting changed, where there is no such step.
         """
+        if torch.compiler.is_compiling():  # that would round the scalars, or fail at them
+            return torch.compiler.disable(self._step)(closure)
+        return self._step(closure)
+
+    @torch.no_grad()
+    def _step(self, closure: Callable[[], Any] | None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -248,8 +262,13 @@ def _refuse_step(*_: Any, **__: Any) -> None:
 vars(_refuse_step)["_wrapped_by_lr_sched"] = True
 
 
+def _mark(_: Optimizer, saved: dict[str, Any]) -> None:
+    for group in saved["param_groups"]:
+        group[MARK] = True
+
+
 def _refuse_load(_: Optimizer, saved: dict[str, Any]) -> None:
-    if saved["state"] or any("twin" in group for group in saved["param_groups"]):
+    if not all(MARK in group for group in saved["param_groups"]):
         raise ValueError(
             "this optimizer only rules another now; load a checkpoint of the run with decay before "
             "converting it, and one of the run without into the new optimizer"
@@ -258,15 +277,18 @@ def _refuse_load(_: Optimizer, saved: dict[str, Any]) -> None:
 
 def _retire(rule: SGD) -> None:
     vars(rule)["step"] = _refuse_step
+    rule.register_state_dict_post_hook(_mark)
     rule.register_load_state_dict_pre_hook(_refuse_load)
 
 
 def without_weight_decay(optimizer: Optimizer) -> SGD:
     """Return a torch.optim.SGD without decay that trains the same function as this one would.
 
-    Step the new optimizer, and the old one no more. The old one still rules: its lr, weight_decay,
-    momentum, dampening, nesterov and maximize are read before every step, so its schedulers go on
-    as they were. The new one takes over its momentum buffers, at any time of a run.
+    Step the new optimizer, and the old one no more; and give it to all else that an optimizer is
+    given to (zero_grad, unscale_, clipping), but schedulers. The old one still rules: its lr,
+    weight_decay, momentum, dampening, nesterov and maximize are read before every step, so its
+    schedulers go on as they were. The new one takes over its momentum buffers, at any time of a
+    run.
 
         old = SGD(groups, lr=0.1, momentum=0.9, weight_decay=5e-4)
         scheduler = CosineAnnealingLR(old, 1000)
@@ -283,23 +305,25 @@ def without_weight_decay(optimizer: Optimizer) -> SGD:
     is, and so does one without a gradient.
 
     Raises ValueError for another optimizer than torch.optim.SGD itself, for one that was converted
-    before or has loaded a checkpoint of one that was, and for differentiable groups. Afterwards,
-    at a step and with nothing changed, for what has no exact equivalent of this form, in a group
-    with decay: nesterov momentum; rates or decays that take c to zero or below, or are negative;
-    a momentum of 0 while buffers exist; and other parameters with a gradient than before. Or for a
-    scheduler that was put on the new optimizer, and other changes to its settings from outside.
-    RuntimeError for a step of the old one.
+    before or has loaded a checkpoint of one that was, and for groups that are differentiable or
+    list a parameter twice. Afterwards, at a step and with nothing changed, for what has no exact
+    equivalent of this form, in a group with decay: nesterov momentum; rates or decays that take c
+    to zero or below, or are negative; a momentum of 0 while buffers exist; buffers of which some
+    were cleared and some not; and other parameters with a gradient than before. Or for a scheduler
+    that was put on the new optimizer, and other changes to its settings from outside. RuntimeError
+    for a step of the old one.
 
     What it cannot see is on you. The loss must be scale invariant in each group with decay, as the
     module says: a bias, a trained scale after a normalisation, and batch norm's eps where it is not
-    negligible are not. The gradients of the twin are c times as long as those with decay. So clip
-    by the norm that those have,
+    negligible are not. The gradients of the twin are c times as long as those with decay. Clip
+    them with clipping_threshold.py, in place of clip_grad_norm_,
 
-        scaled = [p.grad / g["twin"]["scale"] for g in new.param_groups for p in g["params"]]
-        clip_grads_with_norm_(parameters, max_norm, get_total_norm(scaled))
+        clip_grad_norm_of_twin(new, max_norm)
 
-    (torch.nn.utils; clip_grad_norm_ adds 1e-6 to a norm of another length), and average c times the
-    weights. Batch norm's running statistics lag behind the weights, and jump where c is
+    and switch off what clips by itself: Hugging Face's Trainer does, at max_grad_norm=1.0 unless it
+    is given 0, and so does Lightning's gradient_clip_val. Average c times the weights. Weights that
+    are put back, as the best so far, belong to the c of their time: put back the optimizer's state
+    with them. Batch norm's running statistics lag behind the weights, and jump where c is
     renormalised: collect them afresh before evaluation (running_statistics.py). Rounding is other
     than in the run with decay, by some 1e-16 a step in float64, and training may amplify it.
     """
@@ -310,10 +334,15 @@ def without_weight_decay(optimizer: Optimizer) -> SGD:
     if vars(optimizer).get("step") is _refuse_step:
         raise ValueError("this optimizer was converted before; go on with the new one")
     for number, group in enumerate(optimizer.param_groups):
-        if "twin" in group:
+        if len({id(p) for p in group["params"]}) < len(group["params"]):
+            raise ValueError(
+                f"parameter group {number} lists a parameter twice, which torch steps twice, and "
+                "which has no twin; name tied weights once"
+            )
+        if "twin" in group or MARK in group:
             raise ValueError(
                 f"parameter group {number} is from a checkpoint of a run without decay; load that "
-                "into the new optimizer: convert first, then new.load_state_dict(…)"
+                "of the new optimizer into the new one: convert first, then new.load_state_dict(…)"
             )
         if group["differentiable"]:
             raise ValueError(

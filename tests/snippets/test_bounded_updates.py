@@ -108,7 +108,7 @@ def test_the_optimizers_themselves_stay_within(measured, kind):
         optimizer.step()
     if kind is Lion:
         size, bound = weights.abs().max().item(), 1 / 0.5
-    else:  # the iteration of torch leaves singular values below 1.3, and no matrix is square here
+    else:  # torch's iteration leaves singular values below 1.3; its factor is 1 for a square one
         size, bound = torch.linalg.matrix_norm(weights, 2).item(), 1.3 / 0.5
     assert size > 0.5 * bound
     measured(max(size - bound, 0), allowed=1e-5)  # float32
@@ -118,5 +118,7 @@ def test_the_optimizers_themselves_stay_within(measured, kind):
 def test_a_decay_that_overshoots_is_refused(rate):
     with pytest.raises(ValueError, match=r"step 1: ηλ = .* is not between 0 and 1"):
         farthest(1.0, 1.0, 0.5, [0.1, rate])
+    with pytest.raises(ValueError, match="λ = 0: without decay nothing"):
+        farthest(1.0, 1.0, 0.0, [0.1])
     assert farthest(1.0, 0.1, 0.5, [0.1, 2.0]) == 0.2
     assert farthest(1.0, 0.1, 0.5, [0.0]) == 1.0

@@ -317,7 +317,7 @@ def sgdw(decay, momentum):
     def set_it(optimizer):
         (group,) = optimizer.param_groups
         rates, decays = [before[0], group["lr"]], [before[1], decay]
-        (_, lam), (_, gamma) = coupled_schedule(rates, decays, [0, momentum])
+        (_, lam), (_, gamma) = coupled_schedule(rates, decays, [momentum] * 2)
         before[:] = group["lr"], decay
         group.update(weight_decay=lam, momentum=gamma)
 
@@ -346,6 +346,38 @@ def test_control_torchs_sgd_with_sgdws_numbers_is_another_run(measured):
 
     truth = trained(sgd, sgdw_by_hand(2.0))
     measured(gap(truth, trained(sgd, same_numbers)), allowed=VISIBLE)
+
+
+def torchs(momenta):
+    """The weights of torch's SGD, and of the recursion, from a buffer at zero."""
+    rate, decay = 0.1, 0.5
+    weight = nn.Parameter(torch.tensor([3.0, -1.0, 2.0], dtype=torch.float64))
+    theta, buffer = weight.detach().clone(), torch.zeros(3, dtype=torch.float64)
+    optimizer = torch.optim.SGD([weight], rate, weight_decay=decay)
+    for t, momentum in enumerate(momenta):
+        optimizer.param_groups[0]["momentum"] = momentum
+        weight.grad = (weight.detach() - t).sin()
+        optimizer.step()
+        buffer = momentum * buffer + (theta - t).sin() + decay * theta
+        theta = theta - rate * buffer
+    return weight.detach(), theta
+
+
+@pytest.mark.claim(COUPLED, by="float64")
+@pytest.mark.parametrize("momenta", [[0.9] * 5, [0.0] * 5, [0.9, -0.4, 0.9, 0.0, 0.0]])
+def test_torchs_program_is_the_recursion(measured, momenta):
+    measured(gap(*torchs(momenta)), allowed=ROUNDING)
+
+
+@pytest.mark.parametrize("momenta", [[0.9, 0.9, 0.0, 0.9, 0.9], [0.0, 0.9, 0.9, 0.9, 0.9]])
+def test_control_a_momentum_of_zero_leaves_torchs_buffer_as_it_was_and_is_refused(momenta):
+    assert gap(*torchs(momenta)) > VISIBLE
+    with pytest.raises(ValueError, match="would have torch's momentum 0"):
+        decoupled_schedule([0.1] * 5, [0.5] * 5, momenta)
+    with pytest.raises(ValueError, match="would have torch's momentum 0"):
+        coupled_schedule([0.1] * 5, [0.5] * 5, momenta)
+    with pytest.raises(ValueError, match="step 1 would have torch's momentum 0"):
+        coupled_schedule([F(1, 2)] * 3, [F(2), F(0), F(0)], [F(1, 2)] * 3)  # takes all off at 0
 
 
 def test_what_decay_leaves_is_the_ratio_of_the_scalar_run(schedule):
@@ -450,3 +482,10 @@ def test_torchs_adamw_at_a_fixed_share_turns_as_before_after_the_rate_has_fallen
 def test_control_with_torchs_convention_it_turns_three_times_as_slowly(measured):
     angle, _ = after_a_fall("torch")
     measured(abs(angle - 1), allowed=HALF)
+
+
+def test_without_an_equilibrium_none_is_returned():
+    assert settled(1.0, 0.1, 0.9)[0] > 0
+    for share, beta in [(0.0, 0.9), (-0.1, 0.9), (1.1, 0.9), (math.nan, 0.9), (0.1, 1.0)]:
+        with pytest.raises(ValueError, match=r"it takes a share in \(0, 1\]"):
+            settled(share, 0.1, beta)

@@ -1,6 +1,7 @@
 """Are the formulas for norm, angle and relaxation right, for torch's own optimisers too?"""
 
 import math
+import runpy
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import sympy
 import torch
 from torch import nn
 
+from snippets import equilibrium as snippet
 from snippets.equilibrium import (
     balance,
     cosine,
@@ -448,3 +450,15 @@ def test_control_a_second_moment_of_short_memory_makes_other_weights(measured):
 def test_control_young_weights_have_not_forgotten_their_start(measured):
     now, _, expected = adamw(fresh(size=4000), 10, start=20.0, size=4000)
     measured(stray(now, expected), allowed=8)  # three times as long as predicted
+
+
+def test_shapes_that_torch_would_spread_are_one_weight_all_the_same():
+    before, after = torch.randn(2, 5, generator=torch.Generator().manual_seed(0))
+    copied = runpy.run_path(snippet.__file__)["turn"]  # where nothing checks shapes
+    assert copied(before[:, None], after) == copied(before, after)
+
+
+def test_a_complex_weight_is_refused():
+    weight = torch.nn.Parameter(torch.ones(3, dtype=torch.cfloat))
+    with pytest.raises(ValueError, match="no formula for a complex weight"):
+        predict(torch.optim.AdamW([weight]), weight)

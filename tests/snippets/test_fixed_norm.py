@@ -365,3 +365,25 @@ def test_resuming_with_the_radii_of_a_checkpoint_is_bit_for_bit():
     train(half, other, saved["radii"], range(10, 20))
     train(whole, optimizer, radii, range(10, 20))
     assert half.equal(whole)
+
+
+def test_parameters_may_come_from_a_generator_and_not_twice():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3))
+    radii = norms(model.parameters())
+    for p in model.parameters():
+        p.data *= 3
+    set_norms_(model.parameters(), radii)
+    assert norms(model.parameters()) == pytest.approx(radii, rel=1e-6)
+    model[1].weight = model[0].weight
+    tied = [model[0].weight, model[1].weight]
+    with pytest.raises(ValueError, match="comes twice, and would be multiplied twice"):
+        set_norms_(tied, [9.0, 9.0])
+    assert norms(model.parameters())[0] == pytest.approx(radii[0], rel=1e-6)
+
+
+def test_a_tensor_by_itself_is_not_taken_for_its_rows():
+    weight = torch.ones(2, 3)
+    for misused in (lambda: norms(weight), lambda: set_norms_(weight, [1.0, 2.0])):
+        with pytest.raises(ValueError, match=r"one tensor, and not several: give \[weight\]"):
+            misused()
+    assert weight.equal(torch.ones(2, 3))

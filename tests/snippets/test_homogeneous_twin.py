@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from torch.optim import SGD, Adagrad, Adam, AdamW, Muon, NAdam
+from torch.optim import SGD, Adagrad, Adam, AdamW, Muon, NAdam, RAdam
 
 from snippets.expulsion import sine_squared_slope
 from snippets.homogeneous_twin import DEGREES, Lion, twin_step
@@ -231,6 +231,25 @@ def test_muon_without_nesterov_is_stock_muon_at_a_shorter_momentum():
     assert max(gaps) < ROUNDING
 
 
+def updates(kind, factor, steps=12):
+    """What an optimizer adds to the weights at each step, of gradients that are so much longer."""
+    weights = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+    optimizer, found = kind([weights], lr=1.0, eps=0.0), []
+    for t in range(steps):
+        before = weights.detach().clone()
+        weights.grad = factor * torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64).add(t).sin()
+        optimizer.step()
+        found.append(weights.detach() - before)
+    return torch.stack(found)
+
+
+def test_radam_is_of_degree_one_at_first_and_of_degree_zero_later_as_adam_is_always():
+    ratios = updates(RAdam, 4.0) / updates(RAdam, 1.0)
+    assert (ratios[:5] - 4).abs().max() < ROUNDING  # while the length of its average is up to 5
+    assert (ratios[5:] - 1).abs().max() < ROUNDING
+    assert (updates(Adam, 4.0) / updates(Adam, 1.0) - 1).abs().max() < ROUNDING
+
+
 @pytest.mark.parametrize(
     ("make", "decay", "message"),
     [
@@ -247,10 +266,25 @@ def test_what_has_no_twin_is_refused_before_the_step(make, decay, message):
     assert weights.equal(START)
 
 
+def test_a_weight_without_a_gradient_does_not_decay_in_torch_and_is_refused():
+    weights, spare = START.clone().requires_grad_(), torch.ones(2, requires_grad=True)
+    decayed = AdamW([weights, spare], RATE, weight_decay=25.0)
+    leave_gradient(weights, 0)
+    decayed.step()
+    assert spare.tolist() == [1, 1]  # half of it would be gone
+    plain = AdamW([weights, spare], RATE, weight_decay=0.0)
+    before = weights.detach().clone()
+    with pytest.raises(ValueError, match="a weight has no gradient"):
+        twin_step(plain, 1.0, RATE, 25.0)
+    assert weights.equal(before)
+    assert twin_step(plain, 0.5, RATE, 0.0) == 0.5  # without decay nothing depends on it
+    assert spare.tolist() == [1, 1]
+    assert not weights.equal(before)
+
+
 def test_it_returns_the_scalar_and_fades_what_the_table_says():
     weights = START.clone().requires_grad_()
-    spare = torch.ones(2, requires_grad=True)  # no gradient ever
-    optimizer = AdamW([weights, spare], weight_decay=0.0, eps=1.0, amsgrad=True)
+    optimizer = AdamW([weights], weight_decay=0.0, eps=1.0, amsgrad=True)
     leave_gradient(weights, 0)
     g = weights.grad.clone()
     assert twin_step(optimizer, 0.5, RATE, 25.0) == 0.25

@@ -635,6 +635,25 @@ def test_a_model_that_is_built_anew_refuses_the_state_until_it_is_told(tmp_path)
     assert train(other, its_optimizer, 4, 4) == train(model, optimizer, 4, 4)
 
 
+def test_an_eps_that_was_not_loaded_is_noticed_the_next_time(tmp_path):
+    model, optimizer = renormalised()
+    fresh = Net(eps=1e-2)
+    its_optimizer = optimizer_for(fresh)
+    fresh.load_state_dict(model.state_dict(), strict=False)
+    its_optimizer.load_state_dict(optimizer.state_dict())
+    weights = [p.detach().clone() for p in fresh.parameters()]
+    with pytest.raises(ValueError, match=r"group 0: .* 2\^0 and 2\^5: its ε was not loaded"):
+        renormalise(its_optimizer, [[n] for n in fresh.norms], [1, 1])
+    assert all(p.equal(w) for p, w in zip(fresh.parameters(), weights, strict=True))
+    other, its_optimizer = resumed(model, optimizer, tmp_path)  # as it should be
+    renormalise(its_optimizer, [[n] for n in other.norms], [1, 1])
+    assert [g["renormalise_exponent"] for g in its_optimizer.param_groups] == [6, -1]
+    anew = optimizer_for(other)  # which knows of no power, and takes the weights as they are
+    renormalise(anew, [[n] for n in other.norms], [1, 1])
+    renormalise(anew, [[n] for n in other.norms], [1, 1])
+    assert [int(n.renormalise_exponent) for n in other.norms] == [8, 1]
+
+
 def test_control_with_the_eps_as_built_the_loaded_model_is_another():
     model, _ = renormalised()
     other = prepared()
@@ -692,6 +711,7 @@ def test_a_tiny_eps_is_not_lengthened_and_one_that_would_underflow_comes_back():
     renormalise(optimizer, [[norm]], [4])
     assert norm.eps == 1e-100
     norm = nn.LayerNorm(2, elementwise_affine=False)
+    optimizer = SGD([nn.Parameter(torch.ones(1))], lr=1.0)
     for k, eps in [(40, 1e-5 / 4**40), (25, torch.finfo(torch.float32).tiny), (-65, 1e-5)]:
         renormalise(optimizer, [[norm]], [k])
         assert norm.eps == eps
@@ -737,7 +757,8 @@ def test_of_a_twin_the_scale_and_the_push_are_multiplied_and_nothing_else():
     group["initial_lr"] = 0.5
     before = settings(group)
     renormalise(optimizer, [[norm]], [3])
-    assert settings(group) == {**before, "twin": {"scale": 6.0, "push": -4.0, "taken": 7}}
+    after = {"twin": {"scale": 6.0, "push": -4.0, "taken": 7}, "renormalise_exponent": 3}
+    assert settings(group) == {**before, **after}
     assert before["twin"]["scale"] == 0.75  # whoever holds the old one keeps it
 
 

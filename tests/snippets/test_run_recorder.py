@@ -2,12 +2,14 @@
 
 import copy
 import math
+import runpy
 from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
+from snippets import run_recorder as snippet
 from snippets.equilibrium import predict
 from snippets.run_recorder import Recorder, Row, effective_rate, measure, settled
 
@@ -479,3 +481,18 @@ def test_what_cannot_be_recorded_is_refused():
 
 def test_a_row_reads_by_its_names():
     assert Row._fields[:5] == ("step", "weight", "norm", "rate", "angle")
+
+
+def test_what_is_no_named_weight_or_no_whole_number_is_refused():
+    copied = runpy.run_path(snippet.__file__)["Recorder"]  # as copied, where no type is checked
+    weight, wave = (nn.Parameter(torch.ones(2, dtype=d)) for d in (torch.float32, torch.cfloat))
+    optimizer = torch.optim.SGD([weight, wave], 0.1)
+    for named in ([weight], weight, [(weight, "w")]):
+        with pytest.raises(ValueError, match="give pairs of a name and a parameter"):
+            copied(optimizer, named)
+    with pytest.raises(ValueError, match="complex weight has no angle"):
+        copied(optimizer, [("wave", wave)])
+    for every in (2.5, 0.5):
+        with pytest.raises(ValueError, match="a whole number of at least 1"):
+            copied(optimizer, [("w", weight)], every)
+    copied(optimizer, [("w", weight)], 2).remove()

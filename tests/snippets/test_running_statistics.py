@@ -409,3 +409,24 @@ def test_a_synchronised_norm_is_a_batch_norm_too():
     assert recollect(net, BATCHES) == recollect(other, BATCHES) == 3
     for one, two in zip(statistics(net), statistics(other), strict=True):
         assert one.equal(two)
+
+
+def test_dicts_are_given_as_they_are_and_not_moved():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = network()
+
+        def forward(self, batch):
+            return self.net(batch["x"])
+
+    model, plain = Named(), network()
+    dicts = [{"x": batch} for batch in BATCHES]
+    assert recollect(model, dicts) == recollect(plain, (b["x"] for b in dicts)) == 3
+    for one, other in zip(statistics(model.net), statistics(plain), strict=True):
+        assert one.equal(other)
+    before = statistics(model.net)
+    with pytest.raises(ValueError, match="a batch is a dict, which cannot be moved to cpu: give"):
+        recollect(model, dicts[:1], "cpu")
+    for one, other in zip(statistics(model.net), before, strict=True):
+        assert one.equal(other)

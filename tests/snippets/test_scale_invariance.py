@@ -1,5 +1,6 @@
 """Do losses that see only the direction of their weights behave as the lemmas say?"""
 
+import runpy
 from functools import partial
 
 import pytest
@@ -7,6 +8,7 @@ import sympy
 import torch
 from torch import nn
 
+from snippets import scale_invariance as snippet
 from snippets.scale_invariance import gradient, normalized_mse, radial_share
 
 ROUNDING = 1e-12  # float64 carries 16 digits; these sums have fewer than 1000 terms
@@ -291,3 +293,14 @@ def test_a_matrix_of_weights_is_refused(data):
     inputs, targets, _ = data
     with pytest.raises(TypeError, match="weights"):
         normalized_mse(weights=inputs, inputs=inputs, targets=targets)
+
+
+def test_a_copied_file_refuses_targets_that_would_be_compared_with_every_output(data):
+    inputs, targets, weights = data
+    copied = runpy.run_path(snippet.__file__)["normalized_mse"]  # where nothing checks shapes
+    assert copied(weights, inputs, targets) == normalized_mse(weights, inputs, targets)
+    for wrong in (targets[:, None], targets[:1], targets[None]):
+        with pytest.raises(ValueError, match=r"^targets .*, outputs \[32\]: give targets.flatten"):
+            copied(weights, inputs, wrong)
+    spread = (inputs @ weights / weights.norm() - targets[:, None]).square().mean()
+    assert abs(spread / copied(weights, inputs, targets) - 1) > VISIBLE

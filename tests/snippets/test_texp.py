@@ -1056,3 +1056,11 @@ def test_before_a_float_overflows_it_is_refused_with_what_to_do():
     train_on_from = weights.detach().clone()
     optimizer.step()
     assert not weights.equal(train_on_from)
+
+
+def test_a_parameter_that_is_listed_twice_is_refused():
+    weight = nn.Parameter(torch.ones(2))
+    with pytest.warns(UserWarning, match="duplicate parameters"):
+        optimizer = SGD([weight, weight], lr=0.1)
+    with pytest.raises(ValueError, match="group 0: it lists a parameter twice"):
+        TEXP(optimizer, 0.1, [3])

@@ -331,3 +331,59 @@ def test_one_step_may_take_more_than_one_power_of_two(kind):
     scale = new.param_groups[0]["twin"]["scale"]
     assert scale == pytest.approx(16 * 0.05)
     assert scale * weights.detach() == pytest.approx([0.05, 0.05], rel=1e-6)
+
+
+def test_hooks_that_were_put_on_the_old_optimizer_go_on(kind):
+    model = net()
+    old, seen = optimizer_of(kind, model), []
+    handles = [
+        old.register_step_pre_hook(lambda *given: seen.append(given[0])),
+        old.register_step_post_hook(lambda *given: seen.append(given[0])),
+    ]
+    new = kind.convert(old)
+    train(model, new, 3)
+    assert [one is new for one in seen] == [True] * 6
+    for handle in handles:
+        handle.remove()
+    train(model, new, 1)
+    assert len(seen) == 6
+
+
+def test_a_compiled_step_is_computed_as_exactly(kind):
+    (model, old), (other, new) = pair(kind)
+    expected = train(model, old, 12)
+    step = torch.compile(new.step, backend="eager")
+    losses = []
+    for t in range(12):
+        new.zero_grad()
+        loss = loss_of(other, t)
+        loss.backward()
+        step()
+        losses.append(loss.detach())
+    assert apart(torch.stack(losses), expected) < EXACT  # compiled scalars are 1e-7 off
+    bare = net()
+    assert apart(train(bare, optimizer_of(kind, bare, weight_decay=0.0), 12), expected) > VISIBLE
+
+
+def test_a_state_that_is_cleared_in_both_runs_is_as_clear(kind):
+    losses = []
+    for convert, clear in [(False, True), (True, True), (True, False)]:
+        model = net()
+        optimizer = optimizer_of(kind, model)
+        optimizer = kind.convert(optimizer) if convert else optimizer
+        train(model, optimizer, 10)
+        if clear:
+            optimizer.state.clear()
+        losses.append(train(model, optimizer, range(10, 40)))
+    expected, found, kept = losses
+    assert apart(found, expected) < EXACT
+    assert apart(kept, expected) > VISIBLE  # what was cleared matters
+
+
+def test_a_parameter_that_is_listed_twice_is_refused(kind):
+    one, two = (nn.Parameter(torch.ones(2)) for _ in "ab")
+    with pytest.warns(UserWarning, match="duplicate parameters"):
+        old = kind.cls([{"params": [two]}, {"params": [one, one]}], **kind.options)
+    with pytest.raises(ValueError, match="group 1 lists a parameter twice"):
+        kind.convert(old)
+    assert kind.convert(kind.cls([one, two], **kind.options))

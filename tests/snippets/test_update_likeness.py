@@ -72,6 +72,27 @@ def test_an_average_of_noise_has_the_equilibrium_that_is_proved_for_adamw(measur
 
 
 @pytest.mark.claim(GENERAL, by="exact")
+@pytest.mark.parametrize("rho", [F(1, 3), F(-1, 3), F(9, 10)])
+@pytest.mark.parametrize("kept", [F(1, 2), F(99, 100)])
+def test_an_average_of_noise_with_a_memory_has_the_factor_that_is_said_of_adamw(
+    measured, kept, rho
+):
+    beta = F(4, 5)
+    size = (1 - beta) ** 2 * (1 + beta * rho) / ((1 - beta**2) * (1 - beta * rho))
+    # The covariance of lag k goes like w(β) βᵏ − w(ρ) ρᵏ.
+    w, v = beta / (1 - beta**2), rho / (1 - rho**2)
+    both = w * kept * beta / (1 - kept * beta) - v * kept * rho / (1 - kept * rho)
+    alike = both / (w - v)
+    p, q = kept + beta, kept * beta
+    fresh = equilibrium.gain(p, q) * (1 - beta) ** 2
+    measured(
+        abs(gain(kept, alike) * size - equilibrium.memory_factor(p, q, rho) * fresh), allowed=0
+    )
+    turned = (1 - cosine(kept, alike)) / (1 - equilibrium.cosine(p, q))
+    assert (turned < 1) == (rho > 0)
+
+
+@pytest.mark.claim(GENERAL, by="exact")
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_bounds_are_met_by_updates_that_are_all_alike_or_all_opposed(measured, sign):
     a = F(9, 10)
@@ -86,6 +107,25 @@ def test_control_updates_that_grow_make_another_norm(measured):
     for _ in range(400):
         square, size = 0.81 * square + size, 1.05 * size  # fresh, of growing variance
     measured(abs(square / size / gain(0.9, 0.0) - 1), allowed=VISIBLE)
+
+
+@pytest.mark.claim(GENERAL, by="float64")
+def test_a_likeness_that_holds_only_in_the_end_will_do(measured):
+    square, product, size = 100.0, 0.0, 1.0
+    for t in range(400):
+        size = 1 + 0.8**t  # fresh, of a variance that settles
+        product, square = 0.9 * square, 0.81 * square + size
+    measured(abs(square / gain(0.9, 0.0) - 1), allowed=ROUNDING)
+    measured(abs(product / square - cosine(0.9, 0.0)), allowed=ROUNDING)
+
+
+def test_the_short_formula_of_the_angle_needs_a_likeness_that_ends():
+    short = lambda kept, alike: math.sqrt(2 * (1 - kept) / (1 + 2 * alike))  # noqa: E731
+    exact = lambda kept, alike: math.acos(min(1.0, cosine(kept, alike)))  # noqa: E731
+    kept = 1 - 1e-4
+    assert exact(kept, 3.0) == pytest.approx(short(kept, 3.0), rel=1e-3)  # ηλσ is 3e-4
+    for_ever = kept / (1 - kept)  # ρₖ = 1: the weights do not turn at all
+    assert exact(kept, for_ever) < 1e-2 * short(kept, for_ever)
 
 
 def test_the_likeness_is_summed_until_nothing_is_left():

@@ -187,6 +187,10 @@ def test_settings_of_a_step():
     }
     # nothing is dampened before a buffer runs, nor without momentum, and then no d is kept
     assert settings_at(running={False}, dampening=0.5)[1] == {"scale": 0.875, "push": 0.25}
+    # buffers that were cleared took d along
+    cleared = settings_at({"push": 0.5}, running={False})
+    assert cleared == settings_at(running={False})
+    assert cleared != settings_at({"push": 0.5})
     assert settings_at(running={True}, dampening=0.5)[1] == {"scale": 0.9375, "push": 0.125}
     assert settings_at(running={False}, dampening=0.5, momentum=0.0)[1] == {
         **{"scale": 0.875, "push": 0.0}
@@ -227,6 +231,11 @@ def test_settings_of_a_step():
             {"momentum": 0.0, "running": {False}, "dampening": 0.1},
             {"running": {True, False}, "dampening": 0.1},
             "set dampening=0",
+        ),
+        (
+            {"state": {"push": 0.0}, "running": {True, False}},
+            {"state": {"push": 0.1}, "running": {True, False}},
+            "have lost their momentum buffer: clear all of a group",
         ),
         ({"weight_decay": 1.9}, {"weight_decay": 2.0}, "take c from 1 to 0, which is not positive"),
     ],
