@@ -100,4 +100,4 @@ if __name__ == "__main__":
         turned = math.acos(sum(products[late]) / sum(squares[late]))
         plain = math.acos(1 - rate * decay / (1 + momentum))  # plain momentum's
         row = rate, decay, momentum, norm, shown, angle, turned, plain
-        print("{:5.2f} {:5.2f} {:5.2f} {:9.3f} {:8.3f} {:10.4f} {:9.4f} {:14.4f}".format(*row))
+        print("{:5.2f} {:5.3f} {:5.2f} {:9.3f} {:8.3f} {:10.4f} {:9.4f} {:14.4f}".format(*row))

@@ -72,6 +72,27 @@ def test_an_average_of_noise_has_the_equilibrium_that_is_proved_for_adamw(measur
 
 
 @pytest.mark.claim(GENERAL, by="exact")
+@pytest.mark.parametrize("rho", [F(1, 3), F(-1, 3), F(9, 10)])
+@pytest.mark.parametrize("kept", [F(1, 2), F(99, 100)])
+def test_an_average_of_noise_with_a_memory_has_the_factor_that_is_said_of_adamw(
+    measured, kept, rho
+):
+    beta = F(4, 5)
+    size = (1 - beta) ** 2 * (1 + beta * rho) / ((1 - beta**2) * (1 - beta * rho))
+    # The covariance of lag k goes like w(β) βᵏ − w(ρ) ρᵏ.
+    w, v = beta / (1 - beta**2), rho / (1 - rho**2)
+    both = w * kept * beta / (1 - kept * beta) - v * kept * rho / (1 - kept * rho)
+    alike = both / (w - v)
+    p, q = kept + beta, kept * beta
+    fresh = equilibrium.gain(p, q) * (1 - beta) ** 2
+    measured(
+        abs(gain(kept, alike) * size - equilibrium.memory_factor(p, q, rho) * fresh), allowed=0
+    )
+    turned = (1 - cosine(kept, alike)) / (1 - equilibrium.cosine(p, q))
+    assert (turned < 1) == (rho > 0)
+
+
+@pytest.mark.claim(GENERAL, by="exact")
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_bounds_are_met_by_updates_that_are_all_alike_or_all_opposed(measured, sign):
     a = F(9, 10)
