@@ -352,21 +352,19 @@ def test_gradients_or_values_that_lie_alone_do_not_make_a_tensor_invariant():
 
 
 def test_one_gradient_that_lies_takes_no_other_tensor_with_it():
-    # torch keeps the gradient of a padding row at zero, though the loss depends on the row
-    class Padded(Reader):
-        def __init__(self, padding):
-            super().__init__()
-            self.embed = nn.Embedding(20, 8, padding_idx=padding)
-            self.norm = nn.LayerNorm(8)
+    model = Reader()
+    model.liar = nn.Parameter(torch.randn(3, 2))
 
-        def forward(self, tokens):
-            self.places.weight.data.zero_()
-            return super().forward(tokens)
+    def lying(m):
+        return reading(m) + (m.liar / m.liar.norm())[0, 0] * m.liar.norm().detach()
 
-    for padding in (0, None):
-        model = Padded(padding)
-        model.places.requires_grad_(False)
-        assert kinds(model, reading)["invariant"] == READER["invariant"]
+    def honest(m):
+        return reading(m) + (m.liar / m.liar.norm())[0, 0]
+
+    found = kinds(model, lying)
+    assert found["invariant"] == READER["invariant"]
+    assert "liar" in found["matrix"]
+    assert {*kinds(model, honest)["invariant"]} == {"liar", *READER["invariant"]}
 
 
 def test_a_tiny_loss_and_sixteen_bits_inside_are_refused():
