@@ -46,11 +46,12 @@ KINDS = {  # does it decay, and why
     "embedding": (False, "rows out of the batch would only shrink"),
     "gain": (False, "decay would make the function smaller"),
     "bias": (False, "decay would shift the function to zero"),
-    "unseen": (False, "decay would only take it to zero"),
+    "unseen": (False, "no gradient answers: it only shrinks"),
 }
 # A zero in float64, of which a deep network may lose four digits or five; a share ⟨∇L, θ⟩ of
 # ‖∇L‖‖θ‖ that eps may leave; and one that rounding may, where a model computes in float32 inside.
 ROUNDING, NEAR, SINGLE = 1e-11, 1e-2, 1e-5
+VISIBLE = 1e-5  # what some tensor must do to the loss, or rounding hides what the others do
 POINTS, FACTORS = 3, (6.0, 10.0)
 
 
@@ -65,7 +66,8 @@ def param_groups(model: nn.Module, loss: Loss, weight_decay: float) -> list[dict
     is. It takes a batch that shows the tensors at work, in training mode where there is batch norm.
 
     Raises ValueError if the decay is negative, if nothing is trainable, or something is on the
-    device meta, and if the loss is random, not finite, not a float64 or without a gradient.
+    device meta, and if the loss is random, not finite, not a float64, without a gradient, tiny, or
+    computed in 16 bits.
     """
     if not weight_decay >= 0:
         raise ValueError(f"weight_decay is {weight_decay}; it cannot be negative")
@@ -108,7 +110,7 @@ def invariant_and_unseen(model: nn.Module, loss: Loss) -> tuple[set[str], set[st
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         twin = copy.deepcopy(model).double()
         named = {name: p for name, p in twin.named_parameters() if p.requires_grad}
-        invariant, unseen = set(named), set(named)
+        invariant, unseen, most = set(named), set(named), 0.0
         generator = torch.Generator().manual_seed(0)
         for point in range(POINTS):
             if point:
@@ -117,8 +119,11 @@ def invariant_and_unseen(model: nn.Module, loss: Loss) -> tuple[set[str], set[st
             if slopes(loss, twin, named)[0] != here or not math.isfinite(here):
                 raise ValueError(f"the loss is random or not finite, {here}; fix batch and dropout")
             unseen = {name for name in unseen if steep[name] <= ROUNDING * max(1.0, abs(here))}
+            most = max(most, *steep.values())
             invariant = {name for name in invariant if shares[name] <= NEAR}
             invariant = confirmed(loss, twin, named, invariant, generator)
+    if most < VISIBLE:
+        raise ValueError(f"nothing moves the loss by more than {most:.0e}; multiply the loss")
     return invariant - unseen, unseen
 
 
@@ -146,7 +151,14 @@ def confirmed(
         if still == names:
             # Along the way the loss moves by no more than its slopes say, and by rounding.
             slack = sum(math.log(factors[n]) * steep[n] * (before[n] + SINGLE) for n in names)
-            return names if abs(there - here) <= 2 * slack + ROUNDING * max(1, abs(here)) else set()
+            if abs(there - here) <= 2 * slack + ROUNDING * max(1, abs(here)):
+                return names
+            if len(names) == 1:
+                return set()
+            one = set(sorted(names)[::2])  # the gradient of some lies: each half for itself
+            return confirmed(loss, model, named, one, generator) | confirmed(
+                loss, model, named, names - one, generator
+            )
         names = still
     return names
 
@@ -156,7 +168,8 @@ def slopes(
 ) -> tuple[float, dict[str, float], dict[str, float]]:
     """Return the loss, and for each tensor |⟨∇L, θ⟩| as a share of ‖∇L‖‖θ‖, and ‖∇L‖‖θ‖ itself."""
     try:
-        out = loss(model)
+        with torch.autograd.graph.saved_tensors_hooks(precise, precise):
+            out = loss(model)
     except RuntimeError as error:
         if "dtype" not in str(error):
             raise
@@ -177,6 +190,15 @@ def slopes(
         floor = ROUNDING * max(1.0, abs(out.item()), steep[name])
         shares[name] = inner / steep[name] if inner > floor else 0.0
     return out.item(), shares, steep
+
+
+def precise(x: Tensor) -> Tensor:
+    """Return what a backward pass will need; raise ValueError if it has 16 bits."""
+    if x.dtype in (torch.float16, torch.bfloat16):
+        raise ValueError(
+            f"the model computes in {x.dtype}, whose rounding hides a zero; convert it"
+        )
+    return x
 
 
 @torch.no_grad()

@@ -53,6 +53,7 @@ Key = tuple[str, str]  # of blocks that are asked about alike: a name, and "whol
 # Zero. float64 has 16 digits, of which a deep network may lose four or five. A block whose
 # ‖∇L‖‖θ‖ is not a thousand times as large is too faint: its zero would say nothing.
 ROUNDING, FAINT = 1e-11, 1e3
+VISIBLE = 1e-5  # what some block must do to the loss, so that eps at work in another could show
 # Nearly zero. A normaliser leaves a share of about eps over a variance: 1e-5 where that is one, and
 # 2e-3 in a stream of variance 4e-4, as many transformers have at the start, with an eps of 1e-6.
 NEAR = 1e-2
@@ -62,8 +63,10 @@ SMALLER, LARGER, SINGLE = (0.5, 3.0), (6.0, 10.0), 1e-5
 TINY = 1e-300  # instead of a zero to divide by
 NUDGE = 2.0**-22  # what rounds a float32 anew; a curve is straight to the square of it, 6e-14
 TRIES = 12  # passes for one sort of blocks at one point, before the rest is left undecided
+ALL = slice(None)
 PATIENCE = 2.0  # seconds without a word
 CHUNK = 2**16  # numbers that are multiplied at a time, so that products take no memory
+PIECE = 2**18  # numbers of a large matrix whose gradient is there at a time: 2 MB
 
 # What a point may show of a block, with the word for it and why. The last that any showed is kept.
 (TRIED, IS_ZERO, UNUSED, UNSEEN, FLAT, DIM, EXACT, EPS, COARSE, UNSETTLED, VALUES, SLOPE) = range(
@@ -115,13 +118,15 @@ def scale_invariant_parameters(
     column, ("w", 64, 0) for heads of 64 rows, ("w", [512, 128, 128], 0) for packed queries, keys
     and values. The verdict is under "w.split(64, 0)", with the word for each part in `rows`.
 
-    The copy takes 8 bytes a parameter, the largest tensor 8 more for its gradient, and the others
-    none: gradients are dropped as they come. The number of passes does not grow with the number of
-    blocks. What takes over two seconds says so on stderr.
+    The copy takes 8 bytes a parameter. Gradients are dropped as they come, and those of nn.Linear
+    and nn.Embedding come in pieces; the largest tensor that is read otherwise takes 8 bytes more.
+    The number of passes does not grow with the number of blocks. What takes over two seconds says
+    so on stderr.
 
     Raises ValueError if the loss is random, not finite, not in float64, not one number, without a
-    gradient or not of its argument; if no parameter is trainable, one has no numbers (meta), or two
-    share memory without being one; and for names and parts that the model does not have.
+    gradient, not of its argument, tiny, or computed in 16 bits; if no parameter is trainable, one
+    has no numbers (meta), or two share memory without being one; and for names and parts that the
+    model does not have.
     """
     check(model)
     named = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -157,6 +162,7 @@ def scale_invariant_parameters(
                 here = look(twin, open_ones, found)
                 scaled, turned = scaled.maximum(here.radial), turned.maximum(here.across)
         twin.say("")
+        twin.see(scaled.maximum(turned).max().item())
     verdicts = {}
     for key, name in tensors.items():
         block = twin.blocks[name, "whole"].start
@@ -366,22 +372,52 @@ class Twin:
             free[1].append(torch.arange(start, self.count))
         self.packs = [torch.cat(blocks) for _, blocks in packs]  # of blocks that do not overlap
         self.numbers = torch.zeros(self.count, dtype=torch.float64)
-        self.sums = torch.zeros(4, self.count, dtype=torch.float64)
         for name, p in self.named.items():
             for _, part in self.cuts[name]:
                 self.numbers += p.numel() / len(part) * part.bincount(minlength=self.count)
-            p.register_hook(partial(self.take, name, 1))
-        self.read: dict[str, nn.Parameter] = {}  # the same numbers, as embeddings read them
+        self.leaves: dict[str, list[nn.Parameter]] = {name: [] for name in self.named}
+        self.clear()
+        self.lighten()
+
+    def clear(self) -> None:
+        """Set the sums of all blocks to zero: Σ g·θ, Σ θ², and Σ g² of each of three uses."""
+        self.products, self.lengths = torch.zeros(2, self.count, dtype=torch.float64)
+        self.squares = torch.zeros(3, self.count, dtype=torch.float64)
+        self.reached = False
+
+    def leaf(self, name: str, use: int, rows: slice, p: nn.Parameter) -> nn.Parameter:
+        """Return a parameter whose gradient is taken, for some rows of a tensor and for one use."""
+        p.register_hook(partial(self.take, name, use, rows))
+        self.leaves[name].append(p)
+        return p
+
+    def lighten(self) -> None:
+        """Let modules read the numbers of a tensor through leaves whose gradients are small.
+
+        A row of a table that no token reads has no gradient then; a large matrix has the gradients
+        of one piece after the other; and a table that is a classifier, too, never has both at once.
+        """
+        names = {id(self.leaf(name, 0, ALL, p)): name for name, p in self.named.items()}
+        shared: dict[tuple[str, type], list[nn.Parameter]] = {}
         for module in self.model.modules():
-            # A row that no token reads has no gradient then, and needs no memory for it. A table
-            # that serves as classifier, too, has its two gradients one after the other.
-            if type(module) is nn.Embedding and not module.scale_grad_by_freq:
-                names = [name for name, p in self.named.items() if p is module.weight]
-                for name in names:
-                    if name not in self.read:
-                        self.read[name] = nn.Parameter(module.weight.detach())
-                        self.read[name].register_hook(partial(self.take, name, 3))
-                    module.weight, module.sparse = self.read[name], True
+            name = names.get(id(module._parameters.get("weight")))
+            if name is None:
+                continue
+            p = self.named[name].detach()
+            if type(module) is nn.Embedding:
+                if (name, nn.Embedding) not in shared:
+                    shared[name, nn.Embedding] = [self.leaf(name, 1, ALL, nn.Parameter(p))]
+                module.weight, module.sparse = shared[name, nn.Embedding][0], True
+                module.padding_idx, module.scale_grad_by_freq = None, False  # which bend gradients
+            elif type(module) is nn.Linear and p.numel() > PIECE:
+                if (name, nn.Linear) not in shared:
+                    step = max(1, PIECE // p.shape[1])
+                    shared[name, nn.Linear] = [
+                        self.leaf(name, 2, slice(i, i + step), nn.Parameter(p[i : i + step]))
+                        for i in range(0, len(p), step)
+                    ]
+                pieces = partial(in_pieces, shared[name, nn.Linear], module.bias)
+                module.forward = pieces  # type: ignore[method-assign]
 
     def go(self, point: int) -> None:
         """Put the parameters where a point is: as they are at 0, and moved at random elsewhere."""
@@ -451,54 +487,50 @@ class Twin:
 
     def slope(self, blocks: Tensor) -> Slope:
         """Return the loss and its slopes for some blocks, from one backward pass."""
-        out = self.forward()
+        with torch.autograd.graph.saved_tensors_hooks(precise, precise):
+            out = self.forward()
         chosen = torch.zeros(self.count, dtype=torch.bool)
         chosen[blocks] = True
         asked = {name: p for name, p, _, _ in self.pieces(chosen)}
-        self.sums = torch.zeros(4, self.count, dtype=torch.float64)
-        self.reached = False
+        self.clear()
         if out.requires_grad:
-            inputs = [*asked.values(), *(p for name, p in self.read.items() if name in asked)]
+            inputs = [leaf for name in asked for leaf in self.leaves[name]]
             torch.autograd.grad(out, inputs, allow_unused=True)
         if not self.reached and not self.passed:
             self.complain(out.item())
         self.passed = True
         for name, p in asked.items():
-            self.add(2, name, p.detach(), p.detach())
-        products, squares, lengths, more = self.sums  # Σ g·θ, Σ g², Σ θ², Σ g² of embeddings
-        squares = (squares.sqrt() + more.sqrt()).square()  # at most, of a sum of two gradients
+            self.add(self.lengths, name, p.detach(), p.detach())
+        steepness = self.squares.sqrt().sum(0)  # at most, where the gradients of uses add up
         return Slope(
             out.item(),
-            products.abs(),
-            (squares * lengths).sqrt(),
-            squares == 0,
-            (lengths / self.numbers).sqrt(),
+            self.products.abs(),
+            steepness * self.lengths.sqrt(),
+            steepness == 0,
+            (self.lengths / self.numbers).sqrt(),
             self.grain,
         )
 
-    def take(self, name: str, which: int, slope: Tensor) -> Tensor | None:
+    def take(self, name: str, use: int, rows: slice | Tensor, slope: Tensor) -> Tensor | None:
         """Add up a gradient block by block, and put in its place what takes no memory."""
-        self.reached, weight, rows = True, self.named[name].detach(), None
+        self.reached = True
         nothing = None if slope.is_sparse else slope.new_zeros(()).expand(slope.shape)
         if slope.is_sparse:
             slope = slope.coalesce()
-            rows, slope = slope.indices()[0], slope.values()
-            weight = weight[rows]
-        self.add(0, name, slope, weight, rows)
-        self.add(which, name, slope, slope, rows)
+            rows, slope = slope.indices()[0].cpu(), slope.values()
+        self.add(self.products, name, slope, rows_of(self.named[name].detach())[rows], rows)
+        self.add(self.squares[use], name, slope, slope, rows)
         return nothing
 
     def add(
-        self, which: int, name: str, one: Tensor, other: Tensor, rows: Tensor | None = None
+        self, sums: Tensor, name: str, one: Tensor, other: Tensor, rows: slice | Tensor = ALL
     ) -> None:
         """Add Σ one·other over each block of a tensor, or of some rows of it, to its sum."""
         products: dict[int, Tensor] = {}
         for axis, part in self.cuts[name]:
             if axis not in products:
                 products[axis] = along(one, other, axis).cpu()
-            if rows is not None and axis == 0:
-                part = part[rows.cpu()]
-            self.sums[which].index_add_(0, part, products[axis])
+            sums.index_add_(0, part[rows] if axis == 0 else part, products[axis])
 
     def forward(self) -> Tensor:
         """Return the loss, if it is one."""
@@ -520,6 +552,14 @@ class Twin:
             )
         return out
 
+    def see(self, most: float) -> None:
+        """Raise ValueError if the loss moves by more than its rounding, and too little to judge."""
+        if 1e-3 * ROUNDING < most < VISIBLE:
+            raise ValueError(
+                f"nothing moves the loss by more than {most:.0e}, which rounding may be beside "
+                "numbers of size one; multiply the loss until it moves by one or so"
+            )
+
     def complain(self, value: float) -> NoReturn:
         """Raise ValueError, and say why there is no gradient."""
         self.move(torch.arange(self.count), torch.ones(self.count, dtype=torch.float64))
@@ -533,6 +573,21 @@ class Twin:
         if seconds > PATIENCE:
             line = f"{text}, {seconds:.0f} s" if text else ""
             print(f"\r{line:75}\r", end="", file=sys.stderr, flush=True)
+
+
+def in_pieces(pieces: list[nn.Parameter], bias: Tensor | None, x: Tensor) -> Tensor:
+    """Return what a linear layer does whose matrix is in pieces."""
+    out = torch.cat([functional.linear(x, piece) for piece in pieces], -1)
+    return out if bias is None else out + bias
+
+
+def precise(x: Tensor) -> Tensor:
+    """Return what a backward pass will need; raise ValueError if it has 16 bits."""
+    if x.dtype in (torch.float16, torch.bfloat16):
+        raise ValueError(
+            f"the model computes in {x.dtype}, whose rounding hides a zero; convert it"
+        )
+    return x
 
 
 def doubled(p: Tensor) -> nn.Parameter:

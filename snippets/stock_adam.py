@@ -343,11 +343,13 @@ def stock_adam(optimizer: Optimizer) -> Adam:
         clip_grad_norm_of_twin(new, max_norm)
 
     and switch off what clips by itself: Hugging Face's Trainer does, at max_grad_norm=1.0 unless it
-    is given 0, and so does Lightning's gradient_clip_val. Average c times the weights. Weights that
-    are put back, as the best so far, belong to the c of their time: put back the optimizer's state
-    with them. Batch norm's running statistics lag behind the weights, and jump where c is
-    renormalised: collect them afresh before evaluation (running_statistics.py). Rounding is other
-    than in the run with decay, in float64 by some 1e-16/(1 − β₂) a step; training may amplify it.
+    is given 0, and so does Lightning's gradient_clip_val. Average c times the weights, and divide
+    by c what has their length, as the radius of SAM. Weights that are put back, as the best so far,
+    belong to the c of their time: put back the optimizer's state with them. Gradients do so, too:
+    zero them after every step. Batch norm's running statistics lag behind the weights, and jump
+    where c is renormalised: collect them afresh before evaluation (running_statistics.py). Rounding
+    is other than in the run with decay, in float64 by some 1e-16/(1 − β₂) a step; training may
+    amplify it.
     """
     if not isinstance(optimizer, Adam) or type(optimizer) not in (Adam, AdamW):
         raise ValueError(

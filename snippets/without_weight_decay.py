@@ -321,11 +321,13 @@ def without_weight_decay(optimizer: Optimizer) -> SGD:
         clip_grad_norm_of_twin(new, max_norm)
 
     and switch off what clips by itself: Hugging Face's Trainer does, at max_grad_norm=1.0 unless it
-    is given 0, and so does Lightning's gradient_clip_val. Average c times the weights. Weights that
-    are put back, as the best so far, belong to the c of their time: put back the optimizer's state
-    with them. Batch norm's running statistics lag behind the weights, and jump where c is
-    renormalised: collect them afresh before evaluation (running_statistics.py). Rounding is other
-    than in the run with decay, by some 1e-16 a step in float64, and training may amplify it.
+    is given 0, and so does Lightning's gradient_clip_val. Average c times the weights, and divide
+    by c what has their length, as the radius of SAM. Weights that are put back, as the best so far,
+    belong to the c of their time: put back the optimizer's state with them. Gradients do so, too:
+    zero them after every step. Batch norm's running statistics lag behind the weights, and jump
+    where c is renormalised: collect them afresh before evaluation (running_statistics.py). Rounding
+    is other than in the run with decay, by some 1e-16 a step in float64, and training may amplify
+    it.
     """
     if type(optimizer) is not SGD:
         raise ValueError(

@@ -1,5 +1,6 @@
 """Does the function name the invariant parameters of Hugging Face's models, at what cost?"""
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -104,12 +105,15 @@ LARGE = """
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="counts memory as Linux does")
 def test_gpt_2_with_all_rows_takes_few_passes_and_little_memory():
     code = textwrap.dedent(LARGE)
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # what is freed goes back at once, so that the memory counted is in use
+    env = {**os.environ, "MALLOC_MMAP_THRESHOLD_": str(2**20)}
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     numbers, words = run.stdout.splitlines()
     passes, _seconds, _cpu, memory, unused = map(float, numbers.split())
     assert passes <= 40
-    # Times the parameters' own bytes: the copy in float64 is two, the gradient of the tokens' table
-    # two thirds, and the rest are the activations of the pass, which the loss decides.
-    assert memory <= 4
+    # Times the parameters' own bytes: the copy in float64 is two, and the rest are the activations
+    # of the pass, half of them the logits, and gradients piece by piece.
+    assert memory <= 3
     assert unused == 1024 - 63  # places from the last token on
     assert words == str(["not invariant", "not used"])

@@ -351,6 +351,40 @@ def test_gradients_or_values_that_lie_alone_do_not_make_a_tensor_invariant():
     assert [invariant(loss, 1, 2) for loss in (values, slopes, neither)] == [False, False, True]
 
 
+def test_one_gradient_that_lies_takes_no_other_tensor_with_it():
+    model = Reader()
+    model.liar = nn.Parameter(torch.randn(3, 2))
+
+    def lying(m):
+        return reading(m) + (m.liar / m.liar.norm())[0, 0] * m.liar.norm().detach()
+
+    def honest(m):
+        return reading(m) + (m.liar / m.liar.norm())[0, 0]
+
+    found = kinds(model, lying)
+    assert found["invariant"] == READER["invariant"]
+    assert "liar" in found["matrix"]
+    assert {*kinds(model, honest)["invariant"]} == {"liar", *READER["invariant"]}
+
+
+def test_a_tiny_loss_and_sixteen_bits_inside_are_refused():
+    class Half(nn.Module):
+        def __init__(self, _):
+            super().__init__()
+
+        def forward(self, z):
+            short = z.bfloat16()
+            return (short * short.square().mean(-1, keepdim=True).rsqrt()).to(z.dtype)
+
+    with pytest.raises(
+        ValueError, match=r"computes in torch\.bfloat16, whose rounding hides a zero"
+    ):
+        param_groups(Reader(norm=Half), reading, 0.1)
+    with pytest.raises(ValueError, match=r"moves the loss by more than .e-09; multiply the loss"):
+        param_groups(Reader(), lambda m: 1e-9 * reading(m), 0.1)
+    assert kinds(Reader(), lambda m: 1e3 * reading(m)) == READER
+
+
 def test_a_zero_tensor_is_judged_at_the_other_points():
     assert not invariant(lambda m: (m.vector * INPUTS[0, :2]).sum(), 0, 0)
 

@@ -1,6 +1,8 @@
 """Does the function name the invariant parameters of a model, and only those?"""
 
+import itertools
 import math
+from copy import deepcopy
 
 import pytest
 import torch
@@ -323,12 +325,51 @@ def test_values_that_agree_do_not_excuse_a_radial_gradient():
 
 
 def test_a_loss_that_sees_a_tensor_too_faintly_leaves_it_undecided():
+    model = Vector(1, 2)
+    model.seen = nn.Parameter(torch.ones(2))
+
     def faint(model, share):
-        return 1 + share * (model.vector / model.vector.norm())[0]
+        return 1 + model.seen.sum() + share * (model.vector / model.vector.norm())[0]
 
     for share, verdict in [(1e-9, UNDECIDED), (1e-6, YES), (1e-15, UNSEEN)]:
-        found = scale_invariant_parameters(Vector(1, 2), lambda m, s=share: faint(m, s))
+        found = scale_invariant_parameters(model, lambda m, s=share: faint(m, s))
         assert found["vector"].whole == verdict
+
+
+@pytest.mark.parametrize("size", [1e-6, 1e-9, 1e-12])
+def test_a_tiny_loss_is_refused_as_its_zeros_say_nothing(size):
+    model = nn.Sequential(nn.Linear(5, 4, bias=False), nn.LayerNorm(4), nn.Tanh(), head(4))
+    inputs = data(9, 5)
+    loss = lambda m: functional.cross_entropy(m(inputs), torch.arange(9) % 3)  # noqa: E731
+    with pytest.raises(ValueError, match=r"moves the loss by more than .e-.*; multiply the loss"):
+        scale_invariant_parameters(model, lambda m: size * loss(m))
+    for large in (1, 1e6):
+        found = scale_invariant_parameters(model, lambda m, c=large: c * loss(m))
+        assert found["0.weight"].whole == NEARLY
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sixteen_bits_inside_are_refused_and_weights_kept_in_them_are_not(dtype):
+    class Half(Norm):
+        def forward(self, z):
+            return functional.layer_norm(z.to(dtype), z.shape[-1:]).double()
+
+    inside = nn.Sequential(nn.Linear(5, 4, bias=False), Half(), head(4))
+    with pytest.raises(ValueError, match=f"computes in {dtype}, whose rounding hides a zero; conv"):
+        judge(inside, data(9, 5))
+    kept = nn.Sequential(nn.Linear(5, 4, bias=False), Norm(), head(4)).to(dtype)
+    assert judge(kept, data(9, 5))["0.weight"].whole == YES
+
+
+@pytest.mark.parametrize("bent", [{"padding_idx": 0}, {"scale_grad_by_freq": True}, {}])
+def test_a_table_whose_gradient_torch_bends_is_judged_by_the_gradient_of_the_loss(bent):
+    # torch keeps the gradient of a padding row at zero, and divides others by how often they occur
+    model = nn.Sequential(nn.Embedding(4, 5, **bent), Norm(), nn.Flatten(), head(10))
+    tokens = torch.tensor([[0, 1], [2, 1], [0, 2]])
+    verdict = judge(model, tokens)["0.weight"]
+    assert (verdict.whole, verdict.rows) == (YES, (YES, YES, YES, UNUSED))
+    plain = nn.Sequential(nn.Embedding(4, 5, **bent), nn.Flatten(), head(10))
+    assert judge(plain, tokens)["0.weight"].rows == (NO, NO, NO, UNUSED)
 
 
 def test_a_row_that_the_batch_does_not_use_is_not_used_and_the_others_are_judged():
@@ -615,10 +656,61 @@ def test_what_is_settled_is_not_looked_at_again():
 def test_a_gradient_takes_no_memory_once_it_is_added_up():
     twin = twin_of(GPT(), next_token)
     p = twin.named["layers.0.1.weight"]
-    left = twin.take("layers.0.1.weight", 1, torch.ones_like(p))
+    left = twin.take("layers.0.1.weight", 0, snippet.ALL, torch.ones_like(p))
     assert left.shape == p.shape
     assert left.untyped_storage().nbytes() == 8
-    assert twin.sums[0].count_nonzero() > 0
+    assert twin.products.count_nonzero() > 0
+
+
+def peak_memory(function):
+    """What tensors took at most while a function ran, in bytes, beyond what there was before."""
+    with torch.profiler.profile(profile_memory=True) as profile:
+        function()
+    events = profile.profiler.kineto_results.events()
+    sizes = [
+        e.nbytes() for e in sorted(events, key=lambda e: e.start_ns()) if e.name() == "[memory]"
+    ]
+    return max(itertools.accumulate(sizes))
+
+
+def few_tokens(model):
+    return functional.cross_entropy(model(TOKENS[:1, :4])[0], TOKENS[0, 1:5])
+
+
+def naive(model):
+    """The slopes of all tensors, as one writes it first."""
+    twin = deepcopy(model).double()
+    few_tokens(twin).backward()
+    return [(p.grad * p).sum() for p in twin.parameters()]
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_beyond_the_model_it_takes_three_times_the_parameters_own_bytes(tied, monkeypatch):
+    # The copy in float64 is two; the rest is for activations, and for a few numbers for each row.
+    monkeypatch.setattr(snippet, "PIECE", 2**13)
+    monkeypatch.setattr(snippet, "CHUNK", 2**13)
+    model = GPT(width=256, vocabulary=2000, layers=1, tied=tied)
+    own = sum(p.numel() * p.element_size() for p in model.parameters())
+    light = peak_memory(lambda: scale_invariant_parameters(model, few_tokens, points=1))
+    monkeypatch.setattr(snippet, "PIECE", 2**30)
+    whole = peak_memory(lambda: scale_invariant_parameters(model, few_tokens, points=1))
+    assert light <= 3 * own
+    assert whole > light + 0.5 * own
+    assert peak_memory(lambda: naive(model)) > 3.5 * own
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_large_matrix_in_pieces_is_the_same_function_with_the_same_verdict(bias, monkeypatch):
+    model = nn.Sequential(nn.Linear(5, 7, bias=bias), nn.BatchNorm1d(7), nn.Tanh(), head(7))
+    inputs, whole = data(9, 5), {"rows": True, "parts": [("0.weight", 2, 1), ("0.weight", 3, 0)]}
+    before = judge(model, inputs, **whole)
+    monkeypatch.setattr(snippet, "PIECE", 10)  # two rows
+    after = judge(model, inputs, **whole)
+    for name, verdict in before.items():
+        assert after[name].rows == verdict.rows
+        assert after[name].whole == verdict.whole
+        assert after[name].turned == pytest.approx(verdict.turned, rel=1e-9)
+    assert before["0.weight"].whole == NEARLY
 
 
 def test_after_two_seconds_a_line_says_how_far_it_is(capsys, monkeypatch):

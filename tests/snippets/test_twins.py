@@ -387,3 +387,53 @@ def test_a_parameter_that_is_listed_twice_is_refused(kind):
     with pytest.raises(ValueError, match="group 1 lists a parameter twice"):
         kind.convert(old)
     assert kind.convert(kind.cls([one, two], **kind.options))
+
+
+def sharpness_aware(model, optimizer, radii):
+    """Losses of steps along the gradients that are found a radius uphill (SAM)."""
+    losses = []
+    for step in range(30):
+        model.zero_grad()
+        loss = loss_of(model, step)
+        loss.backward()
+        radius = radii(optimizer)
+        uphill = {
+            p: 0.05 / radius.get(p, 1) * p.grad / p.grad.norm()
+            for p in model.parameters()
+            if p.grad.norm() > 0
+        }
+        with torch.no_grad():
+            for p, way in uphill.items():
+                p += way
+        model.zero_grad()
+        loss_of(model, step).backward()
+        with torch.no_grad():
+            for p, way in uphill.items():
+                p -= way
+        optimizer.step()
+        losses.append(loss.detach())
+    return torch.stack(losses)
+
+
+def test_what_has_the_length_of_weights_is_divided_by_the_scale(kind):
+    expected = sharpness_aware(*pair(kind)[0], lambda _: {})
+    found, control = (sharpness_aware(*pair(kind)[1], radii) for radii in (scales, lambda _: {}))
+    assert apart(found, expected) < EXACT
+    assert apart(control, expected) > VISIBLE
+
+
+def test_gradients_that_are_kept_over_a_step_are_of_another_scale(kind):
+    def run(model, optimizer, every):
+        losses = []
+        for step in range(STEPS):
+            if step % every == 0:
+                optimizer.zero_grad()
+            loss = loss_of(model, step)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.detach())
+        return torch.stack(losses)
+
+    gaps = [apart(*(run(*one, every) for one in pair(kind))) for every in (1, 3)]
+    assert gaps[0] < EXACT
+    assert gaps[1] > VISIBLE  # which its docstring says
