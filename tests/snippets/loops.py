@@ -1,6 +1,7 @@
 """Training loops as people write them, for any network, optimizer and scheduler."""
 
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -96,14 +97,28 @@ def process_group(folder):
 
 
 def distributed(net, optimizer, after):
-    """Train in two processes, each on half of the data; the outputs are those of the first.
+    """Train in two processes, each on half of the data; the outputs are those of the first."""
+    return in_two_forks(one_of_two, net, optimizer, after)
 
-    Both are forks, which have all objects as they are here, and torch.
+
+def in_two_forks(function, *arguments):
+    """Return what the first of two processes saves, each running function(rank, folder, …).
+
+    They are forks, which have all objects as they are here, and torch. A fork can inherit a lock
+    that another thread holds, and then waits for ever: such a pair is ended, and another started.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        run = folder, net, optimizer, after
-        multiprocessing.start_processes(one_of_two, run, nprocs=2, start_method="fork")
-        return torch.load(Path(folder) / "outputs.pt")
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as folder:
+            forks = multiprocessing.start_processes(
+                function, (folder, *arguments), nprocs=2, join=False, start_method="fork"
+            )
+            end = time.monotonic() + 60
+            while time.monotonic() < end:
+                if forks.join(timeout=1):
+                    return torch.load(Path(folder) / "outputs.pt")
+            for process in forks.processes:
+                process.kill()
+    raise TimeoutError("three pairs of processes have not come to an end")
 
 
 def one_of_two(rank, folder, net, optimizer, after):

@@ -1,17 +1,17 @@
 """A small network in a training loop as people write it, for both twins of optimizers."""
 
-import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, distributed, multiprocessing, nn
+from torch import Tensor, distributed, nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from snippets.stock_adam import stock_adam
 from snippets.without_weight_decay import without_weight_decay
+from tests.snippets.loops import in_two_forks
 
 STEPS = 60  # of which each rounds at 1e-16; what a missing decay does shows after ten
 DATA = torch.randn(6, 24, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -108,9 +108,7 @@ def without_decay(kind: Kind) -> Any:
 @cache
 def in_two_processes() -> dict[str, list[Tensor]]:
     """Return by kind the losses with decay, of the twin, and without decay, of two processes."""
-    with tempfile.TemporaryDirectory() as folder:
-        multiprocessing.start_processes(_process, (folder,), nprocs=2, start_method="fork")
-        return torch.load(Path(folder) / "losses")
+    return in_two_forks(_process)
 
 
 def _process(rank: int, folder: str) -> None:
@@ -125,5 +123,5 @@ def _process(rank: int, folder: str) -> None:
             distributed.all_reduce(losses)
             runs[kind.name].append(losses)
     if rank == 0:
-        torch.save(runs, Path(folder) / "losses")
+        torch.save(runs, Path(folder) / "outputs.pt")
     distributed.destroy_process_group()
