@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from snippets.clipping_threshold import clip_grad_norm_of_twin
 from snippets.renormalise import renormalise
 from tests.integration import runs
 from tests.integration.runs import STEPS, adam, momentum, step_decay
@@ -144,15 +145,7 @@ def clipping(made):
 
     class Clip(TrainerCallback):
         def on_pre_optimizer_step(self, *_, **__):
-            groups = made.optimizer.param_groups
-            parts = [
-                nn.utils.get_total_norm([p.grad for p in group["params"]])
-                / runs.scale_of(made.optimizer, n)
-                for n, group in enumerate(groups)
-            ]
-            total = torch.stack(parts).norm()
-            for group in groups:
-                nn.utils.clip_grads_with_norm_(group["params"], CLIP, total)
+            clip_grad_norm_of_twin(made.optimizer, CLIP)
 
     return Clip()
 
@@ -173,21 +166,21 @@ def train_clipped(case, how, folder):
 @pytest.mark.in_loop("snippets/stock_adam.py", "Trainer")
 @pytest.mark.in_loop("snippets/stock_adam.py", "clipping")
 def test_stock_adam_follows_a_clipped_run_in_the_trainer(beside, tmp_path):
-    """Clip in on_pre_optimizer_step, by the norm of each group's gradients over its scale."""
+    """Call clip_grad_norm_of_twin of clipping_threshold.py in on_pre_optimizer_step."""
     beside.gap(**runs.apart(train_clipped, adam, folder=tmp_path))
 
 
 @pytest.mark.in_loop("snippets/without_weight_decay.py", "Trainer")
 @pytest.mark.in_loop("snippets/without_weight_decay.py", "clipping")
 def test_without_weight_decay_follows_a_clipped_run_in_the_trainer(beside, tmp_path):
-    """Clip in on_pre_optimizer_step, by the norm of each group's gradients over its scale."""
+    """Call clip_grad_norm_of_twin of clipping_threshold.py in on_pre_optimizer_step."""
     beside.gap(**runs.apart(train_clipped, momentum, folder=tmp_path))
 
 
 @pytest.mark.in_loop("snippets/texp.py", "Trainer")
 @pytest.mark.in_loop("snippets/texp.py", "clipping")
 def test_texp_follows_a_clipped_run_in_the_trainer(beside, tmp_path):
-    """Clip in on_pre_optimizer_step, by the norm of each group's gradients over its scale."""
+    """Call clip_grad_norm_of_twin of clipping_threshold.py in on_pre_optimizer_step."""
     beside.gap(**runs.apart(train_clipped, step_decay, folder=tmp_path))
 
 
