@@ -107,7 +107,7 @@ class Claim:
     @property
     def controls(self) -> dict[str, bool]:
         """What a control may drop, assumptions first, with whether a passing one does."""
-        dropped = {mark.drops for outcome, mark in self.marked("control") if outcome.passed}
+        dropped = {mark.drops for outcome, mark in self.marked("control") if self._holds(outcome)}
         names = [*self.assumes, *sorted(self.droppable - {*self.assumes})]
         return {name: name in dropped for name in names}
 
@@ -149,10 +149,14 @@ class Claim:
         """Is there something to say? Nobody misses a test of a definition or an assumption."""
         return self.evidence != "none" or self.kind not in FOUNDATIONS
 
+    def _holds(self, outcome: Outcome) -> bool:
+        """Say whether a test passed, and nothing that it rests on has changed since."""
+        return bool(outcome.passed and not outcome.failed and outcome.test not in self.stale)
+
     @property
     def argument(self) -> Argument:
         """The argument in words: by definition, argued, cited, open, or refuted."""
-        if any(o.passed and not o.failed for o, _ in self.marked("counterexample")):
+        if any(self._holds(outcome) for outcome, _ in self.marked("counterexample")):
             return "refuted"
         if self.kind in FOUNDATIONS:
             return "by definition"

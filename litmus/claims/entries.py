@@ -7,12 +7,12 @@ test that passed without a number which says so.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from litmus.claims.loops import is_as_found
-from litmus.claims.measured import BREAKS, ROLES
+from litmus.claims.measured import BREAKS, ROLES, is_confidence, is_count
 from litmus.claims.ways import WAYS
 
 COUNTS = ["line", "passed", "failed", "skipped"]
@@ -34,6 +34,8 @@ def refuse_what_no_run_writes(entry: Mapping[str, Any]) -> None:
         "a statement": all(_are_texts(one) and len(one) == 2 for one in entry["statements"]),
         "a cell": all(map(is_as_found, cells)),
         "a number": all(map(_is_size, numbers)) or numbers == [None, None],
+        "its confidence": _is_none_or(is_confidence, entry.get("confidence")),
+        "what it searched": _is_none_or(is_count, entry.get("among")),
     }
     if wrong := [what for what, is_right in seen.items() if not is_right]:
         raise ValueError(f"{' and '.join(wrong)} of {entry['test']!r} is as no run writes it")
@@ -52,6 +54,10 @@ def _refuse_what_did_not_decide(entry: Mapping[str, Any]) -> None:
         raise ValueError(f"{entry['test']} passed, though {value} beside {allowed} denies it")
 
 
+def _is_none_or(is_right: Callable[[object], bool], value: object) -> bool:
+    return value is None or is_right(value)
+
+
 def _is_size(number: object) -> bool:
     return type(number) in {int, float} and 0 <= number < math.inf  # type: ignore[operator]
 
@@ -67,9 +73,10 @@ def _is_name(test: str, is_marked: bool) -> bool:
 
 def is_mark(mark: Mapping[str, Any]) -> bool:
     """Say whether a marker has what its role asks for: texts, and no others."""
-    said = {"by": "", "drops": "", **mark}
+    said = {"by": "", "drops": "", "instead": "", **mark}
     has_its_own = bool(said["by"]) == (said["role"] == "claim")
     has_its_own &= bool(said["drops"]) == (said["role"] == "control")
+    has_its_own &= not said["instead"] or said["role"] == "control"
     return has_its_own and _are_texts([*said.values()]) and said["role"] in ROLES
 
 

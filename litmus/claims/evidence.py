@@ -46,6 +46,7 @@ class Mark:
     claim: str
     by: str = ""  # one of ways.WAYS, for a claim
     drops: str = ""  # an assumption's name, or a block of the statement, for a control
+    instead: str = ""  # what stands in its place there, in words
 
 
 class Circumstances(TypedDict):
@@ -75,6 +76,8 @@ class Outcome:
     statements: tuple[tuple[str, str], ...]  # each claim's name with a hash of its statement then
     measured: float | None = None  # what came closest to failing it; None if it got not that far
     allowed: float | None = None  # what that was held against
+    confidence: float | None = None  # of random runs: how surely they do not mislead, all together
+    among: int | None = None  # of a search: how many candidates it has tried
     cells: tuple[Cell, ...] = ()  # how snippets behave in a training loop
     record: str = ""  # the file of the record that tells of it, where the ledger does not
     device: str = ""  # what computed, as the record says

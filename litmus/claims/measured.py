@@ -18,6 +18,8 @@ class Measured(NamedTuple):
 
     value: float
     allowed: float
+    confidence: float | None = None  # of random runs: how surely their spread does not mislead
+    among: int | None = None  # of a search: how many candidates it has tried
 
     @property
     def share(self) -> float:
@@ -27,7 +29,13 @@ class Measured(NamedTuple):
         return math.inf if self.value else 0.0
 
 
-def compare(roles: set[str], value: object, allowed: object) -> tuple[Measured, bool]:
+def compare(
+    roles: set[str],
+    value: object,
+    allowed: object,
+    confidence: float | None = None,
+    among: int | None = None,
+) -> tuple[Measured, bool]:
     """Return what was measured and allowed as floats, and whether a test in these roles holds.
 
     They are compared as they are given, so that a rational number is not rounded first. Raises
@@ -39,13 +47,53 @@ def compare(roles: set[str], value: object, allowed: object) -> tuple[Measured, 
     found, limit = size(value, "what is measured"), size(allowed, "what is allowed")
     # Asked for the affirmative, since of some numbers (NaN, intervals) neither is true.
     holds = bool(found > limit) if roles & BREAKS else bool(found <= limit)
-    return Measured(_as_float(found), _as_float(limit)), holds
+    return Measured(_as_float(found), _as_float(limit), confidence, among), holds
 
 
 def closest(roles: set[str], measured: Iterable[Measured]) -> Measured:
     """Return, of all that a test measured, what came closest to failing it."""
     pick = min if roles & BREAKS else max
     return pick(measured, key=lambda one: (one.share, one.value))
+
+
+def refuse_half_told(ways: set[str], confidence: object, among: object) -> None:
+    """Raise ValueError where a test does not say of its ways what they call for, or too much.
+
+    Random runs have a confidence and a search has a size; nothing else has either.
+    """
+    if (confidence is not None) != ("simulation" in ways):
+        raise ValueError('a check by "simulation" says its confidence=…, and no other does.')
+    if (among is not None) != ("search" in ways):
+        raise ValueError('a check by "search" says among=… how many, and no other does.')
+    if confidence is not None and not is_confidence(confidence):
+        raise ValueError(f"a confidence lies between 0 and 1, unlike {confidence!r}.")
+    if among is not None and not is_count(among):
+        raise ValueError(f"a search is among a number of candidates, unlike {among!r}.")
+
+
+def is_confidence(number: object) -> bool:
+    """Say whether a number can be the confidence of random runs."""
+    return type(number) is float and 0 < number < 1
+
+
+def is_count(number: object) -> bool:
+    """Say whether a number can be that of the candidates of a search."""
+    return type(number) is int and number > 0
+
+
+def confidence_of_all(measured: Iterable[Measured]) -> float | None:
+    """Return how surely none of several random runs misleads, None where nothing is random.
+
+    They may depend on each other, so that what each may miss is added up. What that leaves nothing
+    of is as good as no confidence: 0 would be none that a test may have.
+    """
+    missed = [1 - one.confidence for one in measured if one.confidence is not None]
+    return (1 - math.fsum(missed) if math.fsum(missed) < 1 else None) if missed else None
+
+
+def all_candidates(measured: Iterable[Measured]) -> int | None:
+    """Return how many candidates a search has tried in all, None where nothing was searched."""
+    return sum(one.among or 0 for one in measured) or None
 
 
 def size(number: Any, what: str) -> Any:

@@ -6,12 +6,13 @@ import pytest
 
 from litmus.claims.entries import is_mark
 from litmus.claims.evidence import TRAVELS, Mark
-from litmus.claims.measured import BREAKS, ROLES, Measured, compare
+from litmus.claims.measured import BREAKS, ROLES, Measured, compare, refuse_half_told
 from litmus.claims.ways import WAYS
 
 MARKERS = [
     f"claim(name, by): the test checks a claim; by is one of {', '.join(WAYS)}",
-    "control(name, drops): the claim without one assumption, which must fail by a clear margin",
+    "control(name, drops, instead): the claim without one assumption, which must fail by a clear "
+    "margin; instead says in words what stands in its place",
     "counterexample(name): the test refutes a conjecture",
     f"{TRAVELS}: on a whole file, whose tests run where somebody has what they need",
 ]
@@ -38,14 +39,25 @@ class Measuring:
         claim breaks, exceeds it. A test without a marker is a check of what is no claim. Both are
         finite sizes, never negative: numbers, or tensors and arrays of one element. A truth is a
         size as well, 1 where something differs.
+
+        A check by simulation says its `confidence`, the probability that the random runs of a claim
+        that is true keep within the limit; a check by search says `among` how many candidates.
         """
         item = request.node
         roles = {mark.role for mark in marks_of(item)}
+        ways = {mark.by for mark in marks_of(item)}
 
-        def measured(value: object, *, allowed: object) -> None:
+        def measured(
+            value: object,
+            *,
+            allowed: object,
+            confidence: float | None = None,
+            among: int | None = None,
+        ) -> None:
             __tracebackhide__ = True
             try:
-                found, holds = compare(roles, value, allowed)
+                refuse_half_told(ways, confidence, among)
+                found, holds = compare(roles, value, allowed, confidence, among)
             except ValueError as error:
                 pytest.fail(item.stash.setdefault(MISSED, str(error)))
             item.stash.setdefault(MEASURED, []).append(found)

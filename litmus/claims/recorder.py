@@ -12,7 +12,7 @@ from litmus.cache import Cache
 from litmus.claims.beside import found_by, note_of, places_of
 from litmus.claims.evidence import TRAVELS, Circumstances, Outcome, circumstances, write_ledger
 from litmus.claims.loops import cells_of
-from litmus.claims.measured import closest
+from litmus.claims.measured import all_candidates, closest, confidence_of_all
 from litmus.claims.measuring import has_missed, marks_of, measured_by, place
 from litmus.files.snippets import snippets_of
 from litmus.python.fingerprint import LEDGER
@@ -175,6 +175,8 @@ def outcome_of(
         ),
         measured=near.value if near else None,
         allowed=near.allowed if near else None,
+        confidence=confidence_of_all(found),
+        among=all_candidates(found),
         cells=cells_of(places_of(items[0]), in_loops, note_of(items[0])),
         **under,
     )

@@ -1,5 +1,6 @@
 """How a claim stands: all that a box about it says besides its own text."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,6 +9,7 @@ from litmus.claims.claims import Claims, Support
 from litmus.claims.evidence import Mark, Outcome
 from litmus.claims.ways import WAYS
 
+ROUNDING = 1e-6  # of a share that has few digits: .9999 is no whisker below itself
 Shown = dict[str, Any]  # what a template shows, by the names that it has for it
 
 
@@ -60,12 +62,22 @@ def _tested(claims: Claims, claim: Claim, outcome: Outcome, mark: Mark, fails: s
         "passed": bool(ran and not outcome.failed),
         "by": mark.by,
         "by_means": WAYS.get(mark.by, ""),
+        "of_random": f"confidence {_percent(outcome.confidence)}" if outcome.confidence else "",
+        "among": f"among {outcome.among:,}" if outcome.among else "",
         "without": dropped.note.title if dropped else mark.drops.lstrip("^").replace("-", " "),
+        "instead": mark.instead,
         "fails": fails,
         "came_out": "skipped" if not ran else f"{outcome.passed} of {ran}" if ran > 1 else "",
         "is_stale": outcome.test in claim.stale,
         "recorded": f"{outcome.date}, {outcome.ran_with}" if outcome.record else "",
     }
+
+
+def _percent(confidence: float) -> str:
+    """Return a confidence as "99.99 %", rounded down, with as many nines as it has."""
+    decimals = max(0, math.ceil(-math.log10(1 - confidence) - ROUNDING) - 2)
+    percent = math.floor(confidence * 10 ** (decimals + 2) + ROUNDING) / 10**decimals
+    return f"{percent:.{decimals}f} %"
 
 
 def _when(outcomes: list[Outcome]) -> str:

@@ -324,7 +324,7 @@ def test_a_test_that_is_deleted_or_loses_its_marker_leaves_the_ledger(tested):
         ('claim("c", by="exact")', "claim('c', way='exact')", "the marker is claim(name, by)"),
         ('claim("c", by="exact")', 'claim(["c"], by="exact")', "the marker is claim(name, by)"),
         ('by="exact")', 'by="exact", drops="d")', "the marker is claim(name, by)"),
-        ('control("c", drops="d")', 'control("c", "d")', "the marker is control(name, drops)"),
+        ('control("c", drops="d")', 'control("c", "d")', "the marker is control(name, drops, "),
         ('drops="d"', 'drops="other"', "a control drops 'other', which 'c' does not assume."),
         ('drops="d"', 'drops="^prt"', "It can drop: ^part, d."),
     ],
