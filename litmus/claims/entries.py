@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from litmus.claims.loops import is_as_found
-from litmus.claims.measured import BREAKS, ROLES, is_confidence, is_count
+from litmus.claims.measured import BREAKS, ROLES, is_confidence, is_count, refuse_half_told
 from litmus.claims.ways import WAYS
 
 COUNTS = ["line", "passed", "failed", "skipped"]
@@ -34,8 +34,8 @@ def refuse_what_no_run_writes(entry: Mapping[str, Any]) -> None:
         "a statement": all(_are_texts(one) and len(one) == 2 for one in entry["statements"]),
         "a cell": all(map(is_as_found, cells)),
         "a number": all(map(_is_size, numbers)) or numbers == [None, None],
-        "its confidence": _is_none_or(is_confidence, entry.get("confidence")),
-        "what it searched": _is_none_or(is_count, entry.get("among")),
+        "its confidence": _is_none_or(is_confidence, entry["confidence"]),
+        "what it searched": _is_none_or(is_count, entry["among"]),
     }
     if wrong := [what for what, is_right in seen.items() if not is_right]:
         raise ValueError(f"{' and '.join(wrong)} of {entry['test']!r} is as no run writes it")
@@ -52,6 +52,9 @@ def _refuse_what_did_not_decide(entry: Mapping[str, Any]) -> None:
     # Two that differ by less than floats see were compared before they became floats.
     if not (holds or entry["failed"] or math.isclose(value, allowed)):
         raise ValueError(f"{entry['test']} passed, though {value} beside {allowed} denies it")
+    refuse_half_told(
+        {mark.get("by", "") for mark in entry["marks"]}, entry["confidence"], entry["among"]
+    )
 
 
 def _is_none_or(is_right: Callable[[object], bool], value: object) -> bool:

@@ -1,5 +1,7 @@
 """Is a page with a claim's box made again when what the box says has changed, and only then?"""
 
+from dataclasses import replace
+
 import pytest
 
 from litmus.claims.claims import Claims
@@ -23,6 +25,11 @@ TESTS = {
 }
 
 
+def by_another(way, tests):
+    """The tests of a file, with another way of the one that is exact."""
+    return [(test, replace(said, by=said.by.replace("exact", way))) for test, said in tests]
+
+
 class Proved(Ours):
     """A project whose tests have run, as far as its ledger tells; essays show its claims."""
 
@@ -37,8 +44,8 @@ class Proved(Ours):
         self.run()
         super().__init__(folder)
 
-    def run(self, **counts):
-        """Write down how the tests came out, as they are now."""
+    def run(self, way="exact", **counts):
+        """Write down how the tests came out, as they are now; `way` is that of the check."""
         claims = Claims.read(Vault.read(self.root / "vault")[0])
         counts = {"passed": 1, "failed": 0, "skipped": 0} | counts
         ran = {"seconds": 0.1, "date": "2026-01-01", "python": "3", "torch": "2", **counts}
@@ -52,7 +59,9 @@ class Proved(Ours):
                 allowed=0.0,
             )
             for file, tests in TESTS.items()
-            for test, said in tests  # not `mark`, or this file would look like one with markers
+            for test, said in by_another(
+                way, tests
+            )  # not `mark`, or this file would look like one with markers
         ]
         write_ledger(self.root, outcomes, ran=set())
 
@@ -98,9 +107,11 @@ def test_a_page_is_made_again_when_one_more_of_its_tests_is_stale(tested):
 def test_a_box_says_what_stands_instead_how_sure_random_runs_are_and_how_much_was_searched(tested):
     assert "without “Given”: a $y$ &amp; more ·" in tested.page("essay")
     assert "exact</span>" in tested.page("essay")
-    tested.run(confidence=0.999, among=1200)
-    assert made(tested) >= {"result", "essay"}
-    assert "exact, confidence 99.9 %, among 1,200</span>" in tested.page("essay")
+    for way, told in {"simulation": {"confidence": 0.999}, "search": {"among": 1200}}.items():
+        tested.run(way, **told)
+        assert made(tested) >= {"result", "essay"}
+        shown = {"simulation": "simulation, confidence 99.9 %", "search": "search, among 1,200"}
+        assert f"{shown[way]}</span>" in tested.page("essay")
 
 
 def test_a_page_is_made_again_when_a_claim_that_it_rests_on_is_no_longer_argued(tested):

@@ -8,6 +8,8 @@ import pytest
 
 from tests.html import left_raw, parsed, repeated_ids, unbalanced
 
+SURE = 0.99  # of all random runs of a test together
+
 
 def ids(pages):
     """The ids on each page."""
@@ -119,6 +121,16 @@ def test_claims_json_says_what_the_claims_pages_say(claims, pages):
             if test.get("drops") == claim["name"]
         }
         assert shown == own | without, claim["name"]
+
+
+def test_random_runs_of_ours_seldom_mislead_and_a_search_says_among_how_many(claims):
+    tests = [test for claim in claims.values() for test in claim["tests"] if test["passed"]]
+    random_runs = [test for test in tests if test.get("by") == "simulation"]
+    searches = [test for test in tests if test.get("by") == "search"]
+    assert random_runs
+    assert searches
+    assert [test["test"] for test in random_runs if test["confidence"] < SURE] == []
+    assert [test["test"] for test in searches if not test.get("among")] == []
 
 
 def test_what_a_claim_assumes_or_uses_is_used_by_it_and_by_nothing_else(claims):
