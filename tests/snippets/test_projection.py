@@ -51,7 +51,7 @@ def test_the_three_runs_have_the_same_direction_and_the_length_grows_as_stated(m
     measured(gaps(length=length).max(), allowed=ROUNDING)
 
 
-@pytest.mark.control(CLAIM, drops="scale-invariant-loss")
+@pytest.mark.control(CLAIM, drops="scale-invariant-loss", instead="±xᵀAx/‖x‖, of degree one")
 def test_control_a_loss_that_sees_the_length_parts_them(measured):
     directions, held, growth = gaps(power=0.5, steps=4)  # soon after the length is infinite
     measured(directions, allowed=PARTED)
@@ -59,7 +59,7 @@ def test_control_a_loss_that_sees_the_length_parts_them(measured):
     measured(growth, allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="^rate")
+@pytest.mark.control(CLAIM, drops="^rate", instead="the power 0, 1 or 3 of the length in the rate")
 @pytest.mark.parametrize("power", [0, 1, 3])
 def test_control_at_a_rate_with_another_power_of_the_length_the_directions_part(measured, power):
     def step(weights, slope, rate):
@@ -68,7 +68,9 @@ def test_control_at_a_rate_with_another_power_of_the_length_the_directions_part(
     measured(gaps(step=step, steps=4)[0], allowed=PARTED)  # later the cube leaves the range
 
 
-@pytest.mark.control(CLAIM, drops="differentiable-away-from-zero")
+@pytest.mark.control(
+    CLAIM, drops="differentiable-away-from-zero", instead="partial derivatives along the weights"
+)
 def test_control_partial_derivatives_along_the_weights_change_the_length_otherwise(measured):
     phi = np.ones(3)
     slope = phi / 3**0.5  # the partial derivatives at (1, 1, 1) of a continuous invariant loss
@@ -79,8 +81,9 @@ def test_control_partial_derivatives_along_the_weights_change_the_length_otherwi
     measured(abs((share / growth) ** 0.5 - 1), allowed=PARTED)
 
 
-@pytest.mark.claim(CLAIM, by="certificate")
+@pytest.mark.claim(CLAIM, by="certificate of a step")
 def test_one_step_is_the_same_for_all_values(measured):
+    """The step of the induction, on the axes ψ and ∇L(ψ), from two lemmas on the gradient."""
     n, rate, g = sympy.symbols("N eta g", positive=True)
     # weights ψ = (1, 0), the gradient (0, g) at ψ and (0, g/N) at Nψ
     (x, y) = unprojected_step(np.array([n, 0]), lambda _: np.array([0, g / n]), rate)
