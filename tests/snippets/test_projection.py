@@ -1,5 +1,6 @@
 """Is normalising after every step a rate that follows the length, and a decay that holds it?"""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -103,6 +104,28 @@ def test_with_a_rational_gradient_the_step_is_exact(measured):
     after = unprojected_step(weights, lambda w: np.array([-w[1], w[0]]) / 25, Fraction(3, 4))
     measured(abs(after - np.array([Fraction(6), Fraction(7, 4)])).max(), allowed=0)
     measured(abs(after @ after - 25 * (1 + Fraction(3, 4) ** 2)), allowed=0)
+
+
+def test_when_gradients_fall_decay_brings_the_angle_back_and_a_fixed_norm_does_not():
+    def turning(size):
+        """A gradient of this unit norm, across the weights."""
+        return lambda w: size * torch.stack([-w[1], w[0]]) / (w @ w)
+
+    def angle(before, after):
+        return math.acos((before @ after / before.norm() / after.norm()).item())
+
+    rate, kept = 0.1, 0.99
+    decayed = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    held, angles = decayed, []
+    for t in range(3000):
+        slope = turning(1.0 if t < 1000 else 0.2)
+        after, back = kept * decayed - rate * slope(decayed), projected_step(held, slope, rate)
+        angles.append((angle(decayed, after), angle(held, back)))
+        decayed, held = after, back
+    balance = math.acos(kept)
+    assert angles[999] == pytest.approx((balance, math.atan(0.1)), rel=1e-6)
+    assert angles[1000][0] < 0.3 * balance
+    assert angles[-1] == pytest.approx((balance, math.atan(0.02)), rel=1e-6)
 
 
 def test_a_projected_step_ends_on_the_sphere():
