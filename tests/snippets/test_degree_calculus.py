@@ -474,7 +474,7 @@ def test_control_a_sum_that_cancels_with_a_bias_gives_the_gradient_a_part_along_
 
 
 def choosing(w):
-    """The larger of the first two weights; of equal ones the first if they are large, and else the second."""
+    """The larger of the first two weights; of equal ones the first if large, else the second."""
     first = (w[0] > w[1]) | ((w[0] == w[1]) & (w[0] > 1))
     return torch.where(first, w[0], w[1]) / w.norm()
 
