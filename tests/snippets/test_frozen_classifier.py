@@ -70,7 +70,7 @@ def test_descent_on_the_features_comes_near_the_bound_and_not_below(measured, or
 
 def simplex():
     """A classifier whose rows are the corners of a regular simplex, one more than features."""
-    centred = SCALE * (torch.eye(CLASSES) - 1 / CLASSES).double()
+    centred = SCALE * (torch.eye(CLASSES, dtype=torch.float64) - 1 / CLASSES)
     vectors, values, _ = torch.linalg.svd(centred)
     return vectors[:, :-1] * values[:-1]
 
@@ -82,7 +82,7 @@ def test_the_corners_of_a_simplex_reach_the_bound_in_one_feature_less_than_class
     for label in range(CLASSES):
         x = best_features(classifier, label, NORM)
         assert loss(classifier, x[None], label).item() == pytest.approx(least, rel=ROUNDING)
-        # with a corner's coordinate less, it is reached for some class no more
+    # with one feature less it is reached for some class no more
     fewer = classifier[:, :-1] / torch.linalg.matrix_norm(classifier[:, :-1], ord=2) * SCALE
     found = [climb(fewer, label, NORM) for label in range(CLASSES)]
     assert max(found) > 1.01 * least

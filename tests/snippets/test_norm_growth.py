@@ -45,9 +45,9 @@ def excess(before, after, slope, rate=RATE):
 
 @pytest.mark.claim("norm-grows-without-decay", by="certificate")
 def test_one_step_on_any_function_of_the_ratios_is_the_hypotenuse_and_the_flow_goes_round(measured):
-    # Every scale-invariant loss is such a function on the half space x > 0, and in any dimension one
-    # step stays in the space that weights and gradient span. It is any step, from any weights: what
-    # holds for it holds for all, by induction, for the new square is no less than the old.
+    # Every scale-invariant loss is such a function on the half space x > 0, and in any dimension a
+    # step stays in the space that weights and gradient span. It is any step, from any weights: by
+    # induction what holds for it holds for all, for the new square is no less than the old.
     x, eta = sympy.symbols("x eta", positive=True)
     y, z = sympy.symbols("y z", real=True)
     loss = sympy.Function("f")(y / x, z / x)
