@@ -115,9 +115,7 @@ def test_control_without_the_seed_they_part(measured, roots):
     measured(exact_gap(roots, RUNNING, seeded=False), allowed=MARGIN)
 
 
-@pytest.mark.control(
-    THEOREM, drops="^correction", instead="a buffer left alone at both boundaries"
-)
+@pytest.mark.control(THEOREM, drops="^correction", instead="a buffer left alone at both boundaries")
 @any_roots
 def test_control_without_the_corrections_they_part(measured, roots):
     measured(exact_gap(roots, RUNNING, corrected=False), allowed=MARGIN)
@@ -148,7 +146,7 @@ def test_the_rates_grow_and_change_as_the_theorem_says(measured, roots):
 
 
 @pytest.mark.control(
-    THEOREM, drops="^boundary", instead="the drop alone, or with the growth of one of the two phases"
+    THEOREM, drops="^boundary", instead="the drop alone, or with the growth of one phase"
 )
 @any_roots
 @pytest.mark.parametrize(
@@ -175,7 +173,7 @@ def test_control_with_another_growth_they_part(measured, roots, growth):
 
 
 @pytest.mark.control(
-    THEOREM, drops="^real-roots", instead="complex roots, of which the real part or the modulus is taken"
+    THEOREM, drops="^real-roots", instead="complex roots; their real part or modulus is taken"
 )
 def test_control_in_a_phase_without_real_roots_no_number_near_them_serves(measured):
     rates = [rate_of(Fraction(9, 10)), Fraction(5, 4), Fraction(1, 10)]
@@ -440,9 +438,7 @@ def test_control_with_the_drop_alone_the_outputs_part(measured):
     measured(apart(stepped(), tapered(kind=PlainDrop)), allowed=VISIBLE)
 
 
-@pytest.mark.control(
-    THEOREM, drops="^correction", instead="buffers left alone at both boundaries"
-)
+@pytest.mark.control(THEOREM, drops="^correction", instead="buffers left alone at both boundaries")
 def test_control_with_uncorrected_buffers_the_outputs_part(measured):
     def uncorrected(scheduler):
         for shares in scheduler.shares:
