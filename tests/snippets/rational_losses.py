@@ -35,13 +35,11 @@ def ends(run, *arguments):
     return False
 
 
-def go_on_from_zero(slope, value=9):
-    """Return a gradient map that goes on from zero weights, too, by a value of its own there."""
-
-    def going_on(t, weights):
-        return slope(t, weights) if weights.any() else value + 0 * weights
-
-    return going_on
+def completed_slope(t, weights):
+    """∇Lₜ of the ratio, and at zero, where there is none, one and the same vector for every run."""
+    if not weights.any():
+        return np.array([Fraction(n) for n in range(1, len(weights) + 1)])
+    return ratio_slope(t, weights)
 
 
 def plain_slope(t, weights):

@@ -19,7 +19,7 @@ from snippets.exponential_lr import (
     seeded_buffer,
     sgd_step,
 )
-from tests.snippets.rational_losses import ends, go_on_from_zero, plain_slope, ratio_slope
+from tests.snippets.rational_losses import completed_slope, ends, plain_slope, ratio_slope
 
 THEOREM = "decay-is-growing-rate-with-momentum"
 PLAIN = "decay-is-growing-rate"  # the one without momentum
@@ -262,7 +262,7 @@ def test_control_a_start_buffer_that_leads_to_zero_parts_the_runs_there(measured
     # b₋₁ such that θ₁ = θ₀ − η(γb₋₁ + ∇L₀(θ₀) + λθ₀) = 0
     aimed = (START / RATE - ratio_slope(0, START) - DECAY * START) / MOMENTUM
     assert ends(descend_with_decay, ratio_slope, START, aimed, RATE, DECAY, MOMENTUM, 2)
-    run = go_on_from_zero(ratio_slope), START, aimed, RATE, DECAY, MOMENTUM, 2
+    run = completed_slope, START, aimed, RATE, DECAY, MOMENTUM, 2
     decayed, grown = descend_with_decay(*run), descend_with_growing_rate(*run, root)
     assert not decayed[1].any()
     assert not grown[1].any()

@@ -20,7 +20,7 @@ from snippets.momentum_conventions import (
     larger_root,
 )
 from snippets.scalar_run import scalar_run
-from tests.snippets.rational_losses import ends, go_on_from_zero, plain_slope, ratio_slope
+from tests.snippets.rational_losses import completed_slope, ends, plain_slope, ratio_slope
 
 CLASSICAL, AVERAGED = "classical-momentum-twin", "averaged-momentum-twin"
 DECOUPLED, SPLIT = "decoupled-decay-twin", "coupled-decay-is-decoupled-decay"
@@ -246,7 +246,7 @@ def test_control_a_buffer_that_leads_to_zero_parts_the_runs_there(measured, kind
     assert ends(run, step, START, buffer, *schedule)
     scalars, rates, momenta = twin(*schedule)
     theta, phi = (
-        run(step, START, buffer, *lists, slope=go_on_from_zero(ratio_slope))[0]
+        run(step, START, buffer, *lists, slope=completed_slope)[0]
         for lists in (schedule, [rates, NONE, momenta, *schedule[3:]])
     )
     assert not theta[1].any()

@@ -21,7 +21,7 @@ from snippets.nesterov import (
     single_momentum_defects,
     two_momenta,
 )
-from tests.snippets.rational_losses import ends, go_on_from_zero, matrix, ratio_slope
+from tests.snippets.rational_losses import completed_slope, ends, matrix, ratio_slope
 
 TWO, NONE = "nesterov-twin-has-two-momenta", "nesterov-has-no-single-momentum-twin"
 ANY = "any-nesterov-schedule-has-a-twin"
@@ -151,9 +151,8 @@ def test_control_a_buffer_that_leads_to_zero_parts_the_runs_there(measured, alph
     rates = [nesterov_rate(ETA, KEPT, alpha, t) for t in range(2)]
     run = START, aimed, [ETA] * 2, LAMBDA, GAMMA, GAMMA
     assert ends(descend, *run)
-    going_on = go_on_from_zero(ratio_slope)
-    theta = descend(*run, going_on)
-    phi = descend(START, seed, rates, 0, *two_momenta(KEPT, GAMMA, alpha), going_on)
+    theta = descend(*run, completed_slope)
+    phi = descend(START, seed, rates, 0, *two_momenta(KEPT, GAMMA, alpha), completed_slope)
     assert not theta[1].any()
     assert not phi[1].any()
     measured(abs(alpha**2 * phi[2] - theta[2]).max() / abs(theta[2]).max(), allowed=MARGIN)
@@ -350,7 +349,7 @@ def test_control_a_buffer_that_leads_to_zero_parts_the_scheduled_runs_there(meas
     assert ends(scheduled, START, aimed, *lists, lists[2])
     scalars, rates, inner, outer = nesterov_twin(*lists)
     theta, phi = (
-        scheduled(START, aimed, *run, slope=go_on_from_zero(ratio_slope))
+        scheduled(START, aimed, *run, slope=completed_slope)
         for run in [(*lists, lists[2]), (rates, [0, 0], inner, outer)]
     )
     assert not theta[1].any()

@@ -22,7 +22,7 @@ from snippets.rescaling import (
     rescaled,
 )
 from snippets.scalar_run import scalar_run
-from tests.snippets.rational_losses import ends, go_on_from_zero, plain_slope, ratio_slope
+from tests.snippets.rational_losses import completed_slope, ends, plain_slope, ratio_slope
 
 SYMMETRY, ALONG = "rescaling-symmetry", "what-is-rescaled-along"
 
@@ -151,7 +151,7 @@ def test_control_a_gradient_that_picks_its_side_of_a_kink_by_the_length_is_not_r
 )
 @each_factor
 def test_control_at_zero_the_symmetry_ends(measured, factor):
-    rate, decay, going_on = Fraction(1, 3), Fraction(1, 5), go_on_from_zero(ratio_slope)
+    rate, decay = Fraction(1, 3), Fraction(1, 5)
     aimed = START / rate - ratio_slope(0, START) - decay * START  # for the momentum 1
     found = []
     for k in (1, factor):
@@ -159,7 +159,7 @@ def test_control_at_zero_the_symmetry_ends(measured, factor):
         weights, buffer = plain(weights, buffer, ratio_slope(0, weights), *settings, 1)
         assert not weights.any()
         assert ends(ratio_slope, 1, weights)
-        found.append(plain(weights, buffer, going_on(1, weights), *settings, 1)[0])
+        found.append(plain(weights, buffer, completed_slope(1, weights), *settings, 1)[0])
     run, other = found
     measured(abs(other - factor * run).max() / abs(factor * run).max(), allowed=MARGIN)
 

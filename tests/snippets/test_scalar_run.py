@@ -11,7 +11,7 @@ import torch
 
 from snippets.exponential_lr import growth_root, sgd_step
 from snippets.scalar_run import decay_free_rate, descend, scalar_run, scalar_step
-from tests.snippets.rational_losses import ends, go_on_from_zero, plain_slope, ratio_slope
+from tests.snippets.rational_losses import completed_slope, ends, plain_slope, ratio_slope
 
 THEOREM = "any-schedule-has-a-decay-free-twin"
 LEFT = 0.01  # at one place, where rational numbers leave 0 of what the claim says
@@ -179,7 +179,7 @@ def test_control_a_start_buffer_that_leads_to_zero_parts_the_runs_there(measured
     aimed = (START / rates[0] - ratio_slope(0, START) - decays[0] * START) / momenta[0]
     assert ends(descend, ratio_slope, START, aimed, rates, decays, momenta)
     theta, phi = (
-        descend(go_on_from_zero(ratio_slope), START, aimed, *schedule, momenta)
+        descend(completed_slope, START, aimed, *schedule, momenta)
         for schedule in [(rates, decays), (decay_free, [0, 0])]
     )
     assert not theta[1].any()
