@@ -589,6 +589,13 @@ def test_the_root_has_its_value(rate, decay, momentum, root):
     assert growth_root(decay, rate, momentum) == pytest.approx(root, abs=1e-8)
 
 
+def test_at_common_settings_an_epoch_multiplies_the_rate_by_almost_a_half_more():
+    root = growth_root(0.1, 5e-4, 0.9)
+    step = growing_rate(0.1, root, 1) / growing_rate(0.1, root, 0)
+    assert step - 1 == pytest.approx(2 * 0.1 * 5e-4 / (1 - 0.9), rel=0.01)  # to first order, 0.001
+    assert 1.45 < growing_rate(0.1, root, 391) / growing_rate(0.1, root, 0) < 1.5
+
+
 def test_without_a_momentum_the_root_is_what_the_decay_leaves():
     assert growth_root(0.1, 0.2) == 1 - 0.1 * 0.2
 
