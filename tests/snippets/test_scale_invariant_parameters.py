@@ -170,7 +170,9 @@ def test_all_writers_to_the_stream_are_invariant_together(measured, qk_norm):
     measured(verdicts["embed.weight + out.weight"].scaled, allowed=ROUNDING)
 
 
-@pytest.mark.control("residual-writers-are-one-block", drops="^together")
+@pytest.mark.control(
+    "residual-writers-are-one-block", drops="^together", instead="one of two writers alone"
+)
 def test_control_one_writer_alone_is_not_invariant(measured):
     verdicts = judge(Attention(), data(9, 5, 8), rows=False)
     for name in ("embed.weight", "out.weight"):
@@ -178,20 +180,32 @@ def test_control_one_writer_alone_is_not_invariant(measured):
         measured(verdicts[name].scaled, allowed=VISIBLE)
 
 
-@pytest.mark.control("residual-writers-are-one-block", drops="^reads-normalised")
+@pytest.mark.control(
+    "residual-writers-are-one-block",
+    drops="^reads-normalised",
+    instead="attention that reads the stream as it is",
+)
 def test_control_where_attention_reads_the_raw_stream_the_writers_are_not_invariant(measured):
     verdicts = judge(Attention(pre_norm=False), data(9, 5, 8), together=WRITERS, rows=False)
     measured(verdicts["embed.weight + out.weight"].scaled, allowed=VISIBLE)
 
 
-@pytest.mark.control("residual-writers-are-one-block", drops="^only-writers")
+@pytest.mark.control(
+    "residual-writers-are-one-block",
+    drops="^only-writers",
+    instead="a classifier that is tied to the embedding",
+)
 def test_control_with_a_tied_classifier_the_writers_are_not_invariant(measured):
     verdicts = judge(Attention(tied=True), data(9, 5, 8), together=WRITERS, rows=False)
     measured(verdicts["embed.weight + out.weight"].scaled, allowed=VISIBLE)
     assert "classify.weight" not in verdicts  # it is the embedding, under its first name
 
 
-@pytest.mark.control("residual-writers-are-one-block", drops="normalisation-layer")
+@pytest.mark.control(
+    "residual-writers-are-one-block",
+    drops="normalisation-layer",
+    instead="layer norm with an eps of a tenth",
+)
 def test_control_with_eps_the_writers_are_not_invariant(measured):
     verdicts = judge(Attention(eps=0.1), data(9, 5, 8), together=WRITERS, rows=False)
     measured(verdicts["embed.weight + out.weight"].scaled, allowed=VISIBLE)
