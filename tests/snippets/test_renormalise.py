@@ -533,7 +533,7 @@ def test_a_scale_that_would_leave_its_range_is_refused():
 
 def test_an_exponent_is_a_whole_number():
     _, norm, optimizer = small()
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="'float' object cannot be interpreted as an integer"):
         renormalise(optimizer, [[norm]], [0.5])
     refusal(optimizer, [[norm]], [501], match=r"group 0: 2\^501 leaves the range of all floats")
     refusal(optimizer, [[norm]], [-501], match=r"group 0: 2\^-501 leaves the range of all floats")
