@@ -2,8 +2,8 @@
 
 At a step where rate and decay change to η and λ, with momentum γ, TEXP (texp.py) adds a multiple of
 the weights to the buffer. What was taken out of it for their decay is then κ = λ/(α − γ) of the
-weights, α being the larger root of z² − (1 + γ − ηλ) z + γ. Leave it out, and it is another multiple,
-κ_before: that of the phase before, or 0 where a run starts without its seed. Let q = γ/α² and
+weights, α being the larger root of z² − (1 + γ − ηλ) z + γ. Leave it out, and it is κ_before: that
+of the phase before, or 0 where a run starts without its seed. Let q = γ/α² and
 
     B = ηγ (κ_before − κ) / (α − γ/α).
 
