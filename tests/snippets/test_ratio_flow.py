@@ -507,6 +507,9 @@ def test_small_values_fall_exponentially_at_depth_two_and_like_a_power_beyond(me
     measured(twice[1], allowed=two[1] ** 1.6)
     # Σσ^(2/D) is conserved, up to what fourth order makes of fifty steps
     measured(abs(twice.sum() / 2.5 - 1), allowed=1e-9)
+    # of two that are equal at the top each ends at C/m, here (1.5 + 1.5 + 1)/2
+    tied = integrate(lambda v: np.array(deep_velocities(list(v), 2)), [1.5, 1.5, 1.0], 40, 200)
+    measured(abs(tied[:2] - 2).max() + tied[2], allowed=1e-4)
     three, later = late(3, 500, 300), late(3, 1000, 600)
     four, last = late(4, 200, 300), late(4, 400, 600)
     measured(abs(later[1] / three[1] * 8 - 1), allowed=VISIBLE)  # t^(−3), and later terms
