@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from snippets.expulsion import (
     sine_squared_slope,
     widest_expelling_angle,
 )
-from snippets.schedule_law import unit_growth_rates
+from snippets.schedule_law import schedule_growth, unit_growth_rates
 
 SHARP = "no-nondegenerate-minimum-is-stable"
 CONE = "decay-expels-from-every-narrow-cone"
@@ -500,6 +501,21 @@ def test_control_on_the_axis_a_run_settles_at_the_aim_or_opposite(measured, deca
     # without decay it is to come near, and with decay to swing for ever
     missed = SWING - np.ptp(angles(path)) if decay else angles(path)[-1]
     measured(missed, allowed=NEAR)
+
+
+# What the essay says of schedules.
+
+
+@pytest.mark.parametrize("steps", [20, 500])
+def test_a_long_cosine_schedule_crosses_once_and_a_short_one_begins_beyond(steps):
+    rates = [RATE / 2 * (1 + math.cos(math.pi * t / steps)) for t in range(steps)]
+    growths = [schedule_growth(one, DECAY / 10, two, DECAY / 10) for one, two in pairwise(rates)]
+    signs = [growth > 1 for growth in growths]
+    assert signs == sorted(signs, reverse=True)
+    fall = math.pi**2 / 4 / steps**2
+    assert 1 - rates[1] / rates[0] == pytest.approx(fall, rel=0.01)
+    assert signs[0] == (fall < 2 * RATE * DECAY / 10)
+    assert not signs[-1]
 
 
 # A flat minimum.
