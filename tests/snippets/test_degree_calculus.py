@@ -96,6 +96,14 @@ RULES = {
     "layer norm": (plain(linear(), layer_norm(4)), 0),
     "layer norm with a bias before": (plain(linear(bias=True), layer_norm(4)), 0),
     "layer norm with an affine": (plain(linear(), layer_norm(4, affine=True)), 1),
+    "one of two layers": (
+        plain(linear(), nn.ReLU(), linear(trainable=False), layer_norm(4)),
+        0,
+    ),
+    "the other of two": (
+        plain(linear(trainable=False), nn.ReLU(), linear(), layer_norm(4)),
+        0,
+    ),
     "affine, linear": (plain(linear(), layer_norm(4, affine=True), linear()), 2),
     "affine, linear, norm": (plain(linear(), layer_norm(4, True), linear(), layer_norm(4)), 0),
     "rms norm": (plain(linear(), nn.RMSNorm(4, EPS, elementwise_affine=False)), 0),
@@ -529,6 +537,14 @@ def test_control_a_single_writer_is_not_invariant(measured, writer):
     with pytest.raises(ValueError, match="adds degrees"):
         degree(model)
     measured(misfit(model, INPUTS, 0, 7.0), allowed=CLEAR)
+
+
+def test_a_branch_that_reads_only_signs_of_the_raw_stream_does_not_see_its_length():
+    signs, raw = PreNorm(), PreNorm()
+    signs.norm = Module(lambda m, x: torch.sign(x)).requires_grad_(False)
+    raw.norm = nn.Identity()
+    assert fits(signs, 0)
+    assert misfit(raw, INPUTS, 0, 7.0) > CLEAR
 
 
 # What is refused, and what the helpers do.

@@ -585,6 +585,40 @@ def test_the_default_is_no_eps_and_a_mean_taken_off():
     assert group_norm(given, 6).allclose(instance_norm(given), atol=ROUNDING)
 
 
+def test_instance_norm_forgets_contrast_and_brightness_of_an_image_but_for_zeros_at_its_border():
+    draw = torch.Generator().manual_seed(0)
+    image = torch.randn(1, 3, 6, 6, generator=draw, dtype=torch.float64)
+    kernel = torch.randn(4, 3, 3, 3, generator=draw, dtype=torch.float64)
+    brightness = torch.tensor([5.0, -2.0, 3.0], dtype=torch.float64).reshape(1, 3, 1, 1)
+
+    def change(of, padding):
+        seen = [functional.conv2d(x, kernel, padding=padding) for x in (image, of)]
+        one, other = (instance_norm(z.flatten(2)) for z in seen)
+        return (one - other).abs().max().item()
+
+    assert change(4 * image + brightness, 0) < ROUNDING
+    assert change(4 * image, 1) < ROUNDING
+    assert change(image + brightness, 1) > VISIBLE
+    assert change(image * brightness.abs(), 0) > VISIBLE  # a factor for each colour
+
+
+def test_batch_norm_of_one_sample_is_instance_norm():
+    assert batch_norm(FLOATS[:1]).allclose(instance_norm(FLOATS[:1]), atol=ROUNDING)
+    assert not batch_norm(FLOATS[:2]).allclose(instance_norm(FLOATS[:2]), atol=VISIBLE)
+
+
+def test_instance_norm_has_the_most_yes_and_one_row_has_one_in_each_column():
+    assert {layer: len(BLIND[layer]) for layer in BLIND} == {
+        "batch": 7,
+        "layer": 5,
+        "rms": 3,
+        "group": 7,
+        "weight": 3,
+        "instance": 8,
+    }
+    assert set.intersection(*BLIND.values()) == {"matrix"}
+
+
 def test_groups_that_do_not_divide_the_units_are_refused():
     with pytest.raises(ValueError, match="6 units do not split into 4 equal groups; take a div"):
         group_norm(FLOATS, 4)

@@ -79,6 +79,28 @@ def test_control_with_another_number_in_that_place_the_ratio_is_one_at_a_finite_
     measured(ratio(matrix(60.0, 2.0, 3.0, 1.0)) - 1, allowed=0.005)
 
 
+@pytest.mark.parametrize(("start", "ends"), [(2.9, 1.0), (0.0, 1.0), (3.1, None), (-1.1, None)])
+def test_without_the_zero_the_ratio_falls_to_rank_one_from_nearby_and_to_infinity_from_afar(
+    start, ends
+):
+    def squared(x):  # of [[x, 1], [1, 1]]
+        return 1 + 2 * abs(x - 1) / (x**2 + 3)
+
+    for x in (-10.0, 0.3, 2.0, 7.0):
+        assert squared(x) == pytest.approx(ratio(matrix(x, 1.0, 1.0, 1.0)).item() ** 2, rel=1e-14)
+    x, path = start, [start]
+    for step in range(20_000):
+        # a step of length 1/10 at first, and shorter ones towards the kink at x = 1
+        slope = (squared(x + 1e-6) - squared(x - 1e-6)) / 2e-6
+        x -= 20 / (step + 20) * slope / (abs(slope) + 1e-2) / 10
+        path.append(x)
+    if ends is None:
+        assert abs(path[-1]) > abs(path[100]) > abs(start)
+        assert (np.sign(np.diff(np.abs(path))) > 0).all()
+    else:
+        assert path[-1] == pytest.approx(ends, abs=1e-3)
+
+
 @pytest.mark.control(INFINITY, drops="ratio-penalty", instead="the nuclear norm, least at x = 0")
 def test_control_the_nuclear_norm_picks_zero(measured):
     norms = [torch.linalg.svdvals(matrix(x, 1.0, 1.0)).sum().item() for x in (-1.0, 0.0, 1.0)]
