@@ -378,6 +378,24 @@ def test_another_buffer_at_the_start_adds_a_term_that_dies_out(problem, project)
         assert grown == [abs(2 * ETA * term) for term in added]
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+def test_with_momentum_the_norm_still_grows_like_a_fourth_root(momentum):
+    # unit gradients of lengths between 1 and 2, along fresh directions and against the buffer
+    draw, rate, steps = np.random.default_rng(5), 0.3, 3000
+    w, buffer, inverse = np.array([0.8, 0.0, -0.6]), np.zeros(3), 0.0
+    for t in range(1, steps + 1):
+        aim = without_radial_part(draw.standard_normal(3) if t % 3 else -buffer, w)
+        unit = aim / np.linalg.norm(aim) * draw.uniform(1, 2)
+        inverse += 1 / (w @ w)
+        buffer = momentum * buffer + unit / np.linalg.norm(w)
+        w = w - rate * buffer
+        # the sums of thousands of terms of one sign
+        assert (w @ w) ** 2 >= (1 + 2 * rate**2 * t / (1 + momentum / 2)) * (1 - ROUNDING)
+        most = rate**2 * (1 + momentum) / (1 - momentum) ** 3 * 4 * inverse
+        assert w @ w <= (1 + most) * (1 + ROUNDING)
+    assert inverse < math.sqrt(steps * (1 + momentum / 2) * 2) / rate  # of the order of √t
+
+
 @pytest.mark.control(MOMENTUM, drops="^zero-start", instead="a buffer along the weights")
 def test_control_a_buffer_along_the_weights_shortens_them(measured, problem):
     _, w = problem
