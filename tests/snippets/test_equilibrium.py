@@ -544,7 +544,7 @@ def test_control_while_the_noise_grows_the_weights_are_shorter(measured):
     found, error = errors(w.square(), torch.ones_like(w))
     squared = expected.norm**2 / len(w)
     assert abs(found / squared - told) < by_chance(error, len(w)) / squared
-    measured(stray(w, expected), allowed=2 * VISIBLE)  # a fourth of the squared norm is missing
+    measured(stray(w, expected), allowed=2.5 * VISIBLE)  # a fourth of the squared norm is missing
     steady = growing(40_000, growth=1.0)  # nothing else is wrong with these weights
     assert stray(steady, expected) < VISIBLE / 2
 
