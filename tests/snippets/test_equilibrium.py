@@ -195,7 +195,10 @@ def off_where_gradients_persist(setting):
     return abs(product - 1)
 
 
-PERSISTING = {"drops": "^memoryless", "instead": "the slope of the angle, the same way at every step"}
+PERSISTING = {
+    "drops": "^memoryless",
+    "instead": "the slope of the angle, the same way at every step",
+}
 
 
 @pytest.mark.control(MOMENTUM, **PERSISTING)
@@ -452,9 +455,7 @@ def stray(now, expected):
     return abs(now.square().sum() / expected.norm**2 - 1)
 
 
-@pytest.mark.control(
-    ADAMW, drops="fresh-gradient-noise", instead="the same gradient at every step"
-)
+@pytest.mark.control(ADAMW, drops="fresh-gradient-noise", instead="the same gradient at every step")
 def test_control_a_gradient_that_stays_makes_longer_weights_that_do_not_rotate(measured):
     now, before, expected = adamw(lambda t: torch.full((400,), -3.0), 400, size=400)
     assert now.numpy() == pytest.approx(np.full(400, 1 / 0.25), rel=1e-4)  # 1/λ

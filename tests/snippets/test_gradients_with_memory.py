@@ -151,7 +151,10 @@ def test_where_decay_changes_the_sums_have_the_p_and_q_of_each_step():
         path = exact_run(gamma, products, 0, decoupled=decoupled)
         last = len(path) - 2
         if decoupled:  # ηb carries the decay of the step before
-            settled = [(1 - e + gamma, (1 - b) * gamma) for b, e in zip([0, *products], products, strict=False)]
+            settled = [
+                (1 - e + gamma, (1 - b) * gamma)
+                for b, e in zip([0, *products], products, strict=False)
+            ]
         else:
             settled = [settings(gamma, e, False) for e in products]
         p, q = zip(*settled, strict=True)
@@ -292,7 +295,9 @@ def test_control_a_run_on_its_way_has_any_norm(measured):
 
 
 @pytest.mark.control(
-    MEMORY, drops="fresh-gradient-noise", instead="gradients that lead around a circle, or to and fro"
+    MEMORY,
+    drops="fresh-gradient-noise",
+    instead="gradients that lead around a circle, or to and fro",
 )
 def test_control_gradients_that_persist_have_not_the_norm_in_the_middle(measured):
     p, q = settings(0.5, 0.1, False)
@@ -304,7 +309,9 @@ def test_control_gradients_that_persist_have_not_the_norm_in_the_middle(measured
 
 
 @pytest.mark.control(
-    MEMORY, drops="constant-unit-gradient-norm", instead="a run of three times the unit gradient norm"
+    MEMORY,
+    drops="constant-unit-gradient-norm",
+    instead="a run of three times the unit gradient norm",
 )
 def test_control_between_runs_of_two_unit_gradient_norms_the_factor_is_larger(measured):
     p, q = settings(0.5, 0.1, False)
