@@ -91,6 +91,25 @@ def test_control_a_note_that_links_no_assumption_does_not_speak_of_it(tmp_path, 
     assert unsaid(claim, vault, {"other", "^dropped"}) == left
 
 
+def test_every_control_says_what_stands_in_the_place_of_what_it_drops(marks):
+    controls = [said for said in marks if said.role == "control"]
+    silent = {(said.claim, said.drops) for said in controls if not is_phrase(said.instead)}
+    assert silent == set()
+
+
+def is_phrase(instead):
+    """Say whether a control tells, short and without an end, what it puts in."""
+    return 8 <= len(instead) <= 100 and not instead.endswith(".") and instead == instead.strip()
+
+
+@pytest.mark.parametrize(
+    "instead", ["", "other", "a loss of degree two.", " a plain loss", "a" * 101]
+)
+def test_control_what_is_no_phrase_is_told_from_one(instead):
+    assert not is_phrase(instead)
+    assert is_phrase("a loss of degree two")
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
 def test_the_ways_of_evidence_are_told_in_the_words_that_the_site_has(page):
     told = re.findall(r"^- [`*](.+)[`*]: (.+)$", (ROOT / page).read_text("utf-8"), re.M)

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from litmus.cache import Cache
 from litmus.claims.evidence import TRAVELS, markers_in, project_files
 from litmus.claims.records import read_record, read_records
 from litmus.python.fingerprint import imports, is_test, torch_version
 from tests.litmus.conftest import write_files
 
 ROOT = Path(__file__).parents[1]
+CACHE = Cache()  # of what files import, which many tests ask for
 
 
 def travelling(root):
@@ -45,7 +47,9 @@ def test_each_test_that_travels_is_in_a_record_that_only_a_run_has_written():
 
 def engine_below(files):
     """What of the engine some tests rest on: a change of it makes their outcomes stale."""
-    needs = {path.relative_to(ROOT.resolve()) for file in files for path in imports(file, ROOT)}
+    needs = {
+        path.relative_to(ROOT.resolve()) for file in files for path in imports(file, ROOT, CACHE)
+    }
     return {path for path in needs if path.parts[0] == "litmus"}
 
 

@@ -73,7 +73,7 @@ def refuse_half_told(ways: set[str], confidence: object, among: object) -> None:
 
 def is_confidence(number: object) -> bool:
     """Say whether a number can be the confidence of random runs."""
-    return type(number) is float and 0 < number < 1
+    return type(number) is float and 0 <= number < 1
 
 
 def is_count(number: object) -> bool:
@@ -84,11 +84,10 @@ def is_count(number: object) -> bool:
 def confidence_of_all(measured: Iterable[Measured]) -> float | None:
     """Return how surely none of several random runs misleads, None where nothing is random.
 
-    They may depend on each other, so that what each may miss is added up. What that leaves nothing
-    of is as good as no confidence: 0 would be none that a test may have.
+    They may depend on each other, so that what each may miss is added up.
     """
     missed = [1 - one.confidence for one in measured if one.confidence is not None]
-    return (1 - math.fsum(missed) if math.fsum(missed) < 1 else None) if missed else None
+    return max(0.0, 1 - math.fsum(missed)) if missed else None
 
 
 def all_candidates(measured: Iterable[Measured]) -> int | None:

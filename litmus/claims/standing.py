@@ -62,8 +62,8 @@ def _tested(claims: Claims, claim: Claim, outcome: Outcome, mark: Mark, fails: s
         "passed": bool(ran and not outcome.failed),
         "by": mark.by,
         "by_means": WAYS.get(mark.by, ""),
-        "of_random": f"confidence {_percent(outcome.confidence)}" if outcome.confidence else "",
-        "among": f"among {outcome.among:,}" if outcome.among else "",
+        "confidence": _percent(outcome.confidence),
+        "among": f"{outcome.among:,}" if outcome.among else "",
         "without": dropped.note.title if dropped else mark.drops.lstrip("^").replace("-", " "),
         "instead": mark.instead,
         "fails": fails,
@@ -73,8 +73,10 @@ def _tested(claims: Claims, claim: Claim, outcome: Outcome, mark: Mark, fails: s
     }
 
 
-def _percent(confidence: float) -> str:
+def _percent(confidence: float | None) -> str:
     """Return a confidence as "99.99 %", rounded down, with as many nines as it has."""
+    if confidence is None:
+        return ""
     decimals = max(0, math.ceil(-math.log10(1 - confidence) - ROUNDING) - 2)
     percent = math.floor(confidence * 10 ** (decimals + 2) + ROUNDING) / 10**decimals
     return f"{percent:.{decimals}f} %"

@@ -51,24 +51,30 @@ def _as_json(claim: Claim, rests_on: list[str] | int) -> dict[str, Any]:
             {
                 "test": outcome.test,
                 "role": mark.role,
-                **({"by": mark.by} if mark.by else {}),
-                **({"drops": mark.drops} if mark.drops else {}),
-                **({"instead": mark.instead} if mark.instead else {}),
+                **_told("by", mark.by or None),
+                **_told("drops", mark.drops or None),
+                **_told("instead", mark.instead or None),
                 "passed": outcome.passed,
                 "failed": outcome.failed,
                 "skipped": outcome.skipped,
                 "stale": outcome.test in claim.stale,
                 "measured": outcome.measured,
                 "allowed": outcome.allowed,
-                **({"confidence": outcome.confidence} if outcome.confidence else {}),
-                **({"among": outcome.among} if outcome.among else {}),
+                **_told("confidence", outcome.confidence),
+                **_told("among", outcome.among),
                 "seconds": outcome.seconds,
                 "date": outcome.date,
                 "python": outcome.python,
                 "torch": outcome.torch,
-                **({"record": outcome.record, "device": outcome.device} if outcome.record else {}),
+                **_told("record", outcome.record or None),
+                **_told("device", outcome.device or None),
             }
             for role in ROLES
             for outcome, mark in claim.marked(role)
         ],
     }
+
+
+def _told(field: str, value: object) -> dict[str, Any]:
+    """Return a field that not every test has, or nothing."""
+    return {} if value is None else {field: value}

@@ -1,17 +1,12 @@
-"""Does each lab say exactly what it needs, and does one run by itself as it is downloaded?"""
+"""Does each lab say exactly what it needs?"""
 
-import os
-import subprocess
 import sys
 from importlib.metadata import packages_distributions
-from io import BytesIO
 from pathlib import Path
-from zipfile import ZipFile
 
 import pytest
 
 from litmus.cache import Cache
-from litmus.python.bundles import beside, bundle
 from litmus.python.fingerprint import imported_packages
 from litmus.python.headers import name, requirements
 
@@ -37,27 +32,3 @@ def test_control_an_import_that_no_header_names_is_noticed(tmp_path):
     file = tmp_path / "lab.py"
     file.write_text(LABS["matrix-completion"].read_text("utf-8") + "\nimport torch\n", "utf-8")
     assert needed(file) - {name(one) for one in requirements(file.read_text("utf-8"))} == {"torch"}
-
-
-LAB = "preresnet-on-digits"  # which reads a file of ours
-SHORT = ["--epochs", "0.02"]  # a step
-
-
-def run(folder):
-    """Run the lab in its folder as whoever downloads it does, with nothing of ours on the path."""
-    env = {name: os.environ[name] for name in ["PATH", "OMP_NUM_THREADS"] if name in os.environ}
-    env |= {"HOME": str(folder), "MPLBACKEND": "agg", "MPLCONFIGDIR": str(folder.parent)}
-    command = [sys.executable, f"{LAB}.py", *SHORT]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
-
-
-def test_a_lab_runs_where_it_is_unpacked_and_finds_what_came_with_it(tmp_path):
-    lab = LABS[LAB]
-    others = beside(lab, ROOT)
-    with ZipFile(BytesIO(bundle(lab, others, ROOT))) as zipped:
-        zipped.extractall(tmp_path)
-    ran = run(tmp_path / LAB)
-    assert ran.returncode == 0, ran.stderr
-    assert "recorded on 20" in ran.stdout
-    (tmp_path / LAB / others[0].relative_to(ROOT)).unlink()  # a control
-    assert "record.json is not there" in run(tmp_path / LAB).stdout

@@ -17,7 +17,7 @@ NOTES = {"result": RESULT, "middle": MIDDLE, "bottom": BOTTOM, "given": GIVEN}
 TESTS = {
     "tests/test_check.py": [("test_it_holds", Mark("claim", "result", by="exact"))],
     "tests/test_control.py": [
-        ("test_control_it_fails_without", Mark("control", "result", drops="given"))
+        ("test_control_it_fails_without", Mark("control", "result", "", "given", "a $y$ & more"))
     ],
     "tests/test_other.py": [("test_of_the_lemma", Mark("claim", "bottom", by="float64"))],
 }
@@ -93,6 +93,14 @@ def test_a_page_is_made_again_when_one_more_of_its_tests_is_stale(tested):
     tested.run()
     assert made(tested) == {"result", "essay", "given", "low"}
     assert changed not in tested.page("claims/result") + tested.page("claims/given")
+
+
+def test_a_box_says_what_stands_instead_how_sure_random_runs_are_and_how_much_was_searched(tested):
+    assert "without “Given”: a $y$ &amp; more ·" in tested.page("essay")
+    assert "exact</span>" in tested.page("essay")
+    tested.run(confidence=0.999, among=1200)
+    assert made(tested) >= {"result", "essay"}
+    assert "exact, confidence 99.9 %, among 1,200</span>" in tested.page("essay")
 
 
 def test_a_page_is_made_again_when_a_claim_that_it_rests_on_is_no_longer_argued(tested):

@@ -113,6 +113,54 @@ def test_the_argument_follows_from_kind_proof_source_and_counterexample(
 
 
 @pytest.mark.parametrize(
+    ("marked", "passed", "failed", "stale", "holds"),
+    [
+        ("tests/test_a.py::test_a", 1, 0, "tests/test_a.py::test_b", True),
+        ("tests/test_a.py::test_a", 1, 0, "tests/test_a.py::test_a", False),
+        ("tests/test_a.py::test_a", 2, 1, "", False),
+        ("tests/test_a.py::test_a", 0, 0, "", False),
+    ],
+)
+def test_what_is_stale_or_fails_refutes_nothing_and_drops_nothing(
+    claims_of, marked, passed, failed, stale, holds
+):
+    claims = claims_of({"c": lemma(), "on": lemma("On [[d]]."), "d": DEFINITION})
+    counts = {"test": marked, "passed": passed, "failed": failed, "skipped": 1}
+    claims["c"].outcomes.append(outcome(Mark("counterexample", "c"), **counts))
+    claims["on"].outcomes.append(outcome(Mark("control", "on", drops="d"), **counts))
+    for claim in claims.values():
+        claim.stale.add(stale)
+    assert claims["c"].argument == ("refuted" if holds else "open")
+    assert claims["on"].controls == {"d": holds}
+
+
+@pytest.mark.parametrize(
+    ("confidence", "shown"),
+    [
+        (0.5, "50 %"),
+        (0.95, "95 %"),
+        (0.9, "90 %"),
+        (0.994, "99.4 %"),
+        (0.9999, "99.99 %"),
+        (1 - 6.3e-4, "99.93 %"),
+        (1 - 5.7e-7, "99.99994 %"),
+        (0.003, "0 %"),
+        (0.0, "0 %"),
+    ],
+)
+def test_a_confidence_is_shown_with_its_nines_and_never_rounded_up(claims_of, confidence, shown):
+    claims = claims_of({"c": lemma()})
+    random_runs = replace(checked("c"), confidence=confidence)
+    searched = replace(checked("c", test="tests/test_a.py::test_s"), among=12_000)
+    claims["c"].outcomes += [random_runs, searched]
+    told = standing(claims, claims["c"])["checks"]
+    assert [(test["confidence"], test["among"]) for test in told] == [
+        (shown, ""),
+        ("", "12,000"),
+    ]
+
+
+@pytest.mark.parametrize(
     ("tests", "stale", "evidence"),
     [
         ([], set(), "none"),

@@ -397,6 +397,13 @@ ODD = {
         ]
     },
     "no statement": {"statements": [["c"]]},
+    "a confidence that is certain": {"confidence": 1.0},
+    "a confidence that is none": {"confidence": math.nan},
+    "a search of nothing": {"among": 0},
+    "half a candidate": {"among": 2.5},
+    "a check with something instead": {
+        "marks": [{"role": "claim", "claim": "c", "by": "exact", "instead": "another"}]
+    },
 }
 
 
@@ -415,6 +422,8 @@ def test_a_ledger_that_says_what_no_run_writes_is_none_and_all_is_due(ran, odd):
         {"measured": 1, "allowed": math.nextafter(1, 0)},  # as floats, and less before
         {"measured": 2.0, "allowed": 1.0, "failed": 1},
         {"passed": 0, "skipped": 1, "measured": None, "allowed": None},
+        {"confidence": 0.999, "among": 12},
+        {"marks": [{"role": "claim", "claim": "c", "by": "exact", "instead": ""}]},
     ],
 )
 def test_control_what_a_run_may_have_written_is_read(ran, fine):

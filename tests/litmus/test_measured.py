@@ -11,7 +11,14 @@ import sympy
 import torch
 
 from litmus.claims.evidence import read_ledger
-from litmus.claims.measured import Measured, closest, compare
+from litmus.claims.measured import (
+    Measured,
+    all_candidates,
+    closest,
+    compare,
+    confidence_of_all,
+    refuse_half_told,
+)
 from tests.litmus.conftest import write_files
 from tests.litmus.test_evidence import DOCS, OPTIONS
 
@@ -81,6 +88,45 @@ def test_what_is_no_finite_size_is_refused_on_either_side(roles, value, said):
         compare(roles, value, 1)
     with pytest.raises(ValueError, match=f"what is allowed is .*{said}"):
         compare(roles, 1, value)
+
+
+@pytest.mark.parametrize(
+    ("ways", "confidence", "among", "said"),
+    [
+        ({"exact"}, None, None, ""),
+        ({""}, None, None, ""),
+        ({"simulation"}, 0.999, None, ""),
+        ({"search"}, None, 40, ""),
+        ({"simulation", "search"}, 0.999, 40, ""),
+        ({"simulation"}, None, None, 'by "simulation" says its confidence'),
+        ({"exact"}, 0.999, None, "no other does"),
+        ({""}, 0.999, None, "no other does"),
+        ({"search"}, None, None, 'by "search" says among'),
+        ({"experiment"}, None, 40, "no other does"),
+        ({"simulation"}, 1.0, None, "between 0 and 1, unlike 1.0"),
+        ({"simulation"}, -0.1, None, "between 0 and 1"),
+        ({"simulation"}, math.nan, None, "between 0 and 1"),
+        ({"simulation"}, True, None, "between 0 and 1"),
+        ({"simulation"}, "99 %", None, "between 0 and 1"),
+        ({"search"}, None, 0, "a number of candidates, unlike 0"),
+        ({"search"}, None, 2.5, "a number of candidates"),
+        ({"search"}, None, True, "a number of candidates"),
+    ],
+)
+def test_random_runs_tell_their_confidence_and_a_search_its_size(ways, confidence, among, said):
+    if not said:
+        return refuse_half_told(ways, confidence, among)
+    with pytest.raises(ValueError, match=said):
+        refuse_half_told(ways, confidence, among)
+
+
+def test_several_random_runs_are_as_sure_together_as_what_each_may_miss_leaves():
+    found = [Measured(0, 1, confidence=c) for c in (0.99, 0.98)] + [Measured(0, 1)]
+    assert confidence_of_all(found) == pytest.approx(0.97, abs=1e-12)
+    assert confidence_of_all(found[2:]) is None
+    assert confidence_of_all([Measured(0, 1, confidence=0.4)] * 2) == 0
+    assert all_candidates([Measured(0, 1, among=3), Measured(0, 1, among=4)]) == 7
+    assert all_candidates(found) is None
 
 
 def test_an_interval_that_cannot_be_compared_holds_for_neither():
@@ -184,6 +230,37 @@ def test_a_number_that_does_not_fit_fails_the_test(run, old, new, name, failed, 
     assert said in printed
     assert ledger[name].failed == failed
     assert (ledger[name].measured, ledger[name].allowed) == numbers
+
+
+TOLD = """
+import pytest
+
+@pytest.mark.claim("c", by="simulation")
+@pytest.mark.parametrize("i", [1, 2])
+def test_runs(measured, i):
+    measured(0, allowed=1, confidence=0.999)
+
+@pytest.mark.claim("c", by="search")
+@pytest.mark.parametrize("i", [1, 2])
+def test_candidates(measured, i):
+    measured(0, allowed=1, among=20 + i)
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["-p", "xdist", "-n", "1"]], ids=["one", "apart"])
+def test_the_ledger_has_the_confidence_and_the_size_of_all_parameters(run, options):
+    _, ledger = run(TOLD, *options)
+    runs, candidates = ledger["test_runs"], ledger["test_candidates"]
+    assert (runs.confidence, runs.among) == (pytest.approx(0.998), None)
+    assert (candidates.confidence, candidates.among) == (None, 43)
+
+
+@pytest.mark.parametrize("old", [", confidence=0.999", ", among=20 + i"])
+def test_a_check_that_keeps_back_what_its_way_calls_for_fails(run, old):
+    assert old in TOLD
+    said, ledger = run(TOLD.replace(old, ""))
+    assert "and no other does." in said
+    assert sorted(outcome.failed for outcome in ledger.values()) == [0, 2]
 
 
 @pytest.mark.parametrize("mark", ['claim("c", by="exact")', 'control("c", drops="d")'])

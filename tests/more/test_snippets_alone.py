@@ -106,3 +106,14 @@ def test_control_what_a_header_does_not_name_is_not_there(tmp_path):
     for file, (_, source, words) in files.items():
         assert (runs[file]["status"] == 0) == (words is None), source
         assert (words or "") in runs[file]["printed"], source
+
+
+def test_a_published_file_runs_by_itself_where_what_it_names_is_installed(site, tmp_path):
+    file = tmp_path / "alone.py"
+    file.write_bytes((site / "snippets/scale_invariance.py").read_bytes())
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, file], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("\n") >= 4

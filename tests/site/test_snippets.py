@@ -1,9 +1,6 @@
 """Is each snippet on the shelf once, and is what is copied there the file of the repository?"""
 
 import ast
-import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -38,17 +35,6 @@ def test_what_is_downloaded_and_copied_is_the_file_but_for_what_is_known_at_buil
 def test_control_what_is_not_put_in_is_noticed():
     assert without_what_is_put_in("# Checked with torch 2.13.0\nx = 1\n") == "x = 1\n"
     assert without_what_is_put_in("# Checked\nx = 1\n") != "x = 1\n"
-
-
-def test_a_published_file_runs_by_itself_where_what_it_names_is_installed(site, tmp_path):
-    file = tmp_path / "alone.py"
-    file.write_bytes((site / "snippets/scale_invariance.py").read_bytes())
-    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-    ran = subprocess.run(
-        [sys.executable, file], cwd=tmp_path, env=env, capture_output=True, text=True
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.count("\n") >= 4
 
 
 def test_each_page_says_what_to_install_and_how_to_run_it(pages):

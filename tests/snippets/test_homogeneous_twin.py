@@ -177,36 +177,42 @@ def test_with_a_memory_that_is_no_average_the_twin_is_exact(measured):
     measured(exact_run(DECAYS), allowed=0)
 
 
-@pytest.mark.control(CLAIM, drops="homogeneous-optimiser")
+@pytest.mark.control(
+    CLAIM, drops="homogeneous-optimiser", instead="an optimiser of clipped gradients"
+)
 def test_control_a_clipped_gradient_is_not_homogeneous(measured):
     measured(float(exact_run(DECAYS, clip=F(1, 9))), allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="^positive")
+@pytest.mark.control(CLAIM, drops="^positive", instead="a step that multiplies the weights by −1/2")
 def test_control_where_decay_turns_the_weights_round_there_is_no_twin(measured):
     assert exact_run([F(3, 2), F(2)]) == 0
     measured(float(exact_run([F(9, 2), F(2)])), allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="^rates")
+@pytest.mark.control(CLAIM, drops="^rates", instead="the rates of a degree that is off by one")
 @pytest.mark.parametrize("degree", [-1, 1])
 def test_control_at_rates_of_another_degree_the_runs_part(measured, degree):
     measured(float(exact_run(DECAYS, degree=degree)), allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="^fade")
+@pytest.mark.control(CLAIM, drops="^fade", instead="a memory that is left as it is")
 def test_control_a_memory_that_is_left_as_it_is_parts_them(measured):
     measured(float(exact_run(DECAYS, fade=False)), allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="^fade")
+@pytest.mark.control(
+    CLAIM, drops="^fade", instead="the memory of torch's optimizers, left as it is"
+)
 @pytest.mark.parametrize("name", [name for name in CASES if name != "Adam without decay"])
 def test_control_so_does_it_in_torch(measured, name):
     left = without(name, halving, step=without_fading)
     measured(gap(with_decay(name, halving), left), allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="scale-invariant-loss")
+@pytest.mark.control(
+    CLAIM, drops="scale-invariant-loss", instead="the squared error of a linear model"
+)
 @pytest.mark.parametrize("name", CASES)
 def test_control_on_a_loss_that_sees_the_length_there_is_no_twin(measured, name):
     runs = [f(name, halving, sees_length=True) for f in (with_decay, without)]
