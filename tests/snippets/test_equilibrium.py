@@ -408,12 +408,13 @@ def test_torch_sgd_on_a_loss_that_is_noise_has_the_predicted_norm_and_angle(meas
     product, error = errors(after, 1 / after)
     assert error < 0.012 * product  # of ‖θ‖⁴; of ‖θ‖ a quarter, 3 ‰
     product, error = product / expected.norm**4, error / expected.norm**4
-    # 50 steps leave less than a millionth of the start: it fades by e in less than three
     assert expected.steps < 3
+    # 50 steps leave less than a millionth of the start: it fades by e in less than three
     measured(abs(product - 1), allowed=by_chance(error, runs), confidence=CONFIDENCE)
     kept, error = errors((before * rows.detach()).sum(dim=1), before.square().sum(dim=1))
     assert error < 0.003
     gap = abs(kept - math.cos(expected.angle))
+    # by the spread of the runs
     measured(gap, allowed=by_chance(error, runs), confidence=CONFIDENCE)
 
 
@@ -441,12 +442,13 @@ def test_torch_adamw_on_noise_has_the_predicted_norm_and_angle_whatever_the_scal
     squared = expected.norm**2 / len(now)
     found, error = found / squared, error / squared
     assert error < 0.009
-    # each number of the weight is a run by itself; a second moment that is not σ² comes on top
     allowed = by_chance(error, len(now)) + FLUCTUATION
+    # each number of the weight is a run by itself; a second moment that is not σ² comes on top
     measured(abs(found - 1), allowed=allowed, confidence=CONFIDENCE)
     kept, error = errors(now * before, before.square())
     assert error < 0.003
     gap = abs(kept - math.cos(expected.angle))
+    # by the spread of the numbers
     measured(gap, allowed=by_chance(error, len(now)), confidence=CONFIDENCE)
 
 

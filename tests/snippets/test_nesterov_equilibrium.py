@@ -141,8 +141,8 @@ def test_torchs_optimizer_settles_there(measured, rate, decay, momentum):
     ]:
         size = told if told > 1 else 1 - told  # of a cosine what is missing to one
         assert within * error < VISIBLE / 2 * size
-        # without momentum the cosine is that of every run, up to rounding
         allowed = within * error / size + ROUNDING
+        # without momentum the cosine is that of every run, up to rounding
         measured(abs(found - told) / size, allowed=allowed, confidence=CONFIDENCE)
 
 

@@ -226,6 +226,7 @@ def test_lion_settles_where_it_should(measured, first, second, kept):
         found, (gain(kept, alike), 1 - cosine(kept, alike)), strict=True
     ):
         assert within * error < VISIBLE / 3 * told
+        # by the spread of the numbers
         measured(abs(value / told - 1), allowed=within * error / told, confidence=CONFIDENCE)
 
 
