@@ -1,11 +1,24 @@
 """Is every homogeneous optimizer with decay one without, whose memory fades along?"""
 
+import inspect
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
-from torch.optim import SGD, Adagrad, Adam, AdamW, Muon, NAdam, RAdam
+from torch.optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Muon,
+    NAdam,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 
 from snippets.expulsion import sine_squared_slope
 from snippets.homogeneous_twin import DEGREES, Lion, twin_step
@@ -235,6 +248,21 @@ def test_muon_without_nesterov_is_stock_muon_at_a_shorter_momentum():
         theta = decayed.detach()
         gaps.append(((theta - fading.detach() / 2 ** (t + 1)).norm() / theta.norm()).item())
     assert max(gaps) < ROUNDING
+
+
+@pytest.mark.parametrize("kind", [Adagrad, Adadelta, RMSprop, Adamax])
+def test_the_decay_of_the_others_goes_into_the_gradient_and_rprop_has_none(kind):
+    assert "decoupled_weight_decay" not in inspect.signature(kind).parameters
+    assert "weight_decay" not in inspect.signature(Rprop).parameters
+    decayed, plain = (START.clone().requires_grad_() for _ in range(2))
+    old, new = kind([decayed], lr=RATE, weight_decay=0.5), kind([plain], lr=RATE)
+    for t in range(5):
+        leave_gradient(decayed, t)
+        plain.grad = decayed.grad + 0.5 * plain.detach()
+        old.step()
+        new.step()
+        assert (decayed - plain).abs().max() < ROUNDING
+    assert (decayed - START).abs().max() > ROUNDING
 
 
 def updates(kind, factor, steps=12):
