@@ -18,7 +18,7 @@ from snippets.decay_conventions import (
     decoupled_schedule,
     settled,
 )
-from snippets.equilibrium import balance, decoupled, gain, turn
+from snippets.equilibrium import balance, decoupled, gain, relaxation, turn
 from snippets.exponential_lr import sgd_step
 from snippets.momentum_conventions import decoupled_step, larger_root
 from snippets.scalar_run import scalar_run
@@ -505,6 +505,14 @@ def test_what_is_settled_is_what_equilibrium_predicts():
             norm, angle = settled(share, rate, beta)
             assert norm == pytest.approx(expected.norm, rel=1e-9)  # 1 − a², with a in 16 digits
             assert angle == pytest.approx(expected.angle, rel=1e-9)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
+def test_after_a_drop_adamw_climbs_back_in_so_many_steps_and_sgdw_in_half_of_them(beta):
+    for share in (1e-4, 1e-5):  # times 1/(1 − β), this is a thousandth at most
+        p, q = decoupled(1.0, share, beta)
+        assert relaxation(p, q, feedback=False) == pytest.approx(1 / (2 * share), rel=0.02)
+        assert relaxation(p, q, feedback=True) == pytest.approx(1 / (4 * share), rel=0.02)
 
 
 def around_a_fall(convention, size):

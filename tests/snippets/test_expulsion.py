@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from snippets.expulsion import (
     sine_squared_slope,
     widest_expelling_angle,
 )
-from snippets.schedule_law import unit_growth_rates
+from snippets.schedule_law import schedule_growth, unit_growth_rates
 
 SHARP = "no-nondegenerate-minimum-is-stable"
 CONE = "decay-expels-from-every-narrow-cone"
@@ -160,7 +161,7 @@ def test_in_space_almost_every_run_leaves_the_caps_of_minima_saddles_and_maxima(
 ):
     # At distance δ the gradient is at least 2(1 − 3δ²)√(1 − δ²/4)δ, which is at least δ = hδ/2 for
     # δ ≤ 0.4: the cap of the proof is here a matter of ηλ alone.
-    decay, steps = 0.05 / rate, 4000
+    decay, steps = 0.05 / rate, 2000
     within = cap(rate, decay)
     assert within < 0.4
     draw = np.random.default_rng(point)
@@ -174,6 +175,20 @@ def test_in_space_almost_every_run_leaves_the_caps_of_minima_saddles_and_maxima(
     measured(within / farthest, allowed=1)  # from every start, in every third of the time
     # near to the minimum is where runs come back to; and there the claim has its teeth
     assert point or (off[steps // 4 :].min(axis=0) < within / 10).mean() > 0.5
+
+
+@pytest.mark.claim(SHARP, by="certificate of a step")
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_on_a_ray_the_determinant_of_a_step_vanishes_at_finitely_many_lengths(measured, size):
+    """For any Hessian of so many rows: a polynomial in 1/r² that is a power of a at zero."""
+    kept, inverse = sympy.symbols("a s", positive=True)  # s = η/r²
+    hessian = sympy.Matrix(size, size, lambda i, j: sympy.Symbol(f"h{min(i, j)}{max(i, j)}"))
+    point = np.array(sympy.symbols(f"x:{size}"))
+    slope = np.array(hessian) @ point  # that part of ∇L which the Hessian knows
+    after = decayed_step(point, slope, inverse, (1 - kept) / inverse)
+    determinant = sympy.Matrix(after).jacobian(list(point)).det(method="berkowitz")
+    measured(sympy.expand(determinant.subs(inverse, 0) - kept**size) != 0, allowed=0)
+    measured(max(sympy.Poly(determinant, inverse).degree() - size, 0), allowed=0)
 
 
 def test_in_floating_point_a_run_may_land_by_underflow():
@@ -208,7 +223,9 @@ def test_control_without_decay_the_minimum_holds(measured):
     measured(cap(RATE, 1.0) / near[-1].max(), allowed=HELD)
 
 
-@pytest.mark.control(SHARP, drops="^constant", instead="a rate that falls as decay makes it grow")
+@pytest.mark.control(
+    SHARP, drops="^constant", instead="a rate that falls as fast as decay would raise it"
+)
 def test_control_with_a_rate_that_falls_against_the_decay_the_minimum_holds(measured):
     weights = np.array([0.6, 0.8])
     for rate in unit_growth_rates(RATE, [1.0] * 2000):
@@ -290,6 +307,30 @@ def test_noise_leaves_a_narrow_cone_no_later_than_the_bound(measured, norm, rate
         slope = push(draw.choice([-1, 1], runs))(weights.astype(float))
         weights = decayed_step(weights, slope, rate, decay)
         inside &= np.abs(np.arctan2(weights[0], weights[1])) <= cone
+        stayed += inside
+    measured(stayed.max() + 1, allowed=bound)  # the step at which the last is out, and N
+
+
+@pytest.mark.claim(CONE, by="float64")
+@pytest.mark.parametrize("size", [3, 6])
+@pytest.mark.parametrize("share", [0.6, 0.9])
+def test_in_space_noise_leaves_a_narrow_cone_no_later_than_the_bound(measured, size, share):
+    # Linear scores along fresh unit vectors across the axis; |g| ≥ cos ε in the cone again.
+    cone = share * widest_expelling_angle(RATE, DECAY)
+    bound = last_exit(1.0, math.cos(cone), cone, RATE, DECAY)
+    draw, runs = np.random.default_rng(4), 50
+    weights, inside = np.eye(size)[:, [0]] * np.ones((1, runs)), np.ones(runs, dtype=bool)
+    stayed = np.zeros(runs)
+    for _ in range(bound):
+        aim = draw.standard_normal((size, runs))
+        aim[0] = 0
+        aim /= np.linalg.norm(aim, axis=0)
+        norm = np.linalg.norm(weights, axis=0)
+        unit = weights / norm
+        slope = (np.sum(aim * unit, axis=0) * unit - aim) / norm
+        weights = decayed_step(weights, slope, RATE, DECAY)
+        across = np.linalg.norm(weights[1:], axis=0)
+        inside &= np.arctan2(across, weights[0]) <= cone
         stayed += inside
     measured(stayed.max() + 1, allowed=bound)  # the step at which the last is out, and N
 
@@ -414,13 +455,13 @@ def test_decay_alone_goes_to_the_aim_over_lambda(measured):
         measured(abs(gap).max(), allowed=0)
 
 
-@pytest.mark.parametrize("angle", [0.01, 0.8, 1.5, 1.57])
-def test_on_the_table_s_loss_normalisation_alone_goes_to_a_minimum_and_both_do_not(angle):
-    start = np.array([math.sin(angle), math.cos(angle)])
-    alone, both = (run(sine_squared_slope, start, 0.5, decay, 8000) for decay in (0.0, 0.2))
-    assert abs(alone[-1, 0] / alone[-1, 1]) < NEAR
-    late = np.abs(np.sin(angles(both)))[2000:]
-    assert min(part.max() for part in np.array_split(late, 4)) > cap(0.5, 0.2)
+def test_on_the_table_s_loss_normalisation_alone_goes_to_a_minimum_and_both_do_not():
+    angle = np.array([0.01, 0.8, 1.5, 1.57])  # the last ones next to a maximum
+    start = np.array([np.sin(angle), np.cos(angle)])
+    alone, both = (run(sine_squared_slope, start, 0.5, decay, 4000) for decay in (0.0, 0.2))
+    assert np.abs(alone[-1, 0] / alone[-1, 1]).max() < NEAR
+    late = np.abs(np.sin(angles(both)))[1000:]
+    assert min(part.max(axis=0).min() for part in np.array_split(late, 4)) > cap(0.5, 0.2)
 
 
 @pytest.mark.claim(EITHER, by="float64")
@@ -462,6 +503,21 @@ def test_control_on_the_axis_a_run_settles_at_the_aim_or_opposite(measured, deca
     # without decay it is to come near, and with decay to swing for ever
     missed = SWING - np.ptp(angles(path)) if decay else angles(path)[-1]
     measured(missed, allowed=NEAR)
+
+
+# What the essay says of schedules.
+
+
+@pytest.mark.parametrize("steps", [20, 500])
+def test_a_long_cosine_schedule_crosses_once_and_a_short_one_begins_beyond(steps):
+    rates = [RATE / 2 * (1 + math.cos(math.pi * t / steps)) for t in range(steps)]
+    growths = [schedule_growth(one, DECAY / 10, two, DECAY / 10) for one, two in pairwise(rates)]
+    signs = [growth > 1 for growth in growths]
+    assert signs == sorted(signs, reverse=True)
+    fall = math.pi**2 / 4 / steps**2
+    assert 1 - rates[1] / rates[0] == pytest.approx(fall, rel=0.01)
+    assert signs[0] == (fall < 2 * RATE * DECAY / 10)
+    assert not signs[-1]
 
 
 # A flat minimum.

@@ -113,6 +113,19 @@ def test_control_longer_features_get_below_the_bound(measured, orthogonal):
     measured(least_cross_entropy(SCALE, NORM, CLASSES) / longer, allowed=CLEAR)
 
 
+def test_the_bound_is_zero_to_all_digits_where_the_exponential_underflows():
+    gap = math.sqrt(2)  # of two classes, for αρ = 1
+    assert least_cross_entropy(1.0, 740 / gap, 2) > 0
+    assert least_cross_entropy(1.0, 750 / gap, 2) == 0
+
+
+def test_behind_batch_norm_one_sample_may_be_longer_than_the_mean():
+    column = torch.tensor([[-1.0], [-1.0], [2.0]], dtype=torch.float64)
+    normal = torch.nn.BatchNorm1d(1, 1e-60, affine=False, dtype=torch.float64)(column)
+    assert normal.square().mean().item() == pytest.approx(1)
+    assert normal[2].item() == pytest.approx(math.sqrt(2))
+
+
 def test_two_classes_are_a_logistic_function():
     # f = ±αρ/√2 at best, so the gap is √2·αρ
     least = least_cross_entropy(0.5, 2.0, 2)

@@ -124,6 +124,17 @@ def test_control_from_the_second_step_on_momentum_is_not_orthogonal_to_the_weigh
         measured(excess(weights, after, step) / grown, allowed=Fraction(1, 10))  # of what it grew
 
 
+def test_a_buffer_that_is_chosen_for_it_takes_the_weights_to_zero(problem):
+    matrix, weights = problem
+    slope = slope_of_ratio(matrix, weights)
+    buffer = (weights / RATE - slope - DECAY * weights) / MOMENTUM
+    assert weights @ buffer > 0  # as from any other, with so little decay, no iterate is zero
+    after, _ = sgd_step(weights, buffer, slope, RATE, DECAY, MOMENTUM)
+    assert not any(after)
+    after, _ = sgd_step(weights, -buffer, slope, RATE, DECAY, MOMENTUM)
+    assert after @ after > weights @ weights
+
+
 # The snippet, in floats.
 
 

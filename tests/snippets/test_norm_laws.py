@@ -356,6 +356,8 @@ def test_by_induction_product_and_growth_are_what_the_claim_says_at_all_steps(me
     measured(sympy.simplify(found - claimed) != 0, allowed=0)
     rise = sympy.simplify((factor.subs(t, t + 1) - factor) * (1 + less) ** (t + 2))
     measured([factor.subs(t, 0).simplify(), rise] != [1, 2 * (1 + less)], allowed=0)
+    # and the part that is missing dies out, so that the rise is towards (1 + γ)/(1 − γ)
+    measured(sympy.limit(share ** (t + 1), t, sympy.oo), allowed=0)
     # without momentum nothing is left of earlier steps
     measured(next_lasting.subs(gamma, 0), allowed=0)
 
@@ -376,6 +378,24 @@ def test_another_buffer_at_the_start_adds_a_term_that_dies_out(problem, project)
     if not project:
         grown = growth_gaps(problem, slope_of_ratio, buffer)
         assert grown == [abs(2 * ETA * term) for term in added]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+def test_with_momentum_the_norm_still_grows_like_a_fourth_root(momentum):
+    # unit gradients of lengths between 1 and 2, along fresh directions and against the buffer
+    draw, rate, steps = np.random.default_rng(5), 0.3, 3000
+    w, buffer, inverse = np.array([0.8, 0.0, -0.6]), np.zeros(3), 0.0
+    for t in range(1, steps + 1):
+        aim = without_radial_part(draw.standard_normal(3) if t % 3 else -buffer, w)
+        unit = aim / np.linalg.norm(aim) * draw.uniform(1, 2)
+        inverse += 1 / (w @ w)
+        buffer = momentum * buffer + unit / np.linalg.norm(w)
+        w = w - rate * buffer
+        # the sums of thousands of terms of one sign
+        assert (w @ w) ** 2 >= (1 + 2 * rate**2 * t / (1 + momentum / 2)) * (1 - ROUNDING)
+        most = rate**2 * (1 + momentum) / (1 - momentum) ** 3 * 4 * inverse
+        assert w @ w <= (1 + most) * (1 + ROUNDING)
+    assert inverse < math.sqrt(steps * (1 + momentum / 2) * 2) / rate  # of the order of √t
 
 
 @pytest.mark.control(MOMENTUM, drops="^zero-start", instead="a buffer along the weights")

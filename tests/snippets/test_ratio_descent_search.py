@@ -53,7 +53,8 @@ def test_control_descent_on_the_nuclear_norm_ends_where_all_values_flicker(measu
     assert max(path[-1].max(), path[-2].max()) <= rate
     # for ever: the last pair of neighbours comes again and again. The claim has the mean go to one.
     assert (path[-1] - path[-3]).abs().max() < 1e-12  # a thousand roundings of numbers of size one
-    measured(sum(ratios(v[None]).item() for v in path[-2:]) / 2 - 1, allowed=0.5)
+    # half of what the mean is at most above one, √3 − 1
+    measured(sum(ratios(v[None]).item() for v in path[-2:]) / 2 - 1, allowed=0.36)
 
 
 def one_run(values, rate, steps):

@@ -267,7 +267,8 @@ def test_control_the_nuclear_norm_is_not_stationary_where_the_values_are_equal(m
     def nuclear(*values):
         return torch.linalg.svdvals(diagonal(*values)).sum()
 
-    equal = nuclear(5, 5, 5)  # the claim has it the largest value, and it is not
+    equal = nuclear(5, 5, 5)
+    # the claim has it the largest value, and of a tenth more it is a tenth larger
     measured(nuclear(5.5, 5.5, 5.5) / equal - 1, allowed=1 / 15)
 
 
@@ -383,7 +384,8 @@ def test_a_descent_on_any_loss_ends_where_the_loss_is_stationary_along_the_ray(m
     slope = torch.func.grad(loss)(matrix)
     assert slope.norm() > 0.1 * strength
     assert torch.linalg.svdvals(matrix)[-1] > 0.1
-    measured((slope * matrix).sum().abs(), allowed=1e-12)
+    # a sum of twelve products of numbers below ten, each slope off by what is asserted above
+    measured((slope * matrix).sum().abs(), allowed=1e-11)
 
 
 @pytest.mark.control(

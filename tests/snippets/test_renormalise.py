@@ -1,5 +1,6 @@
 """Are powers of two exact, bit for bit, and does a renormalised run go on for ever?"""
 
+import inspect
 import math
 from copy import deepcopy
 from fractions import Fraction
@@ -181,7 +182,10 @@ def test_each_graded_operation_commutes_with_powers_of_two(measured, dtype):
     measured(((two * x) / (four * y) != (x / y) / two).sum(), allowed=0)
     measured((np.sqrt(four * x) != two * np.sqrt(x)).sum(), allowed=0)
     measured(((two * x > two * y) != (x > y)).sum(), allowed=0)
+    short, longer = (torch.from_numpy(values).bfloat16() for values in (x, two * x))
+    measured((longer != 2**3 * short).sum(), allowed=0)
     three = dtype(3)  # the same with a factor that is no power of two
+    assert (torch.from_numpy(three * x).bfloat16() != 3 * short).any()
     assert ((three * x) + (three * y) != three * (x + y)).any()
     assert (np.sqrt(three**2 * x) != three * np.sqrt(x)).any()
 
@@ -533,8 +537,9 @@ def test_a_scale_that_would_leave_its_range_is_refused():
 
 def test_an_exponent_is_a_whole_number():
     _, norm, optimizer = small()
-    with pytest.raises(TypeError):
-        renormalise(optimizer, [[norm]], [0.5])
+    # as it is called where nothing checks types, as the tests do
+    with pytest.raises(TypeError, match="'float' object cannot be interpreted as an integer"):
+        inspect.unwrap(renormalise)(optimizer, [[norm]], [0.5])
     refusal(optimizer, [[norm]], [501], match=r"group 0: 2\^501 leaves the range of all floats")
     refusal(optimizer, [[norm]], [-501], match=r"group 0: 2\^-501 leaves the range of all floats")
 

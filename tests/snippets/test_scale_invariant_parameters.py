@@ -108,6 +108,20 @@ def test_the_direction_of_weight_norm_is_invariant_row_by_row_and_its_length_is_
     assert (direction.whole, direction.rows) == (YES, (YES,) * 4)
 
 
+def test_weights_a_tenth_as_long_let_a_hundred_times_as_much_through_beside_eps():
+    inputs = data(64, 5)
+    model = nn.Sequential(nn.Linear(5, 8, bias=False), Norm(1e-7), nn.Tanh(), head(8)).double()
+    shares = []
+    for spread in (1.0, 0.1):
+        with torch.no_grad():
+            model[0].weight *= spread / model[0](inputs).std()
+        verdict = judge(model, inputs, rows=False, points=1)["0.weight"]
+        assert verdict.whole == NEARLY
+        shares.append(verdict.scaled / verdict.turned)
+    # up to eps over the smallest variance of a sample, of the order of 1e-5 times a few
+    assert shares[1] / shares[0] == pytest.approx(100, rel=0.01)
+
+
 def test_a_layer_that_no_normaliser_follows_is_not_invariant():
     model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))
     assert set(whole(judge(model, data(9, 5))).values()) == {NO}
