@@ -82,14 +82,33 @@ def one_step(slope_of_twin, rate_of_twin, momentum=gamma):
     return [c - f for c, f in zip(claimed, found, strict=True)]
 
 
-@pytest.mark.claim(THEOREM, by="certificate of a step")
+def not_zero(identities):
+    """How many of these rational functions are not 0 for all values."""
+    return sum(sympy.cancel(rest) != 0 for rest in identities)
+
+
+@pytest.mark.claim(THEOREM, by="certificate")
 def test_one_step_keeps_the_two_runs_together_for_all_values(measured):
-    """The induction step, and that the start is as the claim has it at t = 0."""
-    start = without_decay(theta, buffer, sympy.Integer(1))
-    assert [start[0][0], start[1][0]] == [
-        theta[0],
-        seeded_buffer(theta, buffer, decay, gamma, alpha)[0],
+    """Where the roots are real and positive, the start at t = 0, and from t to t + 1."""
+    s, e, z = sympy.symbols("s e z", positive=True)  # √γ and ηλ
+    p, mean = z**2 - (1 + s**2 - e) * z + s**2, (1 + s**2 - e) / 2
+    identities = [
+        # real up to (1 − √γ)² and from (1 + √γ)² on, where their sum is above 0, and below it
+        (2 * mean) ** 2 - 4 * s**2 - ((1 - s) ** 2 - e) * ((1 + s) ** 2 - e),
+        2 * mean - 2 * s - ((1 - s) ** 2 - e),
+        2 * mean + 2 * s - ((1 + s) ** 2 - e),
+        # where they are positive p > 0 at 1 and at γ, and between them lies the vertex, at √γ or
+        # above it
+        p.subs(z, 1) - e,
+        p.subs(z, s**2) - s**2 * e,
+        1 - mean - (1 - s**2 + e) / 2,
+        # without momentum
+        p.subs(s, 0).subs(z, 1 - e),
     ]
+    measured(not_zero(identities), allowed=0)
+    weights, started = without_decay(theta, buffer, sympy.Integer(1))
+    claimed = buffer - decay / (alpha - gamma) * theta
+    measured(not_zero([(weights - theta)[0], (started - claimed)[0]]), allowed=0)
     # the gradient at φ = θ/αᵗ is αᵗ times that at θ: this is where scale invariance enters
     gaps = one_step(alpha**t * slopes[0], growing_rate(eta, alpha, t))
     measured(sum(remainder(gap) != 0 for gap in gaps), allowed=0)
@@ -137,9 +156,20 @@ def test_control_without_the_seed_a_remainder_is_left(measured):
     measured(size(gap), allowed=MARGIN)
 
 
-@pytest.mark.claim(PLAIN, by="certificate of a step")
+@pytest.mark.claim(PLAIN, by="certificate")
 def test_without_momentum_one_step_keeps_the_two_runs_together_for_all_values(measured):
-    """The induction step."""
+    """The start at t = 0, from t to t + 1, and that no iterate is zero."""
+    start, _ = without_decay(theta, buffer, sympy.Integer(1), 0)
+    measured(not_zero((start - theta).tolist()), allowed=0)
+    # in the plane of weights and gradient, which are orthogonal, neither run comes nearer to zero
+    # than the factors α and 1 bring it
+    r, h = sympy.symbols("r h", positive=True)
+    along, across = np.array([r, 0]), np.array([0, h])
+    nothing = 0 * along
+    after, _ = sgd_step(along, nothing, across, eta, decay, 0)
+    free, _ = sgd_step(along, nothing, across, eta, 0, 0)
+    squares = after @ after - ((1 - eta * decay) * r) ** 2, free @ free - r**2
+    measured(not_zero([square - (eta * h) ** 2 for square in squares]), allowed=0)
     weights, _ = one_step(alpha**t * slopes[0], growing_rate(eta, alpha, t), momentum=0)
     measured(remainder(weights, alpha - (1 - eta * decay)) != 0, allowed=0)
     # and the rate is the one of the claim

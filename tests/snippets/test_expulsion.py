@@ -223,7 +223,9 @@ def test_control_without_decay_the_minimum_holds(measured):
     measured(cap(RATE, 1.0) / near[-1].max(), allowed=HELD)
 
 
-@pytest.mark.control(SHARP, drops="^constant", instead="a rate that falls as decay makes it grow")
+@pytest.mark.control(
+    SHARP, drops="^constant", instead="a rate that falls as fast as decay would raise it"
+)
 def test_control_with_a_rate_that_falls_against_the_decay_the_minimum_holds(measured):
     weights = np.array([0.6, 0.8])
     for rate in unit_growth_rates(RATE, [1.0] * 2000):

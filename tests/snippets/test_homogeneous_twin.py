@@ -250,6 +250,35 @@ def test_muon_without_nesterov_is_stock_muon_at_a_shorter_momentum():
     assert max(gaps) < ROUNDING
 
 
+def muons_update(gradient):
+    """What torch's Muon adds to a matrix in its first step, at a rate of −1, and its buffer."""
+    matrix = torch.zeros_like(gradient, requires_grad=True)
+    optimizer = Muon([matrix], lr=1.0, weight_decay=0.0, momentum=0.75)
+    matrix.grad = gradient
+    optimizer.step()
+    return -matrix.detach(), optimizer.state[matrix]["momentum_buffer"]
+
+
+def test_muon_in_torch_is_what_the_essay_says():
+    with pytest.raises(ValueError, match="2D"):
+        Muon([torch.zeros(3, requires_grad=True)])
+    assert inspect.signature(Muon).parameters["nesterov"].default is True
+    gradient = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+    tall, buffer = muons_update(gradient)
+    assert (buffer - gradient / 4).abs().max() < 1e-6  # an average, in float32
+    wide, _ = muons_update(gradient.T.contiguous())
+    assert wide.equal(wide.bfloat16().float())
+    assert tall.norm() / wide.norm() == pytest.approx(2, rel=0.05)  # √(8/2), up to bfloat16
+    values = torch.linalg.svdvals(wide)
+    assert 0.5 < values.min() < values.max() < 1.5
+    assert (values - 1).abs().max() > 0.01
+    matrix = torch.ones(2, 2, requires_grad=True)
+    optimizer = Muon([matrix], lr=0.5, weight_decay=0.25)
+    matrix.grad = torch.zeros(2, 2)
+    optimizer.step()
+    assert matrix.detach().equal(torch.full((2, 2), 1 - 0.5 * 0.25))
+
+
 @pytest.mark.parametrize("kind", [Adagrad, Adadelta, RMSprop, Adamax])
 def test_the_decay_of_the_others_goes_into_the_gradient_and_rprop_has_none(kind):
     assert "decoupled_weight_decay" not in inspect.signature(kind).parameters

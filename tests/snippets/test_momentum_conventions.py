@@ -451,16 +451,31 @@ def test_coupled_decay_is_decoupled_decay_on_every_loss(measured, alpha, slope):
     measured(off([ETA * LAMBDA], [(1 - alpha) * (1 - momentum)]), allowed=0)
 
 
-@pytest.mark.claim(SPLIT, by="certificate of a step")
+@pytest.mark.claim(SPLIT, by="certificate")
 def test_one_step_of_coupled_decay_is_one_of_decoupled_decay_for_all_values(measured):
-    """The induction step; it starts from the buffer that the same function gives."""
+    """The start, from t to t + 1, and what is said of the roots and of the new settings."""
     rate, decay, gamma, alpha = sympy.symbols("eta lambda gamma alpha", positive=True)
     theta, b, g = (np.array([x]) for x in sympy.symbols("theta b g", real=True))
     other, shrink, momentum = decoupled_from_coupled(theta, b, rate, gamma, alpha)
     after, b_after = sgd_step(theta, b, g, rate, decay, gamma)
     found, found_buffer = decoupled_step(theta, other, g, rate, shrink, momentum)
     claimed = decoupled_from_coupled(after, b_after, rate, gamma, alpha)[0]
-    (solved,) = sympy.solve(alpha**2 - (1 + gamma - rate * decay) * alpha + gamma, decay)
+    quadratic = alpha**2 - (1 + gamma - rate * decay) * alpha + gamma
+    (solved,) = sympy.solve(quadratic, decay)
+    root = quadratic.subs(decay, solved)
+    slope = -sympy.diff(quadratic, decay) / sympy.diff(quadratic, alpha)  # of α, where λ grows
+    rests = [
+        (other - (alpha * b - (1 - alpha) / rate * theta))[0],
+        (found_buffer - (b_after - (1 - alpha) / rate * theta))[0].subs(decay, solved),
+        quadratic.subs(alpha, gamma / alpha).subs(decay, solved),  # the other root
+        root,
+        (shrink - alpha * decay / (alpha - gamma)).subs(decay, solved),
+        # to first order: at λ = 0 it is α = 1, which falls by η/(1 − γ) for each λ
+        quadratic.subs({decay: 0, alpha: 1}),
+        slope.subs({decay: 0, alpha: 1}) + rate / (1 - gamma),
+        momentum - gamma / alpha,
+    ]
+    measured(sum(sympy.cancel(rest) != 0 for rest in rests), allowed=0)
     for left, right in [(found, after), (found_buffer, claimed)]:
         measured(sympy.cancel((left - right)[0].subs(decay, solved)) != 0, allowed=0)
         assert sympy.cancel((left - right)[0]) != 0  # for an α that is no root

@@ -356,6 +356,8 @@ def test_by_induction_product_and_growth_are_what_the_claim_says_at_all_steps(me
     measured(sympy.simplify(found - claimed) != 0, allowed=0)
     rise = sympy.simplify((factor.subs(t, t + 1) - factor) * (1 + less) ** (t + 2))
     measured([factor.subs(t, 0).simplify(), rise] != [1, 2 * (1 + less)], allowed=0)
+    # and the part that is missing dies out, so that the rise is towards (1 + γ)/(1 − γ)
+    measured(sympy.limit(share ** (t + 1), t, sympy.oo), allowed=0)
     # without momentum nothing is left of earlier steps
     measured(next_lasting.subs(gamma, 0), allowed=0)
 

@@ -182,7 +182,10 @@ def test_each_graded_operation_commutes_with_powers_of_two(measured, dtype):
     measured(((two * x) / (four * y) != (x / y) / two).sum(), allowed=0)
     measured((np.sqrt(four * x) != two * np.sqrt(x)).sum(), allowed=0)
     measured(((two * x > two * y) != (x > y)).sum(), allowed=0)
+    short, longer = (torch.from_numpy(values).bfloat16() for values in (x, two * x))
+    measured((longer != 2**3 * short).sum(), allowed=0)
     three = dtype(3)  # the same with a factor that is no power of two
+    assert (torch.from_numpy(three * x).bfloat16() != 3 * short).any()
     assert ((three * x) + (three * y) != three * (x + y)).any()
     assert (np.sqrt(three**2 * x) != three * np.sqrt(x)).any()
 

@@ -239,6 +239,11 @@ def test_what_cannot_be_set_is_refused(accepted, refused, complaint):
         set_epsilon(*refused)
 
 
+def test_an_epsilon_of_1e_100_is_lost_beside_a_variance_above_1e_83():
+    assert 1e-83 + 1e-100 == 1e-83
+    assert 1e-85 + 1e-100 > 1e-85
+
+
 def test_in_numbers():
     assert scaled_epsilon(Fraction(1, 2), Fraction(1, 3)) == Fraction(9, 2)
     assert excess_at_fixed_epsilon(3, 1, Fraction(1, 2)) == Fraction(16, 13)

@@ -118,10 +118,8 @@ def test_control_on_a_plain_loss_the_law_fails(measured):
 def test_control_with_momentum_the_law_fails(measured):
     wrong = errors_of_the_law(sine_squared_slope, momentum=F(1, 2))
     assert wrong[:3] == [0, 0, 0]  # the first buffer is the gradient
-    # Φ at the second step is off, of which the weights are what they would be
-    free = errors_of_the_law(sine_squared_slope)
-    assert free[3] == 0
-    measured(abs(wrong[3]), allowed=F(1, 10_000))  # of an effective step of a few hundredths
+    measured(max(map(abs, wrong[3::3])), allowed=F(1, 100))  # of Φ, which is some hundredths
+    measured(max(map(abs, wrong[4::3])), allowed=F(1, 20))  # of the direction, a sine times lengths
 
 
 @pytest.mark.control(
