@@ -164,9 +164,9 @@ def test_in_rational_numbers_descent_stays_above_the_lower_bound(measured, probl
 @pytest.mark.claim(ROOT, by="float64")
 def test_descent_on_ratios_stays_below_the_upper_bound(measured, problem):
     squares, units = descend(*problem, slope_of_ratio)
-    least, most = min(units), max(units)
     start = float(squares[0] ** 2)
     for t in range(1, STEPS + 1):
+        least, most = min(units[:t]), max(units[:t])  # at one step the two sides are equal
         above = upper_bound(*map(float, (squares[0], least, most, ETA)), t)
         # as shares of the growth, in which the rounding of the bound may show
         grown, room = float(squares[t] ** 2) - start, above - start
