@@ -23,9 +23,9 @@ def test_the_mean_is_below_zero_at_every_step(measured, rate, betas):
     assert samples.shape == (10, CHAINS)
     assert not samples[0].any()
     scores = standard_scores(samples)[1:]
-    # a mean below zero is seen above it, by so many of its standard errors, by chance alone
     by_chance = students_t(SURE, CHAINS - 1)
     for score in scores:
+        # by more standard errors than these a mean below zero is hardly ever seen above it
         measured(max(score, 0), allowed=by_chance, confidence=SURE)
     assert scores.max() < -by_chance  # and a mean above zero was not seen below it by chance
 

@@ -81,7 +81,7 @@ def test_control_where_the_loss_falls_ever_more_steeply_gradient_descent_leaves_
     for t, rate in enumerate(rates):
         weights = (1 - rate * decay) * weights + rate * weights
         beyond = weights - farthest(F(1), longest, decay, rates[: t + 1])
-    measured(beyond, allowed=BEYOND)
+    measured(max(beyond, 0), allowed=BEYOND)
 
 
 def test_on_a_linear_loss_the_updates_of_gradient_descent_are_bounded_and_so_is_its_norm():

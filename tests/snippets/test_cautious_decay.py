@@ -179,9 +179,12 @@ def test_the_settled_norm_is_within_the_bounds(measured, e):
     decaying, squares = simulated(0.0, e, 20_000, int(40 / e) + 40, generator)
     mean, (below, above) = squares.double().mean().item(), bounds(e)
     _, by_chance = off(squares.tolist(), mean, SURE)
+    # from the spread of the numbers, in the unit of what is measured
     measured(max(1 - mean / below**2, 0), allowed=by_chance / below**2, confidence=SURE)
+    # the same
     measured(max(mean / above**2 - 1, 0), allowed=by_chance / above**2, confidence=SURE)
     gap, by_chance = off((decaying - squares / 2).tolist(), 0, SURE)
+    # from the spread of what decays beyond half of each number
     measured(gap / mean, allowed=by_chance / mean, confidence=SURE)
 
 

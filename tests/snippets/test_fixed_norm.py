@@ -99,6 +99,32 @@ def test_control_a_decay_that_goes_through_the_buffer_is_another_one(measured):
     measured(gap(path, coupled), allowed=PARTED)
 
 
+def held(make, radius=RADIUS, **settings):
+    """Where a run of fixed norm ends, in units of its radius."""
+    weights = (radius * START / START.norm()).requires_grad_()
+    optimizer = make(weights)
+    optimizer.param_groups[0].update(settings)
+    for t in range(STEPS):
+        leave_gradient(weights, t)
+        optimizer.step()
+        set_norms_([weights], [radius])
+    return weights.detach() / radius
+
+
+def test_beside_a_norm_that_is_set_a_decay_raises_the_rate_and_does_no_more():
+    decayed, plain = held(adam, weight_decay=5.0), held(adam)  # a is 0.9
+    assert (decayed - held(adam, lr=0.02 / 0.9)).norm() < ROUNDING
+    assert (decayed - plain).norm() > 1e-3
+
+
+@pytest.mark.parametrize(("make", "degree"), [(momentum, 1), (adam, 0)])
+def test_any_radius_will_do_if_the_rate_goes_with_it(make, degree):
+    rate = {momentum: 0.05, adam: 0.02}[make]
+    scaled = {"lr": rate * 3 ** (1 + degree)} | ({"eps": 1e-3 / 3} if make is adam else {})
+    assert (held(make) - held(make, 3 * RADIUS, **scaled)).norm() < ROUNDING
+    assert (held(make) - held(make, 3 * RADIUS)).norm() > PARTED
+
+
 def test_without_a_buffer_a_decay_in_the_gradient_is_the_same():
     def plain(w):
         return SGD([w], 0.05)
