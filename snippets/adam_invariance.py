@@ -1,4 +1,4 @@
-"""What Adam cannot see: the unit of the loss, always; the unit of the weights, if η and ε follow.
+"""What Adam cannot see: the unit of the loss, if ε follows; that of the weights, if η does, too.
 
 Adam moves θ by η m̂/(√v̂ + ε), with m̂ and v̂ weighted means of the gradients and of their squares.
 
@@ -14,7 +14,7 @@ does not depend on the loss, and tangent, ⟨u, θ⟩ = 0, make right triangles:
     θₜ₊₁ = θₜ − ηₜuₜ, ‖uₜ‖ = 1:        ‖θₜ‖² = ‖θ₀‖² + η₀² + … + ηₜ₋₁²,
 
 so with a constant rate η/‖θₜ‖ = 1/√(t + ‖θ₀‖²/η²). Normalised gradient descent is of this kind.
-Sign descent is not: u = sign ∇L(θ) is not tangent, and in the plane keeps |x| + |y|.
+Sign descent is not: u = sign ∇L(θ) need not be tangent, and in a quadrant it keeps |x| + |y|.
 
 Units. The loss has none, or any. η is in [θ] for Adam, normalised and sign descent; ε in [θ]⁻¹.
 

@@ -101,7 +101,7 @@ def weight_sum(beta: Number, count: Number) -> Number:
 
 
 def stock_settings(
-    count: int, rate: Number, decay: Number, betas: Betas, eps: Number
+    count: Number, rate: Number, decay: Number, betas: Betas, eps: Number
 ) -> tuple[Number, Betas, Number]:
     """Return lr, betas and eps of the n-th step of the Adam that AdamW(η, λ, β, ε) is."""
     a = 1 - rate * decay

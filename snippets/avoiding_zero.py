@@ -10,8 +10,8 @@ the scalar run c (the same without a loss, from c₀ = 1) is positive, for then 
 a decay that is strong enough to take c below zero it can. With P = −43/96 and Q = 1/4 the loss
 (P(x² − y²) + 2Qxy)/(x² + y²) is an example: η = 1/2, λ = 1 and γ = 5/6 take (1, 0) to θ₂ = 0.
 
-Is it a coincidence that almost no start runs into? If the starts that come within δ of zero become
-rare like δᵈ, then those that meet zero are isolated points. If their share levelled off as δ → 0,
+Is it a coincidence that almost no start runs into? The starts that come within δ of zero become
+rare like δᵈ if those that meet zero are isolated points. If their share levelled off as δ → 0,
 there would be a whole region of them.
 
 Units. η is in [θ]², λ in [θ]⁻², b and ∇L in [θ]⁻¹; c and the ratios are pure numbers.

@@ -5,9 +5,9 @@ For any norm, any loss, rates ηₜ with ηₜλ ≤ 1 and a constant decay λ,
     θₜ₊₁ = (1 − ηₜλ)θₜ − ηₜuₜ,        ‖uₜ‖ ≤ U
 
 never gets farther than U/λ, or than it began; what it began with beyond U/λ is multiplied by
-1 − ηₜλ at every step. Signs have U = 1 in the largest coordinate, orthogonal matrices in the
-largest singular value. So no weight that Lion trains gets beyond 1/λ if it begins within, and with
-Muon, if it were quite orthogonal, no singular value.
+1 − ηₜλ, or by less, at every step. Signs have U = 1 in the largest coordinate, orthogonal matrices
+in the largest singular value. So no weight that Lion trains gets beyond 1/λ if it begins within,
+and with Muon, if it were quite orthogonal, no singular value.
 
 Units. ηₜ in [θ]/[u], λ in [u]/[θ], U in [u].
 

@@ -11,12 +11,12 @@ Let κ = Σ mᵢθᵢ²/‖θ‖² be the share of the squared norm that decays,
 and the decay by itself turns the weights, by the angle whose tangent is ηλ√(κ(1 − κ))/(1 − ηλκ).
 
 Where the sign of each uᵢ is a coin, whatever happened before, κ is ½ on average and the mean of
-θ' is (1 − ηλ/2)θ. With an average over past gradients, whose share of the past is β, the
-update leans inwards, and less of the weights decays: to leading order
+θ' is (1 − ηλ/2)θ. With an average over past gradients, whose share of the past is β, steps
+shorten a number less often than they lengthen it, and less of the weights decays: to leading order
 
     κ = ½ − (2/π) β √(ηλ/(1 − β²)),
 
-which is a guess from Gaussian weights, and agrees with simulation.
+which is a guess from Gaussian weights, and agrees with simulation where ηλ is small.
 
 Units. Those of the optimizer that makes u; κ, ηλ and β are numbers.
 
@@ -38,9 +38,10 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from jaxtyping import Shaped
+    from jaxtyping import Float, Shaped
 
     Vector = Shaped[Tensor, " d"] | Any
+    Numbers = Float[Tensor, " {numbers}"]
 
 Number = Any  # a float; a Fraction or a symbol, where a formula is to be exact
 
@@ -80,23 +81,24 @@ def leaning_share(average: float, product: float) -> float:
 
 def simulated(
     average: float, product: float, numbers: int, steps: int, generator: torch.Generator
-) -> tuple[float, float]:
-    """Return κ and the mean of θᵢ²/η² in the second half of a run on Gaussian noise.
+) -> tuple[Numbers, Numbers]:
+    """Return mᵢθᵢ²/η² and θᵢ²/η² of each number, averaged over the second half of a run on noise.
 
-    The update is an average of fresh noise that has the variance 1: uₜ = βuₜ₋₁ + √(1 − β²) nₜ.
+    The numbers know nothing of each other. κ is the mean of the first over that of the second. The
+    update is an average of fresh Gaussian noise and has the variance 1: uₜ = βuₜ₋₁ + √(1 − β²) nₜ.
     """
     update = torch.zeros(numbers)
     weights = torch.randn(numbers, generator=generator) / math.sqrt(product)
-    decaying = total = 0.0
+    decaying, total = torch.zeros(numbers), torch.zeros(numbers)
     for t in range(steps):
         noise = torch.randn(numbers, generator=generator)
         update = average * update + math.sqrt(1 - average**2) * noise
         if t >= steps // 2:
-            square = weights.square().sum().item()
-            total += square
-            decaying += square * decaying_share(weights, update).item()
+            total += weights.square()
+            decaying += agreeing(weights, update) * weights.square()
         weights = cautious_step(weights, update, 1.0, product)
-    return decaying / total, total / numbers / (steps - steps // 2)
+    counted = steps - steps // 2
+    return decaying / counted, total / counted
 
 
 if __name__ == "__main__":
@@ -105,7 +107,9 @@ if __name__ == "__main__":
     print("  β     ηλ    simulated   the guess     simulated   by how much the decay turns")
     for average in (0.0, 0.5, 0.9):
         for product in (0.01, 0.1):
-            share, square = simulated(average, product, 5_000, int(20 / product), generator)
+            found = simulated(average, product, 5_000, int(20 / product), generator)
+            decaying, square = (squares.mean().item() for squares in found)
+            share = decaying / square
             kept = 1 - product / 2
             half = (1 + kept * average) / ((1 - kept**2) * (1 - kept * average))
             row = average, product, share, leaning_share(average, product), square / half

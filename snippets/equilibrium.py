@@ -81,8 +81,9 @@ def gain(p: Number, q: Number) -> Number:
 def memory_factor(p: Number, q: Number, correlation: Number) -> Number:
     """Return by what ‖θ‖² is larger if pushes k steps apart are correlated by ρᵏ, not fresh.
 
-    For pushes that do not feel the weights, as AdamW's. On a scale-invariant loss, which takes out
-    the part along the weights, it is nearer to 1. For ηλ → 0 it is (1 + ρ)/(1 − ρ).
+    For pushes that do not feel the weights, as AdamW's. A scale-invariant loss takes out the part
+    along the weights, and the factor is another; without momentum it is 1. For ηλ → 0 the one here
+    is (1 + ρ)/(1 − ρ).
     """
     slow = correlation * (p - cosine(p, q))
     return 2 * (1 - slow) / (1 - correlation * p + correlation**2 * q) - 1

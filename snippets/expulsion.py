@@ -74,7 +74,7 @@ def widest_expelling_angle(rate: float, decay: float) -> float:
 
 
 def last_exit(norm: float, floor: float, half_angle: float, rate: float, decay: float) -> int:
-    """Return ⌊x⌋ + 2: at one of the steps 1 … ⌊x⌋ + 2 the run is outside the cone.
+    """Return N = ⌊x⌋ + 2, or 1: at one of the steps 1 … N the run is outside the cone.
 
     The run starts in the cone with norm ‖θ₀‖, and every ‖gₜ‖ is at least the floor. Raises
     ValueError for a floor or a norm that is not positive, and for a cone wide enough to hold a run.

@@ -4,8 +4,8 @@ On losses with L(cθ) = L(θ) for c > 0, with a = 1 − ηλ > 0,
 
     θ' = aθ − η‖θ‖ g/‖g‖,        ‖θ'‖² = (a² + η²)‖θ‖²,        tan of the angle = η/a.
 
-There is no norm at which this balances, and no schedule that decay stands for: the run without
-decay at the constant rate η/a has the same directions.
+There is no norm at which this balances (if a² + η² = 1, every norm stays), and no schedule that
+decay stands for: the run without decay at the constant rate η/a has the same directions.
 
 Units. η and λ are numbers.
 

@@ -13,8 +13,8 @@ On a scale-invariant loss with fresh gradients of E‖h‖² = Γ, once the mean
     E‖θ‖² = η²Γ ((1 + q)((1 + γ)² + γ² − 2pγ(1 + γ)) + 2pqγ(1 + γ)) / ((1 − q)((1 + q)² − p²)),
     E⟨θₜ, θₜ₊₁⟩ = (p E‖θ‖² − η²γ(1 + γ)Γ)/(1 + q).
 
-For small ηλ the norm is that of plain momentum, ‖θ‖⁴ = ηG²/(2λ(1 − γ)) where Γ = G²/‖θ‖², and the
-angle of a step is √(2ηλ(1 + 2γ(1 − γ²))/(1 + γ)).
+Where ηλ is small beside 1 − γ the norm is that of plain momentum, ‖θ‖⁴ = ηG²/(2λ(1 − γ)) with
+Γ = G²/‖θ‖², and the angle of a step is √(2ηλ(1 + 2γ(1 − γ²))/(1 + γ)).
 
 Use. Predict the norm of a weight under Nesterov's momentum.
 

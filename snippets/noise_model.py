@@ -6,8 +6,8 @@ The loss of each step is linear in the direction of the weights, with fresh Gaus
 
 It is scale invariant, its gradient has mean zero given the past, and its unit gradient norm has the
 mean square G² = E‖θ‖²‖∇Lₜ(θ)‖² = d − 1 at every θ: the assumptions of the equilibrium hold exactly.
-So do the formulas, for means over runs: with A the mean of ‖θ‖², H its harmonic mean, and the p and
-q of equilibrium.py,
+So do the formulas, for means over runs that have settled: with A the mean of ‖θ‖², H its harmonic
+mean, and the p and q of equilibrium.py,
 
     A · H = η² G² (1 + q) / ((1 − q) ((1 + q)² − p²)),        H ≤ η G √(…) ≤ A.
 

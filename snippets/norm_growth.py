@@ -6,7 +6,7 @@ neither decay nor momentum is the hypotenuse of a right triangle:
     θₜ₊₁ = θₜ − η∇L(θₜ)          ‖θₜ₊₁‖² = ‖θₜ‖² + η²‖∇L(θₜ)‖²
 
 The length never shrinks, and it grows whenever the gradient is not zero. Longer weights have
-shorter gradients, ∇L(cθ) = ∇L(θ)/c, so each step turns θ less than the one before: descent
+shorter gradients, ∇L(cθ) = ∇L(θ)/c, so a step from the same direction turns θ less: descent
 damps itself. Two things that are easily read into this are false:
 
     gradient flow, dθ/dt = −∇L(θ), keeps the length, for d‖θ‖²/dt = −2⟨θ, ∇L(θ)⟩ = 0: the growth

@@ -5,9 +5,11 @@ a = 1 − ηλ > 0 and G = ‖θ‖‖∇L(θ)‖, the length of the gradient at
 
     ‖θ'‖² = a²‖θ‖² + η²G²/‖θ‖²,        the angle of the step has the tangent η G / (a‖θ‖²).
 
-Without decay ‖θ_t‖⁴ − ‖θ_0‖⁴ lies between 2η²G²t and that plus a logarithm of t. A buffer that
-started at zero points partly inwards, ⟨θ_t, b_t⟩ = −η Σ γᵏ‖b_{t−k}‖², so momentum multiplies the
-growth, by up to (1 + γ)/(1 − γ); dropping the radial part of the update undoes that.
+Without decay, and at a constant G, ‖θ_t‖⁴ − ‖θ_0‖⁴ lies between 2η²G²t and that plus a constant
+and a logarithm of t. A buffer that started at zero points partly inwards,
+⟨θ_t, b_t⟩ = −η Σ γᵏ‖b_{t−k}‖², so with momentum earlier steps add to the growth: where all buffers
+are of one length it is up to (1 + γ)/(1 − γ) times as much. Dropping the radial part of the update
+undoes that.
 
 Units: η in [θ]², λ in [θ]⁻², ∇L and b in [θ]⁻¹. Follows from Euler's identity in degree zero.
 """

@@ -10,8 +10,8 @@ Let φₜ be the weights when nothing is normalised and the rate is ηₜ‖φ�
 
 It is also gradient descent with a decay that is chosen anew at every step, with the share
 aₜ = (1 + ηₜ²‖∇Lₜ(ψₜ)‖²)^(−1/2) of the weights left and the rate aₜηₜ. The angle of the step
-has the tangent ηₜ‖∇Lₜ(ψₜ)‖: it follows the gradient. Under a constant decay, once the length
-has settled, the cosine of the angle is 1 − ηλ on average, whatever the gradient.
+has the tangent ηₜ‖∇Lₜ(ψₜ)‖: it follows the gradient. Under a constant decay the cosine of the
+angle is 1 − ηλ on average in equilibrium, in which no gradient stands.
 
 Units. On the unit sphere everything is a pure number; φ is in [θ].
 """

@@ -2,9 +2,9 @@
 
 On a loss that does not see the length of a group's weights, SGD from (2ᵏθ, 2⁻ᵏb) with the rate 4ᵏη
 and the decay 4⁻ᵏλ is the run from (θ, b) with η and λ, its weights multiplied by 2ᵏ. Powers of two
-change nothing but exponents, so this is so bit for bit, as long as nothing overflows or underflows.
-Hence a run whose rate is multiplied by some B > 1 at every step, and whose weights grow with √B,
-need never leave the range of its floats.
+change nothing but exponents, so this is so bit for bit, as long as all numbers stay in range, zero
+or normal. Hence a run whose rate is multiplied by some B > 1 at every step, and whose weights grow
+with √B, need never leave the range of its floats.
 
     for batch in data:
         …; optimizer.step()

@@ -1,7 +1,7 @@
 """Step decay with weight decay, as rates that only grow and drop: TEXP, a scheduler for torch.
 
 Step decay gives phase I, which starts at step T_I (T₀ = 0), the rate η_I and the decay λ_I; the
-momentum γ stays. Let α_I be a root of z² − (1 + γ − η_I λ_I) z + γ, real and positive, and let
+momentum γ stays. Let α_I be a root of z² − (1 + γ − η_I λ_I) z + γ, real, positive, not γ, and let
 
     Pₜ = product of the roots of the steps before t,        κ_I = λ_I / (α_I − γ).
 

@@ -1,9 +1,9 @@
 """How far off TEXP is when the buffer is not corrected: by a known factor on the rate, no more.
 
 At a step where rate and decay change to η and λ, with momentum γ, TEXP (texp.py) adds a multiple of
-the weights to the buffer, which then contains κ = λ/(α − γ) of the weights for their decay, α being
-the larger root of z² − (1 + γ − ηλ) z + γ. Leave it out, and the buffer contains another multiple,
-κ_before: that of the phase before, or 0 where a run starts without its seed. Let q = γ/α² and
+the weights to the buffer. What was taken out of it for their decay is then κ = λ/(α − γ) of the
+weights, α being the larger root of z² − (1 + γ − ηλ) z + γ. Leave it out, and it is κ_before: that
+of the phase before, or 0 where a run starts without its seed. Let q = γ/α² and
 
     B = ηγ (κ_before − κ) / (α − γ/α).
 
@@ -12,8 +12,8 @@ TEXP takes, divided by
 
     ρ_s = (1 − B (1 − q^s)) (1 − B (1 − q^(s+1))),
 
-which goes from 1 − B (1 − q) to (1 − B)². So to leave out the correction is to multiply a correct
-rate by ρ_s. If only the rate has changed, and α_before is the root of the phase before,
+which goes from 1 − B (1 − q) to (1 − B)², for B ≤ 1. So to leave out the correction is to multiply
+a correct rate by ρ_s. If only the rate has changed, and α_before is the root of the phase before,
 
     B = γ (1 − α) (α − α_before) / ((α_before − γ) (α² − γ)),
 

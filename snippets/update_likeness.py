@@ -15,8 +15,8 @@ Lion's update is a sign, of the squared length d. On Gaussian noise that is fres
     ρₖ = (2/π) arcsin(r β₂ᵏ⁻¹),    r = β₁(1 − β₂)(1 − β₁ + β₁β₂/(1 + β₂))/V,
     V = (1 − β₁)² + β₁²(1 − β₂)/(1 + β₂).
 
-Its angle is often computed from the sign's linear part, √(π/2 · 2ηλV), which is close where r is
-small, and √(π/2) too much at β₁ = 0.
+Its angle is often computed from the sign's linear part, √(π/2 · 2ηλV), which is right to a few per
+cent where V and ηλ/(1 − β₂) are small, and √(π/2) too much at β₁ = 0.
 
 Units. η in [θ]/[u], λ in [u]/[θ], U in [u]; a, ρ, σ, r and V are numbers.
 

@@ -20,8 +20,8 @@
 # On a network that does not see the length of its weights, AdamW is Adam without decay, at a rate
 # that grows by $1/(1 - \eta\lambda)$ per step and with betas that forget a little faster.
 # [[adamw-twin-as-a-stock-adam|The claim]] says: the same function at every step. Here it is held to
-# that, next to three rules that are nearly right: growing the rate and keeping the betas, growing
-# it by the square, as gradient descent would, and not growing it at all.
+# that, next to three rules that are nearly right: growing the rate and keeping the betas; or the
+# right betas, with a rate that grows by the square, as for gradient descent, or not at all.
 #
 # No number in the text was typed by hand. The file needs torch, scikit-learn and matplotlib.
 
@@ -74,14 +74,17 @@ def weight_sum(beta, count):
 
 def settings(rule, count):
     """Return lr, betas and eps of a rule at its n-th step, n = 1, 2, …"""
-    if rule == "twin":
-        betas = BETAS[0] * SHRINK, BETAS[1] * SHRINK**2
-        first = weight_sum(betas[0], count) / weight_sum(BETAS[0], count)
-        second = (weight_sum(BETAS[1], count) / weight_sum(betas[1], count)) ** 0.5
-        rate = RATE / SHRINK**count * first * second
-        return {"lr": rate, "betas": betas, "eps": EPS * SHRINK ** (count - 1) * second}
-    power = {"decay": 0, "no growth": 0, "naive": 1, "squared": 2}[rule]
-    return {"lr": RATE / SHRINK ** (power * count), "betas": BETAS, "eps": EPS}
+    eps = EPS * SHRINK ** (count - 1)
+    if rule == "decay":
+        return {"lr": RATE, "betas": BETAS, "eps": EPS}
+    if rule == "naive":
+        return {"lr": RATE / SHRINK**count, "betas": BETAS, "eps": eps}
+    betas = BETAS[0] * SHRINK, BETAS[1] * SHRINK**2
+    first = weight_sum(betas[0], count) / weight_sum(BETAS[0], count)
+    second = (weight_sum(BETAS[1], count) / weight_sum(betas[1], count)) ** 0.5
+    power = {"no growth": 0, "twin": 1, "squared": 2}[rule]
+    rate = RATE / SHRINK ** (power * count) * first * second
+    return {"lr": rate, "betas": betas, "eps": eps * second}
 
 
 def train(rule):

@@ -149,7 +149,7 @@ def gain(p, q):
 # %% [markdown]
 # ## The angle of a step
 #
-# The mean cosine of a step should be $p/(1 + q)$, which is $1 - \eta\lambda$ for SGD,
+# The mean cosine of a step should be about $p/(1 + q)$, which is $1 - \eta\lambda$ for SGD,
 # $1 - \eta\lambda/(1 + \gamma)$ for torch's momentum. The columns are angles in radians. *Wrong* is
 # the angle of the other convention: of decoupled decay for torch's momentum, and the reverse for
 # AdamW.
@@ -183,13 +183,14 @@ for name, layers in runs.items():
 # %% [markdown]
 # For SGD the fit is not luck and not a property of the noise. The gradient is orthogonal to the
 # weights, and from this alone follows [[rotation-does-not-depend-on-the-gradients|an identity]] for
-# the cosine weighted by the squared norm, with a term for the two ends of the window. Here it is,
-# for every layer; the classifier has gradients along its weights, and misses it.
+# the mean of $\langle\theta_t, \theta_{t+1}\rangle$ over that of $\lVert\theta_t\rVert^2$, with a term for
+# the two ends of the window; the mean cosine is near that quotient, as the norm hardly moves. Here it
+# is, for every layer; the classifier has gradients along its weights, and misses it.
 
 
 # %%
 def identity_error(name, layer):
-    """Return how far the weighted mean cosine is from the identity, over the sine squared."""
+    """Return how far the quotient of the two means is from the identity, over the sine squared."""
     path = runs[name][layer][0]
     p, q = recursion(name)
     window = path[LATE:]
@@ -276,7 +277,8 @@ for name in ("SGD", "momentum"):
 # Without momentum the formula fits, although gradients are correlated there too, as we shall see: a
 # step without a buffer cannot notice. With momentum the convolutions are *shorter* than the formula
 # says, the first of them by the most. The repaired formula fits again. So what is wrong with the
-# formula is the one assumption that the buffer makes necessary, fresh noise, and nothing else.
+# formula is the one assumption that the buffer makes necessary, fresh noise, and no more than a per
+# cent of anything else.
 #
 # One might have expected the opposite. A mean gradient that persists would make weights longer.
 # Look at the correlation of gradients at different times.

@@ -197,14 +197,14 @@ plt.show()
 # a weak penalty is such a run. So its best strength does better than Adam's best, for each choice
 # of what is hidden.
 #
-# What to take home. Where an exact low-rank completion exists, a weak ratio penalty finds it, and
-# Adam makes "weak" affordable. Where none exists, strength and stopping time have to be chosen,
-# with the ratio as with any other penalty. The columns above were not chosen by any rule that a
-# user could apply: no entries were set aside for it.
+# What to take home. Where an exact low-rank completion exists, a weak ratio penalty may find it, as
+# above, and Adam makes "weak" affordable. Where none exists, strength and stopping time have to be
+# chosen, with the ratio as with any other penalty. The columns above were not chosen by any rule
+# that a user could apply: no entries were set aside for it.
 #
 # One more caution. Where rank one is out of reach at any finite size,
-# [[ratio-drives-norms-to-infinity|the ratio drives norms to infinity]]. A run that never ends is
-# not excluded by anything above.
+# [[ratio-drives-norms-to-infinity|the ratio drives norms to infinity]], and from some starts it
+# does where rank one is within reach. A run that never ends is not excluded by anything above.
 
 # %%
 measured = {

@@ -195,9 +195,10 @@ plt.show()
 # %% [markdown]
 # ## How small the correction is
 #
-# A missing correction is a push along the weights. All it can do is to change their length, that
-# is, the effective rate, and [[texp-correction-is-small|by how much]] is known in closed form: in
-# the end the rate is too low by the factor $(1 - B)^2$ with
+# A missing correction is a push along the weights. All that it changes is their length, that is,
+# the effective rate, even though momentum repeats the push when the weights have turned. By how
+# much is known [[texp-correction-is-small|in closed form]]: in the end the rate is too low by the
+# factor $(1 - B)^2$ with
 #
 # $$
 # B = \frac{\gamma (1 - \alpha)(\alpha - \bar\alpha)}{(\bar\alpha - \gamma)(\alpha^2 - \gamma)} ,
@@ -295,9 +296,10 @@ plt.show()
 # %% [markdown]
 # ## What to take from it
 #
-# TEXP and step decay are one and the same run, in two systems of coordinates, if the boundaries are
-# done right. The boundary factor and the correction are small where $\eta\lambda$ is; one may leave
-# them out for the sake of training, and should not for the sake of a comparison. As a scheduler for
+# TEXP and step decay are one and the same run, in two systems of coordinates, if the seed and the
+# boundaries are done right. The boundary factor is close to 1 and the correction small where
+# $\eta\lambda$ is small; one may leave them out for the sake of training, and should not for the sake
+# of a comparison. As a scheduler for
 # PyTorch, all of it is in [[step-decay-is-tapered-exponential|the theorem's note]].
 
 # %%

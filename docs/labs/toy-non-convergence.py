@@ -17,11 +17,11 @@
 # %% [markdown]
 # # Decay or normalisation, or both, on a toy and on two digits
 #
-# Weight decay helps a linear classifier to settle. So does normalisation. Use both at a constant
-# rate, and it does not settle at all: the weights shrink until a step is too long for where they
-# are. [[decay-expels-from-every-narrow-cone|With decay, no narrow cone holds a run]] says how far
-# from the optimum it must wander at least, and that only the product $\eta\lambda$ of rate and
-# decay matters. This lab looks at both statements, first where the optimum is known, then on
+# Weight decay may help a linear classifier to settle. So may normalisation. Here, use both at a
+# constant rate, and it does not settle at all: the weights shrink until a step is too long for where
+# they are. [[decay-expels-from-every-narrow-cone|With decay, no narrow cone holds a run]] as long as
+# gradients keep a floor; it says how far from the optimum a run must wander at least, and in that
+# only the product $\eta\lambda$ of rate and decay matters. This lab looks at both statements, first where the optimum is known, then on
 # pictures of two digits.
 #
 # Everything is computed here: no number in the text below a piece of code was typed by hand. The
@@ -106,9 +106,10 @@ for name, (rate, decay, normalised) in settings.items():
 # %% [markdown]
 # The floor is the half-angle of the widest cone that expels, over $\pi$; for small $\eta\lambda$ it
 # is $\sqrt{\eta\lambda/2}/\pi$. The theorem says that each run errs by more than anything below the
-# floor, again and again, as long as batches disagree, however large they are. The mean is above it
-# too, which the theorem does not say. The two rows with the same $\eta\lambda$ have the same errors, up to what their
-# different starts leave: in units of its own length the run knows only the product.
+# floor, again and again, as long as the gradients of its batches keep a floor, however large the
+# batches are. The mean is above it too, which the theorem does not say. The two rows with the same
+# $\eta\lambda$ have the same errors, up to what their different starts leave: in units of its own
+# length the run knows only the product.
 #
 # **The test error of one run for each setting.** Dashed: the floor for the run with both.
 
@@ -132,8 +133,8 @@ plt.show()
 #
 # Batches are not to blame. Gradient descent on the exact $L(x, y) = x^2/(x^2 + y^2)$ has no noise,
 # one valley, and does the same:
-# [[no-nondegenerate-minimum-is-stable|no non-degenerate minimum is stable]]. A minimum of order
-# four, $(1 - \cos\varphi)^2$, [[a-flat-minimum-can-hold-the-run|can be]].
+# [[no-nondegenerate-minimum-is-stable|no non-degenerate minimum is stable]]. One of order four, that
+# of $(1 - \cos\varphi)^2$, [[a-flat-minimum-can-hold-the-run|can hold a run]].
 
 
 # %%
@@ -168,7 +169,7 @@ for name, path in exact.items():
 
 # %% [markdown]
 # **The angle from the minimum.** With decay the run comes incredibly near to the sharp minimum, and
-# then leaves: the closer it has come, the longer the way back. In the flat one it stays.
+# then leaves, again and again. In the flat one it stays.
 
 # %%
 plt.figure(layout="constrained")
@@ -237,7 +238,7 @@ for name, setting in digit_settings.items():
 #
 # Note what the last column does not show. That a run does not settle is not the same as that it
 # does badly. The direction that it wanders about may be as good as the optimum, and a rate that is
-# lowered at the end settles it. The argument in full is in
+# lowered at the end may settle it. The argument in full is in
 # [[decay-and-normalisation-together|the note on decay and normalisation together]].
 
 # %%

@@ -8,6 +8,7 @@ import math
 import pytest
 
 CONVOLUTIONS = ("conv 1", "conv 2", "conv 3")
+LEFT = 0.01  # of a norm, where nothing but a finite window and a G that varies is wrong
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,8 @@ def lab(measured_by):
 @pytest.mark.parametrize("name", ["SGD", "momentum"])
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
 def test_sgd_turns_every_convolution_by_the_formula(measured, lab, name, layer):
-    # The plain mean of the cosine instead of the one weighted by the squared norm costs a per cent.
+    # A mean of cosines in place of the quotient of two means, and the ends of the window: the norm
+    # varies by some per cent.
     measured(abs(lab["angles"][f"{name}, {layer}"] - 1), allowed=0.02)
     # The weights are stored in single precision: 6e-8 of them, against a sine squared of 1e-3.
     measured(lab["identity"][f"{name}, {layer}"], allowed=1e-5)
@@ -37,7 +39,11 @@ def test_the_angle_of_the_other_convention_is_off_by_a_factor(lab):
     assert lab["wrong_angle"]["AdamW"] > 3
 
 
-@pytest.mark.control("rotation-does-not-depend-on-the-gradients", drops="scale-invariant-loss")
+@pytest.mark.control(
+    "rotation-does-not-depend-on-the-gradients",
+    drops="scale-invariant-loss",
+    instead="the linear classifier, whose length the loss sees",
+)
 @pytest.mark.parametrize("name", ["SGD", "momentum"])
 def test_a_classifier_that_is_not_invariant_turns_by_another_angle(measured, lab, name):
     measured(
@@ -51,18 +57,32 @@ def test_a_classifier_that_is_not_invariant_turns_by_another_angle(measured, lab
 def test_without_momentum_the_norm_is_the_formulas_although_gradients_are_correlated(
     measured, lab, layer
 ):
-    # What is left is the ends of the window, and a G that varies together with the norm.
-    measured(abs(lab["norms"][f"SGD, {layer}"]["quotient"] - 1), allowed=0.02)
+    # What is left is the ends of the window, and a G that varies together with the norm. As A is
+    # near H, a fourth root has less than a per cent to lose.
+    measured(abs(lab["norms"][f"SGD, {layer}"]["quotient"] - 1), allowed=LEFT)
     assert lab["correlations"][f"SGD, {layer}"][1] < -0.05
+    assert 1 < lab["norms"][f"SGD, {layer}"]["fluctuation"] < 1.02  # A over H
 
 
-@pytest.mark.control("equilibrium-of-momentum-sgd", drops="^memoryless")
+@pytest.mark.control(
+    "equilibrium-of-momentum-sgd",
+    drops="^memoryless",
+    instead="gradients of a network on digits, which oppose what the buffer holds",
+)
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
 def test_with_momentum_the_norm_is_shorter_by_what_the_gradients_remember(measured, lab, layer):
     norm = lab["norms"][f"momentum, {layer}"]
     assert norm["memory"] < -0.03
-    measured(1 - norm["quotient"], allowed=0.005)  # without momentum it is off by less
-    assert norm["with_memory"] == pytest.approx(1, abs=0.015)
+    measured(1 - norm["quotient"], allowed=LEFT)  # without momentum it is off by less
+    assert norm["quotient"] > 0.85  # SGDW's would be longer by (1 − γ)^(−1/4), plain SGD's shorter
+
+
+@pytest.mark.claim("gradients-with-memory-move-the-norm-by-a-bounded-factor", by="experiment")
+@pytest.mark.parametrize("layer", CONVOLUTIONS)
+def test_with_what_they_remember_in_the_formula_the_norm_is_right_again(measured, lab, layer):
+    norm = lab["norms"][f"momentum, {layer}"]
+    # The finite window costs more than without momentum: the buffer has its own ends.
+    measured(abs(norm["with_memory"] - 1), allowed=1.5 * LEFT)
     assert abs(norm["with_memory"] - 1) < 1 - norm["quotient"]
 
 
@@ -73,15 +93,6 @@ def test_what_the_gradients_remember_moves_the_norm_by_no_more_than_the_bound(me
     assert norm["memory"] < -0.03
     # The claim's bound for the momentum 0.9, either way.
     measured(abs(math.log(norm["quotient"])), allowed=math.log(1.9 / 0.1) / 4)
-
-
-@pytest.mark.claim("equilibrium-of-momentum-sgd", by="experiment")
-@pytest.mark.parametrize("layer", CONVOLUTIONS)
-def test_with_momentum_the_norm_is_nearer_its_formula_than_that_of_sgdw(measured, lab, layer):
-    # SGDW's norm would be longer by (1 − γ)^(−1/4) = 1.78, plain SGD's shorter by that.
-    assert lab["norms"][f"momentum, {layer}"]["quotient"] < 1.05
-    # Gradients with a memory cost some per cent; those of SGDW would be off by 0.78.
-    measured(abs(lab["norms"][f"momentum, {layer}"]["quotient"] - 1), allowed=0.15)
 
 
 @pytest.mark.parametrize("layer", CONVOLUTIONS)
@@ -98,8 +109,9 @@ def test_gradients_agree_for_a_step_and_oppose_each_other_for_several(lab, layer
 def test_adamws_norm_is_below_the_formula_as_its_steps_are(measured, lab, layer):
     row = lab["adamw"][layer]
     assert row["energy"] < 0.95
-    # A second moment that fluctuates and gradients that cancel both shorten steps.
-    measured(1 - row["quotient"], allowed=0.2)
+    # A second moment that fluctuates and gradients that cancel both shorten steps: their squares by
+    # up to a fourth, and the norm by less than an eighth, as shorter steps are more alike.
+    measured(1 - row["quotient"], allowed=0.12)
     # With the steps that were seen, what is left is the ends of the window.
     measured(abs(row["identity"] - 1), allowed=0.02)
 

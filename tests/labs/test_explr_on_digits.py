@@ -28,17 +28,19 @@ def test_a_batch_norm_net_computes_the_same_logits_for_a_thousand_steps(measured
     assert lab["fall of the loss"] > 3
 
 
-@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+@pytest.mark.control(
+    THEOREM, drops="scale-invariant-loss", instead="batch norm with PyTorch's default epsilon"
+)
 def test_control_with_the_default_eps_the_logits_part(measured, lab):
     measured(lab["gap with the default eps"], allowed=VISIBLE)
 
 
-@pytest.mark.control(THEOREM, drops="^seed")
+@pytest.mark.control(THEOREM, drops="^seed", instead="the buffers as they were")
 def test_control_without_the_seed_the_logits_part(measured, lab):
     measured(lab["gap without the seed"], allowed=VISIBLE)
 
 
-@pytest.mark.control(THEOREM, drops="^exponent")
+@pytest.mark.control(THEOREM, drops="^exponent", instead="the exponent −2t")
 def test_control_with_the_exponent_2t_the_logits_part(measured, lab):
     measured(lab["gap with the exponent -2t"], allowed=VISIBLE)
 

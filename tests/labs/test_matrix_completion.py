@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-OFF = "adam-ignores-the-strength-off-the-data"
 COMPLETED = 0.02  # of the size of what is hidden: what a strong penalty costs as a bias
 
 
@@ -12,11 +11,11 @@ def lab(measured_by):
     return measured_by("docs/labs/matrix-completion.py")
 
 
-@pytest.mark.claim(OFF, by="experiment")
-def test_adam_completes_at_every_strength_and_descent_at_the_strong_ones_only(measured, lab):
+def test_adam_completes_at_every_strength_and_descent_at_the_strong_ones_only(lab):
+    """What the lab says of its one draw: a consequence of the claim, and no check of it."""
     adam, descent = lab["planted"]["Adam"], lab["planted"]["gradient descent"]
     size = lab["planted_hidden_size"]
-    measured(np.max(adam) / size, allowed=COMPLETED)
+    assert np.max(adam) < COMPLETED * size
     assert adam == sorted(adam)  # the bias grows with the strength
     assert min(descent[:2]) > 0.8 * size  # not yet moved
     assert descent[-1] < COMPLETED * size

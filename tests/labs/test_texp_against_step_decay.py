@@ -39,19 +39,19 @@ def test_texp_computes_the_logits_of_step_decay_through_three_phases(measured, l
     assert lab["rates"]["texp"][-1] > 3 * lab["rates"]["step decay"][-1]
 
 
-@pytest.mark.control(THEOREM, drops="^correction")
+@pytest.mark.control(THEOREM, drops="^correction", instead="a buffer left alone at both boundaries")
 def test_control_without_the_correction_they_part_at_the_first_drop(measured, lab, first_drop):
     assert max(lab["gaps"]["uncorrected"][: first_drop + 1]) < ROUNDING
     measured(max(lab["gaps"]["uncorrected"]), allowed=VISIBLE)
 
 
-@pytest.mark.control(THEOREM, drops="^boundary")
+@pytest.mark.control(THEOREM, drops="^boundary", instead="the drop alone")
 def test_control_with_the_drop_alone_they_part_at_the_first_drop(measured, lab, first_drop):
     assert max(lab["gaps"]["drop alone"][: first_drop + 1]) < ROUNDING
     measured(max(lab["gaps"]["drop alone"]), allowed=LARGE)
 
 
-@pytest.mark.control(THEOREM, drops="^seed")
+@pytest.mark.control(THEOREM, drops="^seed", instead="a buffer of zero, unseeded")
 def test_control_without_the_seed_they_part_at_once(measured, lab):
     measured(lab["gaps"]["no seed"][1], allowed=LARGE)
 
@@ -62,7 +62,7 @@ def test_the_rates_divided_by_the_factor_make_the_uncorrected_run_exact(measured
     assert len(lab["undone"]) > first_drop + 50
 
 
-@pytest.mark.control(SIZE, drops="^factor")
+@pytest.mark.control(SIZE, drops="^factor", instead="no factor")
 def test_control_without_the_factor_it_is_not(measured, lab, first_drop):
     gap = max(lab["gaps"]["uncorrected"][first_drop : len(lab["undone"])])
     measured(gap, allowed=VISIBLE)
@@ -73,7 +73,9 @@ def test_without_drops_the_logits_are_those_of_a_divided_decay(measured, lab):
     measured(np.max(lab["no_drop"]), allowed=ROUNDING)
 
 
-@pytest.mark.control(COROLLARY, drops="^its-own-correction")
+@pytest.mark.control(
+    COROLLARY, drops="^its-own-correction", instead="the corrections of step decay"
+)
 def test_control_with_the_corrections_of_step_decay_they_are_not(measured, lab):
     measured(max(lab["wrong_correction"]), allowed=LARGE)
 

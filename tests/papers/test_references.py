@@ -40,6 +40,8 @@ PREPRINT, TALK = "@article{k, title = {T}, ", "@inproceedings{k, title = {T}, bo
     ("entry", "wrong"),
     [
         ("@misc{k, title = {T}, year = {2018}, eprint = {1805.11604}}", True),
+        ("@misc{k, title = {T}, year = {2018}, url = {u}}", True),
+        ("@inproceedings{k, title = {T}, year = {2018}}", True),
         ("@misc{k, title = {T}, year = {2018}, howpublished = {blog}}", True),
         ("@misc{k, title = {T}, year = {2018}, howpublished = {blog}, url = {u}}", False),
         (PREPRINT + "year = {2020}, journal = {arXiv preprint arXiv:1908.0}}", True),

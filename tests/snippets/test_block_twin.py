@@ -108,7 +108,11 @@ def test_in_each_block_the_gradient_is_orthogonal_and_falls_with_that_length_onl
         measured(abs(3 * longer[1] - slopes[1]).max(), allowed=0)
 
 
-@pytest.mark.control(LEMMA, drops="block-scale-invariant-loss")
+@pytest.mark.control(
+    LEMMA,
+    drops="block-scale-invariant-loss",
+    instead="a loss that is invariant under a common factor only",
+)
 def test_control_under_a_common_factor_one_block_pays_for_the_other(measured, problem):
     x, y = problem.start
     shares = []
@@ -137,7 +141,11 @@ def test_a_block_that_is_not_invariant_may_come_along_if_it_is_not_decayed(
     measured(max(gaps(problem, problem.half, running, schedules=[one, free])), allowed=0)
 
 
-@pytest.mark.control(TWIN, drops="block-scale-invariant-loss")
+@pytest.mark.control(
+    TWIN,
+    drops="block-scale-invariant-loss",
+    instead="a loss that is invariant under a common factor only",
+)
 @buffered
 def test_control_under_a_common_factor_only_the_runs_part(measured, problem, running):
     measured(max(gaps(problem, problem.common, running)), allowed=VISIBLE)
@@ -146,7 +154,11 @@ def test_control_under_a_common_factor_only_the_runs_part(measured, problem, run
     assert gaps(problem, problem.common, running, schedules=same) == [0, 0]
 
 
-@pytest.mark.control(TWIN, drops="block-scale-invariant-loss")
+@pytest.mark.control(
+    TWIN,
+    drops="block-scale-invariant-loss",
+    instead="a loss that sees the length of one block, which decays",
+)
 @buffered
 def test_control_a_decayed_block_that_is_not_invariant_parts_the_runs(measured, problem, running):
     one, two = problem.schedules
@@ -154,7 +166,7 @@ def test_control_a_decayed_block_that_is_not_invariant_parts_the_runs(measured, 
     measured(max(gaps(problem, problem.half, running, schedules=[one, slow])), allowed=VISIBLE)
 
 
-@pytest.mark.control(TWIN, drops="^own-rates")
+@pytest.mark.control(TWIN, drops="^own-rates", instead="each block at the other's rates")
 @buffered
 def test_control_the_rates_of_the_other_block_do_not_fit(measured, problem, running):
     one, two = (decay_free(schedule)[1] for schedule in problem.schedules)
@@ -165,7 +177,11 @@ def test_control_the_rates_of_the_other_block_do_not_fit(measured, problem, runn
     measured(min(gaps(problem, problem.block_wise, running, twins=swapped)), allowed=CLEAR)
 
 
-@pytest.mark.control(TWIN, drops="^positive-scalars")
+@pytest.mark.control(
+    TWIN,
+    drops="^positive-scalars",
+    instead="a block whose scalar turns negative, on a loss that is not even",
+)
 def test_control_one_block_whose_scalar_turns_negative_parts_both(measured):
     def loss(one, two):
         return (1 + one[0] / one.norm()) * (2 + two[0] / two.norm())

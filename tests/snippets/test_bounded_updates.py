@@ -72,12 +72,31 @@ def test_a_constant_update_gets_as_far_as_the_bound(measured):
     measured(float(abs(weights - F(3, 2))), allowed=1e-9)  # (2/3)⁶⁰ of 3/2
 
 
-@pytest.mark.control(CLAIM, drops="^bounded")
+@pytest.mark.control(
+    CLAIM, drops="^bounded", instead="the gradients of −½‖θ‖², as long as the weights"
+)
+def test_control_where_the_loss_falls_ever_more_steeply_gradient_descent_leaves_it(measured):
+    weights, rates, decay = F(1), [F(1, 4)] * 20, F(1, 2)
+    longest = abs(weights)  # of the updates, at first: U in the bound
+    for t, rate in enumerate(rates):
+        weights = (1 - rate * decay) * weights + rate * weights
+        beyond = weights - farthest(F(1), longest, decay, rates[: t + 1])
+    measured(max(beyond, 0), allowed=BEYOND)
+
+
+def test_on_a_linear_loss_the_updates_of_gradient_descent_are_bounded_and_so_is_its_norm():
+    weights, slope, decay = torch.zeros(3).double(), torch.tensor([3.0, -4.0, 0.0]).double(), 0.5
+    for _ in range(200):  # a loss without a minimum
+        weights = (1 - 0.3 * decay) * weights - 0.3 * slope
+    assert weights.norm().item() == pytest.approx(5 / decay)
+
+
+@pytest.mark.control(CLAIM, drops="^bounded", instead="unit updates times two, in a bound for one")
 def test_control_longer_updates_lead_out_of_it(measured):
     measured(excess("the length", 0.1, persistent=1e9, factor=2.0), allowed=BEYOND)
 
 
-@pytest.mark.control(CLAIM, drops="^small")
+@pytest.mark.control(CLAIM, drops="^small", instead="ηλ = 1.5")
 def test_control_a_decay_that_overshoots_throws_the_weights_out(measured):
     # ηλ = 1.5: the sign flips with the weights.
     weights, worst = torch.tensor(0.1), 0.0
@@ -87,7 +106,7 @@ def test_control_a_decay_that_overshoots_throws_the_weights_out(measured):
     measured(worst, allowed=BEYOND)
 
 
-@pytest.mark.control(CLAIM, drops="^beside")
+@pytest.mark.control(CLAIM, drops="^beside", instead="a decay inside of the sign")
 def test_control_decay_inside_of_the_sign_stops_where_it_outweighs_the_gradient(measured):
     weights, decay, gradient = 0.0, 0.5, -10.0
     for _ in range(STEPS * 5):

@@ -1,5 +1,6 @@
 """Which gradient keeps the norm, and what does clipping a little above it do?"""
 
+import math
 from fractions import Fraction
 
 import pytest
@@ -38,7 +39,7 @@ def growth(theta, step, rate, decay):
     return sum(x * x for x in after) / sum(x * x for x in theta)
 
 
-@pytest.mark.claim(CLIP, by="certificate")
+@pytest.mark.claim(CLIP, by="certificate of a step")
 def test_a_step_multiplies_the_squared_norm_by_the_factor(measured):
     x, y = sympy.symbols("x y", positive=True)
     theta, size = [x, y], sympy.sqrt(x**2 + y**2)
@@ -51,7 +52,7 @@ def test_a_step_multiplies_the_squared_norm_by_the_factor(measured):
     measured(sum(sympy.simplify(rest) != 0 for rest in rests), allowed=0)
 
 
-@pytest.mark.claim(CLIP, by="certificate")
+@pytest.mark.claim(CLIP, by="certificate of a step")
 def test_one_gradient_keeps_the_norm_and_the_threshold_grows_it_by_the_square(measured):
     half = Fraction(1, 2)
     keeping = sympy.sqrt(LAM * (2 - ETA * LAM) / ETA) * NORM
@@ -91,7 +92,9 @@ def test_longer_gradients_lengthen_shorter_ones_shorten_and_clipped_ones_hardly(
     measured(abs(kept - 1), allowed=ROUNDING)
 
 
-@pytest.mark.control(CLIP, drops="scale-invariant-loss")
+@pytest.mark.control(
+    CLIP, drops="scale-invariant-loss", instead="gradients along the weights, outward and inward"
+)
 def test_control_along_the_weights_a_short_gradient_lengthens_and_a_long_one_shortens(measured):
     theta, rate, decay = [3.0, -4.0], 0.5, 0.02
     keeping, threshold = (f(rate, decay, 5.0) for f in (keeping_gradient, clipping_threshold))
@@ -104,7 +107,7 @@ def test_control_along_the_weights_a_short_gradient_lengthens_and_a_long_one_sho
     measured(excess(clipped, rate, decay), allowed=GROWTH)
 
 
-@pytest.mark.control(CLIP, drops="^range")
+@pytest.mark.control(CLIP, drops="^range", instead="ηλ = 5/2")
 def test_control_with_too_much_decay_no_gradient_keeps_the_norm(measured):
     for decay in (Fraction(4), Fraction(5)):  # at the rate 1/2
         shortest = step_factor(Fraction(1, 2), decay, 1, 0)
@@ -115,7 +118,28 @@ def test_control_with_too_much_decay_no_gradient_keeps_the_norm(measured):
     measured(shortest - 1, allowed=GROWTH)
 
 
-@pytest.mark.control(CLIP, drops="^no-momentum")
+def test_it_takes_many_clipped_steps_to_grow_by_e():
+    for share in (0.01, 0.3, 1.9):  # ηλ
+        steps = int(1 / share**2)
+        assert (1 + share**2) ** steps < math.e
+    assert (1 + 0.01**2) ** (int(1 / 0.01**2) + 2) > math.e  # and hardly more than that
+
+
+def test_clipping_all_blocks_together_a_single_one_may_grow_by_more():
+    rate, decay = 0.5, 0.02
+    blocks = [3.0, 0.0], [0.0, 0.1]
+    together = math.hypot(3.0, 0.1)
+    g = turned(blocks[1], clipping_threshold(rate, decay, together))  # the other's is zero
+    found = growth(blocks[1], g, rate, decay)
+    assert excess(found, rate, decay) > 10
+    kept = growth(blocks[0], [0.0, 0.0], rate, decay)
+    total = (kept * 9 + found * 0.01) / together**2
+    assert total == pytest.approx(1 + (rate * decay) ** 2)
+
+
+@pytest.mark.control(
+    CLIP, drops="^no-momentum", instead="a buffer that holds ten gradients of that length besides"
+)
 def test_control_with_momentum_clipped_gradients_may_lengthen_a_lot(measured):
     theta, rate, decay = [3.0, -4.0], 0.5, 0.02
     g = turned(theta, clipping_threshold(rate, decay, 5.0))

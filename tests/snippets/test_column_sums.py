@@ -76,12 +76,12 @@ def test_the_column_sums_are_the_scalar_run_times_the_first(measured, steps):
     measured(np.max(strays(steps)), allowed=FINE_ROUNDING)
 
 
-@pytest.mark.control(SUMS, drops="^common-shift")
+@pytest.mark.control(SUMS, drops="^common-shift", instead="RMS norm, which sees a common vector")
 def test_control_under_rms_norm_the_column_sums_train(measured):
     measured(max(strays(1, centred=False)), allowed=VISIBLE)
 
 
-@pytest.mark.control(SUMS, drops="^zero-buffer")
+@pytest.mark.control(SUMS, drops="^zero-buffer", instead="a buffer with the weights in it")
 def test_control_a_buffer_with_other_sums_pushes_them(measured):
     measured(max(strays(1, buffer=digits(W))), allowed=VISIBLE)
 

@@ -10,12 +10,14 @@ from torch import nn
 from torch.nn import functional
 
 from snippets.degree_calculus import degree, misfit, total
+from snippets.scale_invariance import gradient
 
 EPS = 1e-60
 ROUNDING = 1e-12  # float64, a few layers, and factors that are no powers of two
 CLEAR = 0.15  # a share of the output, far from anything that rounding does
 BENT = 1e-4  # second differences of losses of size one, with steps of a half
 FACTORS = (0.3, 7.0)
+KINKS = "kinks-obey-the-lemma-where-degrees-are-counted"
 torch.set_num_threads(1)
 
 
@@ -94,6 +96,14 @@ RULES = {
     "layer norm": (plain(linear(), layer_norm(4)), 0),
     "layer norm with a bias before": (plain(linear(bias=True), layer_norm(4)), 0),
     "layer norm with an affine": (plain(linear(), layer_norm(4, affine=True)), 1),
+    "one of two layers": (
+        plain(linear(), nn.ReLU(), linear(trainable=False), layer_norm(4)),
+        0,
+    ),
+    "the other of two": (
+        plain(linear(trainable=False), nn.ReLU(), linear(), layer_norm(4)),
+        0,
+    ),
     "affine, linear": (plain(linear(), layer_norm(4, affine=True), linear()), 2),
     "affine, linear, norm": (plain(linear(), layer_norm(4, True), linear(), layer_norm(4)), 0),
     "rms norm": (plain(linear(), nn.RMSNorm(4, EPS, elementwise_affine=False)), 0),
@@ -111,6 +121,14 @@ RULES = {
     "matrix product": (Module(lambda m, x: m.one(x) @ m.two(x).transpose(0, 1)).double(), 2),
     "a tensor of the model": (Module(lambda m, x: x @ m.one.weight).double(), 1),
     "mean": (Module(lambda m, x: m.one(x).mean(dim=0)).double(), 1),
+    "convolution": (
+        Module(lambda m, x: m.conv(x.reshape(9, 1, 2, 2)), conv=nn.Conv2d(1, 3, 2)).double(),
+        1,
+    ),
+    "pooling": (
+        Module(lambda m, x: m.pool(m.one(x).reshape(9, 1, 2, 2)), pool=nn.MaxPool2d(2)).double(),
+        1,
+    ),
     "softmax": (Module(lambda m, x: torch.softmax(m.n(m.one(x)), -1), n=layer_norm(4)).double(), 0),
 }
 
@@ -138,7 +156,9 @@ NO_DEGREE = {
 }
 
 
-@pytest.mark.control("degree-calculus", drops="^equal-degrees")
+@pytest.mark.control(
+    "degree-calculus", drops="^equal-degrees", instead="a sum that is given the degree of one term"
+)
 @pytest.mark.parametrize("name", list(NO_DEGREE)[:5])
 def test_control_sums_of_unequal_degrees_have_none(measured, name):
     with pytest.raises(
@@ -148,7 +168,9 @@ def test_control_sums_of_unequal_degrees_have_none(measured, name):
     measured(least_misfit(NO_DEGREE[name]), allowed=CLEAR)
 
 
-@pytest.mark.control("degree-calculus", drops="^degree-zero")
+@pytest.mark.control(
+    "degree-calculus", drops="^degree-zero", instead="softmax or GELU of a value of degree 1 or 2"
+)
 @pytest.mark.parametrize("name", list(NO_DEGREE)[5:])
 def test_control_a_function_that_is_not_homogeneous_has_none(measured, name):
     with pytest.raises(ValueError, match=r"gets degree [12] and needs 0; normalise its input"):
@@ -171,7 +193,9 @@ def test_inputs_that_are_passed_by_name_count():
         degree(second)
 
 
-@pytest.mark.control("degree-calculus", drops="^same-factor")
+@pytest.mark.control(
+    "degree-calculus", drops="^same-factor", instead="one of two tensors alone times 7"
+)
 def test_control_with_a_factor_for_each_tensor_a_sum_has_no_degree(measured):
     model, expected = RULES["sum"]
     assert expected == 1
@@ -183,7 +207,9 @@ def test_control_with_a_factor_for_each_tensor_a_sum_has_no_degree(measured):
     measured(off_every_multiple(before, after), allowed=CLEAR)
 
 
-@pytest.mark.control("degree-calculus", drops="normalisation-layer")
+@pytest.mark.control(
+    "degree-calculus", drops="normalisation-layer", instead="layer norm with an eps of a tenth"
+)
 def test_control_with_eps_a_normaliser_has_no_degree_zero(measured):
     model = plain(linear(), layer_norm(4, eps=0.1))
     with pytest.raises(ValueError, match=r"_1 has eps = 0\.1, to which it compares its input"):
@@ -193,11 +219,10 @@ def test_control_with_eps_a_normaliser_has_no_degree_zero(measured):
     assert degree(model, eps_at_most=0.1) == 0  # who looks away is told what the rules say
 
 
-@pytest.mark.claim("degree-calculus", by="certificate")
-def test_each_rule_holds_for_all_numbers(measured):
-    a, b = sympy.symbols("a b", real=True)
+@pytest.mark.claim("degree-calculus", by="certificate of a step")
+def test_the_step_of_the_induction_holds_for_products_sums_relu_and_absolute_values(measured):
+    a, b, j, k = sympy.symbols("a b j k", real=True)
     c = sympy.Symbol("c", positive=True)
-    j, k = sympy.symbols("j k", integer=True)
     relu = sympy.Max(a, 0).rewrite(sympy.Abs)
     rests = [
         c**j * a * c**k * b - c ** (j + k) * a * b,
@@ -255,8 +280,8 @@ def test_the_cross_entropy_is_strictly_convex_along_the_ray_and_without_the_affi
     measured(np.ptp(flat), allowed=ROUNDING)
 
 
-@pytest.mark.claim("trainable-affine-makes-degree-one", by="certificate")
-def test_the_second_derivative_of_the_loss_along_the_ray_is_the_variance_of_the_logits(measured):
+@pytest.mark.claim("trainable-affine-makes-degree-one", by="certificate of a step")
+def test_the_second_derivative_of_the_loss_along_the_ray_is_the_variance_of_three_logits(measured):
     f, c = sympy.symbols("f:3", real=True), sympy.Symbol("c", positive=True)
     loss = sympy.log(sum(sympy.exp(c * (g - f[0])) for g in f))
     powers = [sympy.exp(c * (g - f[0])) for g in f]
@@ -289,7 +314,11 @@ def test_affines_of_earlier_normalisers_do_not_count():
     assert fits(model, 0)
 
 
-@pytest.mark.control("trainable-affine-makes-degree-one", drops="^frozen-classifier")
+@pytest.mark.control(
+    "trainable-affine-makes-degree-one",
+    drops="^frozen-classifier",
+    instead="a trained classifier, and a frozen one with a bias",
+)
 def test_control_a_trained_classifier_makes_it_two_and_a_bias_leaves_none(measured):
     model = classifier(affine=True, trained=True)
     assert degree(model) == 2
@@ -301,7 +330,11 @@ def test_control_a_trained_classifier_makes_it_two_and_a_bias_leaves_none(measur
     measured(least_misfit(model), allowed=CLEAR)
 
 
-@pytest.mark.control("trainable-affine-makes-degree-one", drops="^degree")
+@pytest.mark.control(
+    "trainable-affine-makes-degree-one",
+    drops="^degree",
+    instead="two layers with trained biases before the normaliser",
+)
 def test_control_biases_before_the_normaliser_leave_no_degree(measured):
     first = nn.Sequential(linear(bias=True), nn.ReLU(), linear(bias=True))
     model = classifier(affine=True, first=first)
@@ -310,9 +343,158 @@ def test_control_biases_before_the_normaliser_leave_no_degree(measured):
     measured(least_misfit(model), allowed=CLEAR)
 
 
-@pytest.mark.control("trainable-affine-makes-degree-one", drops="normalisation-layer")
+@pytest.mark.control(
+    "trainable-affine-makes-degree-one",
+    drops="normalisation-layer",
+    instead="layer norm with an eps of a tenth",
+)
 def test_control_with_eps_the_degree_is_not_one(measured):
     measured(misfit(classifier(affine=True, eps=0.1), INPUTS, 1, 7.0), allowed=CLEAR)
+
+
+# Kinks.
+
+
+class Kinked(nn.Module):
+    """ReLU and a maximum over pairs, then a normaliser; the classifier is frozen."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.last = linear(), nn.Linear(4, 6, bias=False)
+        self.head = nn.Linear(3, 3).requires_grad_(False)
+        self.double()
+
+    def forward(self, x):
+        z = self.last(torch.relu(self.one(x)))
+        z = z.reshape(-1, 3, 2).amax(-1)
+        return self.head(functional.layer_norm(z, (3,), eps=EPS))
+
+
+def at_kinks(model):
+    """Weights at which units are zero and maxima are shared, and the loss as a function of them.
+
+    The first unit is zero for all samples, and two rows of the last layer are equal.
+    """
+    with torch.no_grad():
+        model.one.weight[0] = 0
+        model.last.weight[1] = model.last.weight[0]
+    names = [name for name, p in model.named_parameters() if p.requires_grad]
+    shapes = [model.get_parameter(name).shape for name in names]
+    start = torch.cat([model.get_parameter(name).detach().flatten() for name in names])
+
+    def loss(weights):
+        parts = weights.split([shape.numel() for shape in shapes])
+        given = {n: p.view(s) for n, p, s in zip(names, parts, shapes, strict=True)}
+        logits = torch.func.functional_call(model, given, INPUTS)
+        return functional.cross_entropy(logits, torch.arange(9) % 3)
+
+    return loss, start
+
+
+def bend(loss, weights, way, step=1e-6):
+    """How far the slopes on both sides of a point differ, in one direction.
+
+    Where a loss of size one is smooth, by no more than about a step.
+    """
+    here = loss(weights)
+    ahead, behind = (loss(weights + sign * step * way) - here for sign in (1, -1))
+    return abs(ahead + behind).item() / step
+
+
+def off_the_lemma(loss, weights):
+    """How far the gradient is from being orthogonal, and from a third at thrice the weights."""
+    slope = gradient(loss, weights)
+    radial = abs(slope @ weights) / weights.norm() / slope.norm()
+    return radial, (3 * gradient(loss, 3 * weights) - slope).norm() / slope.norm()
+
+
+@pytest.mark.claim(KINKS, by="float64")
+@pytest.mark.parametrize("seed", range(5), ids="seed={}".format)
+def test_at_kinks_of_a_network_of_degree_zero_the_gradient_obeys_the_lemma(measured, seed):
+    torch.manual_seed(seed)
+    loss, weights = at_kinks(Kinked())
+    # the first row may grow out of zero to either side, and either of two equal rows win
+    zero, equal = torch.zeros_like(weights), torch.zeros_like(weights)
+    zero[:4] = INPUTS[0]
+    equal[16:20] = 1
+    assert bend(loss, weights, zero) > BENT
+    assert bend(loss, weights, equal) > BENT
+    for missed in off_the_lemma(loss, weights):
+        measured(missed, allowed=ROUNDING)
+
+
+@pytest.mark.claim(KINKS, by="float64")
+def test_at_kinks_a_network_of_degree_two_has_a_gradient_of_degree_one(measured):
+    weights = torch.tensor([0.0, 0.0, 1.0, -2.0], dtype=torch.float64)
+
+    def value(w):
+        first, second = torch.relu(INPUTS[:, :2] @ w[:2]), INPUTS[:, 2:] @ w[2:]
+        return ((first - second) * second).abs().sum()
+
+    slope = gradient(value, weights)
+    measured(abs(slope @ weights / value(weights) - 2), allowed=ROUNDING)
+    apart = (gradient(value, 3 * weights) - 3 * slope).norm() / slope.norm()
+    measured(apart, allowed=ROUNDING)
+
+
+def invariant(w):
+    """A scale-invariant loss in the plane."""
+    outputs = INPUTS[:, :2] @ w
+    return ((outputs - outputs.mean()) / outputs.std()).tanh().square().mean()
+
+
+UNITS = torch.tensor([[1, 0], [-1, 0], [1, 1], [-1, -1], [0, 1], [0, -1]], dtype=torch.float64)
+SIGNS = torch.tensor([1, -1, -1, 1, 1, -1], dtype=torch.float64)
+
+
+def with_nothing(w):
+    """The loss, and units of degree one that sum to zero everywhere."""
+    return invariant(w) + SIGNS @ torch.relu(UNITS @ w)
+
+
+def with_nothing_and_a_bias(w):
+    """The loss, and two units with a frozen bias that are zero together with what follows them."""
+    a = w[0] - 1
+    return invariant(w) + torch.relu(a) - torch.relu(-a) - a
+
+
+@pytest.mark.control(KINKS, drops="^counted", instead="units of degree 1 that sum to zero, added")
+def test_control_a_sum_that_cancels_without_a_degree_keeps_its_gradient_at_longer_weights(measured):
+    weights = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    for c in (1.0, 3.0, 0.2):
+        assert abs(with_nothing(c * weights) - invariant(weights)) < ROUNDING
+    radial, longer = off_the_lemma(with_nothing, weights)
+    assert radial < ROUNDING  # as each unit has a degree
+    measured(longer, allowed=CLEAR)
+    # away from the kinks the lemma holds
+    assert max(off_the_lemma(with_nothing, weights + 0.1)) < ROUNDING
+
+
+@pytest.mark.control(KINKS, drops="^counted", instead="units with a frozen bias that cancel, added")
+def test_control_a_sum_that_cancels_with_a_bias_gives_the_gradient_a_part_along_the_weights(
+    measured,
+):
+    weights = torch.tensor([1.0, 1.0], dtype=torch.float64)
+    for c in (1.0, 3.0, 0.2):
+        assert abs(with_nothing_and_a_bias(c * weights) - invariant(weights)) < ROUNDING
+    for missed in off_the_lemma(with_nothing_and_a_bias, weights):
+        measured(missed, allowed=CLEAR)
+
+
+def choosing(w):
+    """The larger of the first two weights; of equal ones the first if large, else the second."""
+    first = (w[0] > w[1]) | ((w[0] == w[1]) & (w[0] > 1))
+    return torch.where(first, w[0], w[1]) / w.norm()
+
+
+@pytest.mark.control(KINKS, drops="^same-choice", instead="a maximum whose choice depends on size")
+def test_control_a_maximum_that_chooses_by_size_has_another_gradient_at_longer_weights(measured):
+    weights = torch.tensor([0.5, 0.5, 0.5], dtype=torch.float64)
+    assert abs(choosing(3 * weights) - choosing(weights)) < ROUNDING
+    _, longer = off_the_lemma(choosing, weights)
+    measured(longer, allowed=CLEAR)
+    # the same maximum as torch has it shares the slope at any size
+    assert max(off_the_lemma(lambda w: w[:2].amax() / w.norm(), weights)) < ROUNDING
 
 
 # The writers to a residual stream: those tensors alone require a gradient.
@@ -344,13 +526,25 @@ def test_all_that_writes_to_the_stream_is_one_invariant_block(measured):
     measured(worst(model, 0), allowed=ROUNDING)
 
 
-@pytest.mark.control("residual-writers-are-one-block", drops="^together")
+@pytest.mark.control(
+    "residual-writers-are-one-block",
+    drops="^together",
+    instead="the embedding alone, or a branch's last layer alone, times 7",
+)
 @pytest.mark.parametrize("writer", ["embed", "out"])
 def test_control_a_single_writer_is_not_invariant(measured, writer):
     model = PreNorm(writers=(writer,))
     with pytest.raises(ValueError, match="adds degrees"):
         degree(model)
     measured(misfit(model, INPUTS, 0, 7.0), allowed=CLEAR)
+
+
+def test_a_branch_that_reads_only_signs_of_the_raw_stream_does_not_see_its_length():
+    signs, raw = PreNorm(), PreNorm()
+    signs.norm = Module(lambda m, x: torch.sign(x)).requires_grad_(False)
+    raw.norm = nn.Identity()
+    assert fits(signs, 0)
+    assert misfit(raw, INPUTS, 0, 7.0) > CLEAR
 
 
 # What is refused, and what the helpers do.

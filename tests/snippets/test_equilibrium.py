@@ -22,13 +22,13 @@ from snippets.equilibrium import (
     turn,
 )
 from snippets.moment_map import moment_path, moment_step
+from tests.confidence import students_t
 
 SGD, MOMENTUM, SGDW = "equilibrium-of-sgd", "equilibrium-of-momentum-sgd", "equilibrium-of-sgdw"
 ADAMW = "equilibrium-of-adamw"
-ERRORS = 5  # standard errors; with ten other seeds none was as much as 4 off
+CONFIDENCE = 0.9999  # in a mean of independent runs, or numbers, by their own spread
 FLUCTUATION = 0.004  # of the squared norm: what a second moment of memory 0.999 adds at most
 VISIBLE = 0.1  # a share: a run that has settled is within a millionth of its balance
-BOTH = pytest.mark.parametrize("setting", [coupled, decoupled])
 ETA, LAM, GAMMA = sympy.symbols("eta lambda gamma", positive=True)
 
 
@@ -37,8 +37,8 @@ def vector(name):
     return sympy.symbols(name)
 
 
-@pytest.mark.claim(MOMENTUM, by="certificate")
-@pytest.mark.claim(SGDW, by="certificate")
+@pytest.mark.claim(MOMENTUM, by="certificate of a step")
+@pytest.mark.claim(SGDW, by="certificate of a step")
 def test_both_momenta_are_one_recursion_with_their_p_and_q(measured):
     before, buffer, g0, g1 = map(vector, ("theta", "b", "g0", "g1"))
     b0 = GAMMA * buffer + g0 + LAM * before
@@ -70,17 +70,37 @@ def nonzero(rests):
     return sum(sympy.cancel(rest) != 0 for rest in rests)
 
 
-@pytest.mark.claim(MOMENTUM, by="certificate")
+@pytest.mark.claim(MOMENTUM, by="certificate of a step")
 def test_the_two_equations_have_the_norm_and_the_angle_of_coupled_decay_as_their_solution(measured):
     rests = unsettled(*sympy.symbols("p q"))
     p, q = coupled(ETA, LAM, GAMMA)
     turned = ETA * LAM / (1 + GAMMA)
     claimed = ETA / (LAM * (1 - GAMMA) * (2 - turned))  # A H/G²
     rests += [cosine(p, q) - (1 - turned), gain(p, q) * ETA**2 - claimed]
+    alone = gain(*coupled(ETA, LAM, 0))
+    gained = sympy.cancel(gain(p, q) / alone).subs(LAM, 0)  # what momentum does to A H, at ηλ → 0
+    rests.append(gained - 1 / (1 - GAMMA))
     measured(nonzero(rests), allowed=0)
 
 
-@pytest.mark.claim(SGDW, by="certificate")
+def test_the_norm_itself_does_not_gain_as_much_as_its_fourth_power():
+    plain, momentum = (balance(*coupled(0.1, 1e-6, g), 1.0, True) for g in (0.0, 0.9))
+    assert (momentum.norm / plain.norm) ** 4 == pytest.approx(10, rel=1e-4)
+    assert momentum.norm < 1.8 * plain.norm
+    assert momentum.angle < plain.angle
+
+
+def test_the_same_decay_beside_the_buffer_makes_another_equilibrium():
+    e, a = sympy.symbols("e a", positive=True)
+    through, beside = (1 - cosine(*f(1, e, GAMMA)) for f in (coupled, decoupled))
+    rests = [through - e / (1 + GAMMA), beside - e * (1 - GAMMA) / (1 + (1 - e) * GAMMA)]
+    assert nonzero(rests) == 0
+    assert nonzero([1 + a * GAMMA - (1 + GAMMA) * (1 - GAMMA) - GAMMA * (a + GAMMA)]) == 0
+    # the buffer by itself, b = γ b + g, is the recursion at a = 0
+    assert nonzero([cosine(*decoupled(1, 1, GAMMA)) - GAMMA]) == 0
+
+
+@pytest.mark.claim(SGDW, by="certificate of a step")
 def test_and_those_of_decoupled_decay(measured):
     kept = sympy.symbols("a")
     rests = unsettled(kept + GAMMA, kept * GAMMA)
@@ -90,7 +110,7 @@ def test_and_those_of_decoupled_decay(measured):
     measured(nonzero(rests), allowed=0)
 
 
-@pytest.mark.claim(ADAMW, by="certificate")
+@pytest.mark.claim(ADAMW, by="certificate of a step")
 def test_and_those_of_adamw_with_a_settled_second_moment(measured):
     kept = sympy.symbols("a")
     before, buffer, n0, n1 = map(vector, ("theta", "u", "n0", "n1"))
@@ -108,15 +128,16 @@ def test_and_those_of_adamw_with_a_settled_second_moment(measured):
     measured(nonzero(rests), allowed=0)
 
 
-@pytest.mark.claim(SGD, by="certificate")
+@pytest.mark.claim(SGD, by="certificate of a step")
 def test_a_mean_that_settles_without_momentum_gives_the_product_of_two_means(measured):
-    x, y, kept, push = sympy.symbols("x y a push", positive=True)  # two runs, any two
-    after = [moment_step((z, 0, 0), kept, 0, push)[0] for z in (x, y)]
-    arithmetic, harmonic = (x + y) / 2, 2 / (1 / x + 1 / y)
-    moved = sum(after) / 2 - arithmetic
+    x, kept, push, mean, harmonic = sympy.symbols("x a push A H", positive=True)
+    after = sympy.expand(moment_step((x, 0, 0), kept, 0, push)[0])
+    straight, inverse = after.coeff(x, 1), after.coeff(x, -1)
+    rests = [after - straight * x - inverse / x]  # linear in x and 1/x, and so is its mean
+    moved = straight * mean + inverse / harmonic - mean
     claimed = gain(kept, 0) * push**2  # η²G²/(1 − a²)
-    rest = moved * harmonic - (1 - kept**2) * (claimed - arithmetic * harmonic)
-    measured(sympy.simplify(rest) != 0, allowed=0)
+    rests.append(moved * harmonic - (1 - kept**2) * (claimed - mean * harmonic))
+    measured(nonzero(rests), allowed=0)
 
 
 def sure_run(p, q, kept, lean, steps=400):
@@ -136,35 +157,62 @@ def sure_run(p, q, kept, lean, steps=400):
     return (new @ new) ** 2 / gain(p, q), (new @ old) / (old @ old)
 
 
-@pytest.mark.control(MOMENTUM, drops="scale-invariant-loss")
-@pytest.mark.control(SGDW, drops="scale-invariant-loss")
-@BOTH
-def test_control_gradients_that_lean_on_the_weights_balance_elsewhere(measured, setting):
+def off_where_gradients_lean(setting):
+    """By what shares ‖θ‖⁴ and one minus the cosine are off."""
     p, q = setting(1.0, 0.1, 0.5)
     kept = 1.0 if setting is coupled else 0.9
     assert sure_run(p, q, kept, 0.0) == pytest.approx((1, cosine(p, q)), rel=1e-6)
     product, turned = sure_run(p, q, kept, -0.5)
-    measured(abs(product - 1), allowed=VISIBLE)
-    measured(abs((1 - turned) / (1 - cosine(p, q)) - 1), allowed=VISIBLE)
+    return abs(product - 1), abs((1 - turned) / (1 - cosine(p, q)) - 1)
 
 
-@pytest.mark.control(MOMENTUM, drops="^memoryless")
-@pytest.mark.control(SGDW, drops="^memoryless")
-@BOTH
-def test_control_gradients_that_persist_make_the_norm_longer(measured, setting):
+LEANING = {
+    "drops": "scale-invariant-loss",
+    "instead": "gradients that lean on the weights by half a radian",
+}
+
+
+@pytest.mark.control(MOMENTUM, **LEANING)
+def test_control_gradients_that_lean_on_the_weights_balance_elsewhere(measured):
+    for off in off_where_gradients_lean(coupled):
+        measured(off, allowed=VISIBLE)
+
+
+@pytest.mark.control(SGDW, **LEANING)
+def test_control_under_decoupled_decay_they_do_too(measured):
+    for off in off_where_gradients_lean(decoupled):
+        measured(off, allowed=VISIBLE)
+
+
+def off_where_gradients_persist(setting):
+    """By what share ‖θ‖⁴ is off."""
     p, q = setting(1.0, 0.1, 0.5)
     old, new = np.array([1.0, 0.0]), np.array([2.0, 0.0])
     for _ in range(600):
         old, new = new, p * new - q * old - np.array([-new[1], new[0]]) / (new @ new)
     product = (new @ new) ** 2 / gain(p, q)
     assert product == pytest.approx((1 + q) / (1 - q), rel=1e-6)
-    measured(abs(product - 1), allowed=VISIBLE)
+    return abs(product - 1)
 
 
-@pytest.mark.control(MOMENTUM, drops="constant-unit-gradient-norm")
-@pytest.mark.control(SGDW, drops="constant-unit-gradient-norm")
-@BOTH
-def test_control_with_two_unit_gradients_by_turns_the_product_is_another(measured, setting):
+PERSISTING = {
+    "drops": "^memoryless",
+    "instead": "the slope of the angle, the same way at every step",
+}
+
+
+@pytest.mark.control(MOMENTUM, **PERSISTING)
+def test_control_gradients_that_persist_make_the_norm_longer(measured):
+    measured(off_where_gradients_persist(coupled), allowed=VISIBLE)
+
+
+@pytest.mark.control(SGDW, **PERSISTING)
+def test_control_under_decoupled_decay_they_make_it_longer_too(measured):
+    measured(off_where_gradients_persist(decoupled), allowed=VISIBLE)
+
+
+def off_where_unit_gradients_take_turns(setting):
+    """By what share A H is off."""
     p, q = setting(1.0, 0.9, 0.5)
     run = [(1.0, 0.0, 1.0)]
     for t in range(1000):
@@ -172,7 +220,23 @@ def test_control_with_two_unit_gradients_by_turns_the_product_is_another(measure
     x = np.array([m[0] for m in run[-2:]])  # with a random phase, its means are steady
     assert run[-1][0] == pytest.approx(run[-3][0])
     found = x.mean() / (1 / x).mean()
-    measured(abs(found / (gain(p, q) * (3.0**2 + 0.5**2) / 2) - 1), allowed=1.5 * VISIBLE)
+    return abs(found / (gain(p, q) * (3.0**2 + 0.5**2) / 2) - 1)
+
+
+BY_TURNS = {
+    "drops": "constant-unit-gradient-norm",
+    "instead": "unit gradient norms of ½ and 3 by turns",
+}
+
+
+@pytest.mark.control(MOMENTUM, **BY_TURNS)
+def test_control_with_two_unit_gradients_by_turns_the_product_is_another(measured):
+    measured(off_where_unit_gradients_take_turns(coupled), allowed=1.5 * VISIBLE)
+
+
+@pytest.mark.control(SGDW, **BY_TURNS)
+def test_control_under_decoupled_decay_it_is_another_too(measured):
+    measured(off_where_unit_gradients_take_turns(decoupled), allowed=1.5 * VISIBLE)
 
 
 def test_relaxation_is_that_of_the_map():
@@ -318,7 +382,16 @@ def errors(above, below):
     return value.item(), spread.item()
 
 
-@pytest.mark.claim(MOMENTUM, by="experiment")
+def by_chance(error, runs):
+    """How far a quotient of means of so many runs is off its limit, in all but 1 of 10,000 draws.
+
+    Of thousands of runs a quotient is normal nearly enough: what is left of second order in the
+    spread is a thousandth of it.
+    """
+    return students_t(CONFIDENCE, runs - 1) * error
+
+
+@pytest.mark.claim(MOMENTUM, by="simulation")
 def test_torch_sgd_on_a_loss_that_is_noise_has_the_predicted_norm_and_angle(measured):
     runs, size = 4000, 8
     noises = torch.Generator().manual_seed(0)
@@ -335,10 +408,17 @@ def test_torch_sgd_on_a_loss_that_is_noise_has_the_predicted_norm_and_angle(meas
     product, error = errors(after, 1 / after)
     assert error < 0.012 * product  # of ‖θ‖⁴; of ‖θ‖ a quarter, 3 ‰
     product, error = product / expected.norm**4, error / expected.norm**4
-    measured(abs(product - 1), allowed=ERRORS * error)
-    kept, error = errors((before * rows.detach()).sum(dim=1), before.square().sum(dim=1))
-    assert error < 0.003
-    measured(abs(kept - math.cos(expected.angle)), allowed=ERRORS * error)
+    assert expected.steps < 3
+    # 50 steps leave less than a millionth of the start: it fades by e in less than three
+    measured(abs(product - 1), allowed=by_chance(error, runs), confidence=CONFIDENCE)
+    # where the norm is steady ‖θ − θ′‖² is 2‖θ‖² − 2⟨θ, θ′⟩ in the mean, and varies less than that
+    chords = (before - rows.detach()).square().sum(dim=1)
+    missing, error = errors(chords / 2, before.square().sum(dim=1))
+    claimed = 1 - math.cos(expected.angle)
+    assert error < 0.02 * claimed
+    # by the spread of the runs
+    allowed = by_chance(error, runs) / claimed
+    measured(abs(missing / claimed - 1), allowed=allowed, confidence=CONFIDENCE)  # as said above
 
 
 def adamw(gradients, steps, start=0.0, lr=0.2, beta=0.8, second=0.999, size=40_000):
@@ -358,17 +438,22 @@ def fresh(seed=0, size=40_000):
     return lambda t: sigma * torch.randn(size, generator=noises)
 
 
-@pytest.mark.claim(ADAMW, by="experiment")
+@pytest.mark.claim(ADAMW, by="simulation")
 def test_torch_adamw_on_noise_has_the_predicted_norm_and_angle_whatever_the_scale(measured):
     now, before, expected = adamw(fresh(), 250)
     found, error = errors(now.square(), torch.ones_like(now))
     squared = expected.norm**2 / len(now)
     found, error = found / squared, error / squared
     assert error < 0.009
-    measured(abs(found - 1), allowed=ERRORS * error + FLUCTUATION)
-    kept, error = errors(now * before, before.square())
-    assert error < 0.003
-    measured(abs(kept - math.cos(expected.angle)), allowed=ERRORS * error)
+    allowed = by_chance(error, len(now)) + FLUCTUATION
+    # each number of the weight is a run by itself; a second moment that is not σ² comes on top
+    measured(abs(found - 1), allowed=allowed, confidence=CONFIDENCE)
+    missing, error = errors((now - before).square() / 2, before.square())  # as with SGD
+    claimed = 1 - math.cos(expected.angle)
+    assert error < 0.02 * claimed
+    allowed = by_chance(error, len(now)) / claimed + 2 * FLUCTUATION
+    # by the spread of the numbers, and a second moment that is not σ² in steps and weights
+    measured(abs(missing / claimed - 1), allowed=allowed, confidence=CONFIDENCE)
 
 
 def stray(now, expected):
@@ -376,10 +461,15 @@ def stray(now, expected):
     return abs(now.square().sum() / expected.norm**2 - 1)
 
 
-@pytest.mark.control(ADAMW, drops="fresh-gradient-noise")
+@pytest.mark.control(ADAMW, drops="fresh-gradient-noise", instead="the same gradient at every step")
 def test_control_a_gradient_that_stays_makes_longer_weights_that_do_not_rotate(measured):
     now, before, expected = adamw(lambda t: torch.full((400,), -3.0), 400, size=400)
     assert now.numpy() == pytest.approx(np.full(400, 1 / 0.25), rel=1e-4)  # 1/λ
+    kept, beta = 0.95, 0.8
+    ratio = (1 + kept) / (1 - kept) * (1 + beta) * (1 - kept * beta)
+    ratio /= (1 - beta) * (1 + kept * beta)  # as the note has it
+    assert (now.norm() / expected.norm).item() ** 2 == pytest.approx(ratio, rel=1e-3)
+    assert ratio > 2 / 0.05 - 1
     measured(stray(now, expected), allowed=3)  # twice as long as predicted
     assert turn(before, now) < 0.01 * expected.angle
 
@@ -421,32 +511,67 @@ def test_torch_adamw_on_correlated_gradients_has_the_norm_with_the_factor(correl
     factor = memory_factor(*decoupled(0.2, 0.25, 0.8), correlation)
     found, error = errors(now.square(), torch.ones_like(now))
     squared = factor * expected.norm**2 / len(now)
-    assert abs(found / squared - 1) < ERRORS * error / squared + FLUCTUATION
+    assert abs(found / squared - 1) < by_chance(error, len(now)) / squared + FLUCTUATION
     assert abs(factor - 1) > 0.4
 
 
-@pytest.mark.control(ADAMW, drops="fresh-gradient-noise")
+@pytest.mark.control(
+    ADAMW, drops="fresh-gradient-noise", instead="gradients that keep ±⅓ of the one before"
+)
 @CORRELATED
 def test_control_correlated_gradients_make_the_norm_longer_or_shorter(measured, correlation):
     now, _, expected = adamw(remembered(correlation, 4000), 250, size=4000)
     measured(stray(now, expected), allowed=0.4)  # nearly doubled, or nearly halved
 
 
-@pytest.mark.control(ADAMW, drops="^steady-noise")
-def test_control_while_the_noise_grows_the_weights_are_longer(measured):
+def growing(size, growth=1.05, steps=200, kept=0.95, beta=0.8, rate=0.2):
+    """Weights whose gradients grow by a factor per step, and whose v is right at each."""
+    noises = torch.Generator().manual_seed(0)
+    w, average = torch.zeros(size), torch.zeros(size)
+    for t in range(steps):
+        sigma = growth**t
+        average = beta * average + (1 - beta) * sigma * torch.randn(size, generator=noises)
+        w = kept * w - rate * average / sigma
+    return w
+
+
+@pytest.mark.control(
+    ADAMW,
+    drops="^steady-noise",
+    instead="noise that grows by a twentieth a step, each v what it estimates",
+)
+def test_control_while_the_noise_grows_the_weights_are_shorter(measured):
+    w = growing(40_000)
+    optimizer = torch.optim.AdamW([nn.Parameter(w)], 0.2, betas=(0.8, 0.999), weight_decay=0.25)
+    expected = predict(optimizer, optimizer.param_groups[0]["params"][0])
+    # the note: β₁/r for β₁ but in the push
+    p, q = decoupled(0.2, 0.25, 0.8 / 1.05)
+    told = gain(p, q) / gain(*decoupled(0.2, 0.25, 0.8))
+    assert math.sqrt(told) == pytest.approx(0.855, abs=5e-4)
+    found, error = errors(w.square(), torch.ones_like(w))
+    squared = expected.norm**2 / len(w)
+    assert abs(found / squared - told) < by_chance(error, len(w)) / squared
+    measured(stray(w, expected), allowed=2.5 * VISIBLE)  # a fourth of the squared norm is missing
+    steady = growing(40_000, growth=1.0)  # nothing else is wrong with these weights
+    assert stray(steady, expected) < VISIBLE / 2
+
+
+def test_where_v_lags_behind_noise_that_grows_the_weights_are_longer():
     draw = fresh(size=4000)
     now, _, expected = adamw(lambda t: 1.05**t * draw(t), 400, size=4000)
-    measured(stray(now, expected), allowed=1.25)  # half as long again as predicted
+    assert now.norm() > 1.5 * expected.norm
 
 
-@pytest.mark.control(ADAMW, drops="^second-moment")
+@pytest.mark.control(
+    ADAMW, drops="^second-moment", instead="a second moment of two steps, on noise of heavy tails"
+)
 def test_control_a_second_moment_of_short_memory_makes_other_weights(measured):
     draw = fresh(size=4000)
     now, _, expected = adamw(lambda t: draw(t) ** 3, 150, second=0.5, size=4000)
     measured(stray(now, expected), allowed=0.44)  # a fifth longer than predicted
 
 
-@pytest.mark.control(ADAMW, drops="^stationary")
+@pytest.mark.control(ADAMW, drops="^stationary", instead="ten steps from a start far outside")
 def test_control_young_weights_have_not_forgotten_their_start(measured):
     now, _, expected = adamw(fresh(size=4000), 10, start=20.0, size=4000)
     measured(stray(now, expected), allowed=8)  # three times as long as predicted

@@ -19,7 +19,7 @@ from snippets.exponential_lr import (
     seeded_buffer,
     sgd_step,
 )
-from tests.snippets.rational_losses import ends, plain_slope, ratio_slope
+from tests.snippets.rational_losses import completed_slope, ends, plain_slope, ratio_slope
 
 THEOREM = "decay-is-growing-rate-with-momentum"
 PLAIN = "decay-is-growing-rate"  # the one without momentum
@@ -82,8 +82,33 @@ def one_step(slope_of_twin, rate_of_twin, momentum=gamma):
     return [c - f for c, f in zip(claimed, found, strict=True)]
 
 
+def not_zero(identities):
+    """How many of these rational functions are not 0 for all values."""
+    return sum(sympy.cancel(rest) != 0 for rest in identities)
+
+
 @pytest.mark.claim(THEOREM, by="certificate")
 def test_one_step_keeps_the_two_runs_together_for_all_values(measured):
+    """Where the roots are real and positive, the start at t = 0, and from t to t + 1."""
+    s, e, z = sympy.symbols("s e z", positive=True)  # √γ and ηλ
+    p, mean = z**2 - (1 + s**2 - e) * z + s**2, (1 + s**2 - e) / 2
+    identities = [
+        # real up to (1 − √γ)² and from (1 + √γ)² on, where their sum is above 0, and below it
+        (2 * mean) ** 2 - 4 * s**2 - ((1 - s) ** 2 - e) * ((1 + s) ** 2 - e),
+        2 * mean - 2 * s - ((1 - s) ** 2 - e),
+        2 * mean + 2 * s - ((1 + s) ** 2 - e),
+        # where they are positive p > 0 at 1 and at γ, and between them lies the vertex, at √γ or
+        # above it
+        p.subs(z, 1) - e,
+        p.subs(z, s**2) - s**2 * e,
+        1 - mean - (1 - s**2 + e) / 2,
+        # without momentum
+        p.subs(s, 0).subs(z, 1 - e),
+    ]
+    measured(not_zero(identities), allowed=0)
+    weights, started = without_decay(theta, buffer, sympy.Integer(1))
+    claimed = buffer - decay / (alpha - gamma) * theta
+    measured(not_zero([(weights - theta)[0], (started - claimed)[0]]), allowed=0)
     # the gradient at φ = θ/αᵗ is αᵗ times that at θ: this is where scale invariance enters
     gaps = one_step(alpha**t * slopes[0], growing_rate(eta, alpha, t))
     measured(sum(remainder(gap) != 0 for gap in gaps), allowed=0)
@@ -94,8 +119,9 @@ def test_one_step_keeps_the_two_runs_together_for_all_values(measured):
     measured(remainder(gap) != 0, allowed=0)
 
 
-@pytest.mark.claim(THEOREM, by="certificate")
+@pytest.mark.claim(THEOREM, by="certificate of a step")
 def test_the_runs_start_together_and_stay_together_for_three_steps_for_all_values(measured):
+    """The start of the induction, and three steps from there."""
     run = theta, buffer, eta, decay, gamma, 3
     decayed = descend_with_decay(lambda t, weights: slopes[t], *run)
     grown = descend_with_growing_rate(lambda t, weights: alpha**t * slopes[t], *run, alpha)
@@ -104,14 +130,16 @@ def test_the_runs_start_together_and_stay_together_for_three_steps_for_all_value
     measured(sum(remainder(gap) != 0 for gap in gaps), allowed=0)
 
 
-@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+@pytest.mark.control(
+    THEOREM, drops="scale-invariant-loss", instead="a gradient that does not scale with the weights"
+)
 def test_control_with_a_gradient_that_does_not_scale_a_remainder_is_left(measured):
     for gap in one_step(slopes[1], growing_rate(eta, alpha, t)):
         assert remainder(gap) != 0
         measured(size(gap), allowed=MARGIN)
 
 
-@pytest.mark.control(THEOREM, drops="^exponent")
+@pytest.mark.control(THEOREM, drops="^exponent", instead="the exponent −2t or −2t − 2")
 @pytest.mark.parametrize("offset", [0, -2], ids="exponent=-2t{:+d}".format)
 def test_control_with_another_exponent_a_remainder_is_left(measured, offset):
     weights, _ = one_step(alpha**t * slopes[0], eta * alpha ** (-2 * t + offset))
@@ -119,7 +147,7 @@ def test_control_with_another_exponent_a_remainder_is_left(measured, offset):
     measured(size(weights), allowed=MARGIN)
 
 
-@pytest.mark.control(THEOREM, drops="^seed")
+@pytest.mark.control(THEOREM, drops="^seed", instead="the buffer as it was")
 def test_control_without_the_seed_a_remainder_is_left(measured):
     after, _ = sgd_step(theta, buffer, slopes[0], eta, decay, gamma)
     unseeded, _ = sgd_step(theta, buffer, slopes[0], growing_rate(eta, alpha, 0), 0, gamma)
@@ -130,6 +158,18 @@ def test_control_without_the_seed_a_remainder_is_left(measured):
 
 @pytest.mark.claim(PLAIN, by="certificate")
 def test_without_momentum_one_step_keeps_the_two_runs_together_for_all_values(measured):
+    """The start at t = 0, from t to t + 1, and that no iterate is zero."""
+    start, _ = without_decay(theta, buffer, sympy.Integer(1), 0)
+    measured(not_zero((start - theta).tolist()), allowed=0)
+    # in the plane of weights and gradient, which are orthogonal, neither run comes nearer to zero
+    # than the factors α and 1 bring it
+    r, h = sympy.symbols("r h", positive=True)
+    along, across = np.array([r, 0]), np.array([0, h])
+    nothing = 0 * along
+    after, _ = sgd_step(along, nothing, across, eta, decay, 0)
+    free, _ = sgd_step(along, nothing, across, eta, 0, 0)
+    squares = after @ after - ((1 - eta * decay) * r) ** 2, free @ free - r**2
+    measured(not_zero([square - (eta * h) ** 2 for square in squares]), allowed=0)
     weights, _ = one_step(alpha**t * slopes[0], growing_rate(eta, alpha, t), momentum=0)
     measured(remainder(weights, alpha - (1 - eta * decay)) != 0, allowed=0)
     # and the rate is the one of the claim
@@ -137,14 +177,16 @@ def test_without_momentum_one_step_keeps_the_two_runs_together_for_all_values(me
     assert growing_rate(eta, alpha, t).subs(alpha, kept) == eta * kept ** (-2 * t - 1)
 
 
-@pytest.mark.control(PLAIN, drops="scale-invariant-loss")
+@pytest.mark.control(
+    PLAIN, drops="scale-invariant-loss", instead="a gradient that does not scale with the weights"
+)
 def test_control_without_momentum_a_gradient_that_does_not_scale_leaves_a_remainder(measured):
     weights, _ = one_step(slopes[1], growing_rate(eta, alpha, t), momentum=0)
     assert remainder(weights, alpha - (1 - eta * decay)) != 0
     measured(size(weights, PLAIN_PLACE), allowed=MARGIN)
 
 
-@pytest.mark.control(PLAIN, drops="^exponent")
+@pytest.mark.control(PLAIN, drops="^exponent", instead="the exponent −2t or −2t − 2")
 @pytest.mark.parametrize("offset", [0, -2], ids="exponent=-2t{:+d}".format)
 def test_control_without_momentum_another_exponent_leaves_a_remainder(measured, offset):
     weights, _ = one_step(alpha**t * slopes[0], eta * alpha ** (-2 * t + offset), momentum=0)
@@ -188,7 +230,7 @@ def test_in_rational_numbers_the_two_runs_agree_exactly_at_every_step(measured, 
     measured(exact_gap(*exact_runs(root, start_buffer), root), allowed=0)
 
 
-@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+@pytest.mark.control(THEOREM, drops="scale-invariant-loss", instead="quadratic losses")
 @both_roots
 @both_buffers
 def test_control_in_rational_numbers_a_loss_that_sees_the_length_parts_them(
@@ -198,7 +240,7 @@ def test_control_in_rational_numbers_a_loss_that_sees_the_length_parts_them(
     measured(gap, allowed=10 * MARGIN)
 
 
-@pytest.mark.control(THEOREM, drops="^seed")
+@pytest.mark.control(THEOREM, drops="^seed", instead="the buffer as it was")
 @both_roots
 @both_buffers
 def test_control_in_rational_numbers_the_unseeded_run_parts(measured, root, start_buffer):
@@ -208,7 +250,7 @@ def test_control_in_rational_numbers_the_unseeded_run_parts(measured, root, star
     measured(exact_gap(decayed, unseeded, root), allowed=MARGIN)
 
 
-@pytest.mark.control(THEOREM, drops="^exponent")
+@pytest.mark.control(THEOREM, drops="^exponent", instead="the exponent −2t or −2t − 2")
 @both_roots
 @both_buffers
 @pytest.mark.parametrize("offset", [0, -2], ids="exponent=-2t{:+d}".format)
@@ -225,7 +267,9 @@ def test_control_in_rational_numbers_another_exponent_parts_them(
     measured(exact_gap(decayed, grown, root), allowed=MARGIN)
 
 
-@pytest.mark.control(THEOREM, drops="^real-roots")
+@pytest.mark.control(
+    THEOREM, drops="^real-roots", instead="the real part, or the modulus, of complex roots"
+)
 def test_control_no_real_root_makes_a_twin_when_the_discriminant_is_negative(measured):
     decay = Fraction(1, 2)  # ηλ = 1/6 is above (1 − √γ)²
     mean = (1 + MOMENTUM - RATE * decay) / 2
@@ -238,18 +282,70 @@ def test_control_no_real_root_makes_a_twin_when_the_discriminant_is_negative(mea
         measured(exact_gap(descend_with_decay(*run), grown, root), allowed=MARGIN)
 
 
-@pytest.mark.control(THEOREM, drops="iterates-never-zero")
-def test_control_a_start_buffer_that_leads_to_zero_ends_both_runs(measured):
+@pytest.mark.control(
+    THEOREM,
+    drops="iterates-never-zero",
+    instead="a run that meets zero, and goes on by some number as its gradient",
+)
+@both_roots
+def test_control_a_start_buffer_that_leads_to_zero_parts_the_runs_there(measured, root):
     # b₋₁ such that θ₁ = θ₀ − η(γb₋₁ + ∇L₀(θ₀) + λθ₀) = 0
     aimed = (START / RATE - ratio_slope(0, START) - DECAY * START) / MOMENTUM
-    run = ratio_slope, START, aimed, RATE, DECAY, MOMENTUM
-    twins = [(descend_with_growing_rate, [root]) for root in ROOTS]
-    for descend, root in [(descend_with_decay, []), *twins]:
-        assert not descend(*run, 1, *root)[-1].any()
-        # of the steps that the claim promises, those that are not there: all but the first
-        missing = sum(ends(descend, *run, steps, *root) for steps in range(1, STEPS + 1))
-        assert missing == STEPS - 1
-        measured(missing, allowed=0)
+    assert ends(descend_with_decay, ratio_slope, START, aimed, RATE, DECAY, MOMENTUM, 2)
+    run = completed_slope, START, aimed, RATE, DECAY, MOMENTUM, 2
+    decayed, grown = descend_with_decay(*run), descend_with_growing_rate(*run, root)
+    assert not decayed[1].any()
+    assert not grown[1].any()
+    gap = abs(root**2 * grown[2] - decayed[2]).max() / abs(decayed[2]).max()
+    measured(gap, allowed=MARGIN)
+
+
+def test_with_the_exponent_2t_it_is_a_twin_from_a_start_shorter_by_the_root_of_alpha():
+    # γ = 1/2 and α = 16/25, so ηλ = (1 − α)(α − γ)/α; the weights √α θ₀, the seed divided by √α
+    root, short = Fraction(16, 25), Fraction(4, 5)
+    decay = (1 - root) * (root - MOMENTUM) / root / RATE
+    decayed = descend_with_decay(ratio_slope, START, RUNNING, RATE, decay, MOMENTUM, STEPS)
+    for start, exact in [(short, True), (Fraction(1), False)]:
+        seed = seeded_buffer(START, RUNNING, decay, MOMENTUM, root) / start
+        weights, buffer, grown = start * START, seed, [START]
+        for t in range(STEPS):
+            slope = ratio_slope(t, weights)
+            rate = RATE * root ** (-2 * t)
+            weights, buffer = sgd_step(weights, buffer, slope, rate, 0, MOMENTUM)
+            grown.append(weights / start)
+        assert (exact_gap(decayed, grown, root) == 0) == exact
+
+
+def test_without_a_gradient_the_push_that_a_missing_seed_stands_for_shortens_by_its_share():
+    larger, smaller = ROOTS
+    unseeded = DECAY / (larger - MOMENTUM) * START  # the buffer of the run that needs no seed
+    for steps in (1, 5, 60):
+        run = RATE, DECAY, MOMENTUM, steps
+        pushed, plain = (
+            descend_with_decay(lambda t, weights: 0 * weights, START, buffer, *run)[-1]
+            for buffer in (unseeded, ZERO)
+        )
+        assert (pushed == larger**steps * START).all()
+        share = (smaller - MOMENTUM) / (larger - MOMENTUM)
+        # what is left of it behind so many steps of the smaller root: (β/α)ᵗ of the difference
+        assert abs(1 - pushed / plain - share).max() <= 2 * (smaller / larger) ** steps
+    # and to first order in ηλ it is ηκγ/(1 − γ)
+    rate, momentum = Fraction(1, 10**6), Fraction(4, 9)
+    root = Fraction(999, 1000)
+    decay = (1 - root) * (root - momentum) / root / rate
+    exact = (momentum / root - momentum) / (root - momentum)
+    first = rate * decay / (root - momentum) * momentum / (1 - momentum)
+    assert abs(exact / first - 1) < Fraction(1, 100)  # ηλ/(1 − γ)² is 2 in a thousand
+
+
+def test_where_decay_takes_more_than_everything_the_weights_change_sides_and_the_twins_do_not():
+    for decay, turned in [(Fraction(9, 2), True), (Fraction(3, 2), False)]:
+        theta = descend_with_decay(ratio_slope, START, ZERO, RATE, decay, 0, 2)
+        for now, after in itertools.pairwise(theta):
+            assert now @ after == (1 - RATE * decay) * (now @ now)
+            assert (now @ after < 0) == turned
+    free = descend_with_decay(ratio_slope, START, ZERO, RATE, 0, 0, 2)
+    assert all(now @ after == now @ now for now, after in itertools.pairwise(free))
 
 
 @pytest.mark.claim(PLAIN, by="exact")
@@ -258,14 +354,16 @@ def test_without_momentum_the_two_runs_agree_exactly_at_every_step(measured):
     measured(exact_gap(*exact_runs(root, ZERO, momentum=0), root), allowed=0)
 
 
-@pytest.mark.control(PLAIN, drops="scale-invariant-loss")
+@pytest.mark.control(PLAIN, drops="scale-invariant-loss", instead="quadratic losses")
 def test_control_without_momentum_a_loss_that_sees_the_length_parts_them(measured):
     root = 1 - RATE * DECAY
-    gap = exact_gap(*exact_runs(root, ZERO, plain_slope, momentum=0), root)
-    measured(gap, allowed=10 * MARGIN)
+    decayed, grown = exact_runs(root, ZERO, plain_slope, momentum=0)
+    assert (root * grown[1] == decayed[1]).all()  # the first step is the same on any loss
+    assert abs(root**2 * grown[2] - decayed[2]).max() > MARGIN
+    measured(exact_gap(decayed, grown, root), allowed=10 * MARGIN)
 
 
-@pytest.mark.control(PLAIN, drops="^exponent")
+@pytest.mark.control(PLAIN, drops="^exponent", instead="the exponent −2t or −2t − 2")
 @pytest.mark.parametrize("offset", [0, -2], ids="exponent=-2t{:+d}".format)
 def test_control_without_momentum_another_exponent_parts_them(measured, offset):
     root, grown = 1 - RATE * DECAY, [START]
@@ -385,14 +483,16 @@ def test_the_smaller_root_serves_as_well_while_its_rates_last(measured):
     measured(gap, allowed=DRIFT)
 
 
-@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+@pytest.mark.control(
+    THEOREM, drops="scale-invariant-loss", instead="the squared error of a linear model"
+)
 @seeds
 def test_control_on_a_loss_that_sees_the_length_the_two_runs_part(measured, seed):
     decayed, grown, _ = float_runs(seed, 0.9, 5e-3, steps=10, plain=True)
     measured(direction_gap(decayed, grown), allowed=VISIBLE)
 
 
-@pytest.mark.control(THEOREM, drops="^seed")
+@pytest.mark.control(THEOREM, drops="^seed", instead="the buffer as it was")
 @seeds
 def test_control_without_the_seed_the_two_runs_part(measured, seed):
     inputs, targets, start = batches(seed)
@@ -403,7 +503,7 @@ def test_control_without_the_seed_the_two_runs_part(measured, seed):
     measured(direction_gap(decayed, unseeded), allowed=VISIBLE)
 
 
-@pytest.mark.control(THEOREM, drops="^exponent")
+@pytest.mark.control(THEOREM, drops="^exponent", instead="the exponent −2t")
 @seeds
 def test_control_with_the_exponent_2t_the_two_runs_part(measured, seed):
     inputs, targets, weights = batches(seed)
@@ -428,7 +528,9 @@ def test_without_momentum_the_two_runs_still_point_the_same_way_after_a_thousand
     measured(abs(root**LONG * grown[-1].norm() / decayed[-1].norm() - 1), allowed=DRIFT)
 
 
-@pytest.mark.control(PLAIN, drops="scale-invariant-loss")
+@pytest.mark.control(
+    PLAIN, drops="scale-invariant-loss", instead="the squared error of a linear model"
+)
 @seeds
 def test_control_without_momentum_on_a_loss_that_sees_the_length_the_two_runs_part(measured, seed):
     decayed, grown, _ = float_runs(seed, 0.0, 2e-2, steps=100, plain=True)
@@ -515,6 +617,13 @@ def test_control_the_textbook_formula_loses_the_digits_that_the_factors_keep():
 def test_the_root_has_its_value(rate, decay, momentum, root):
     assert growth_root(rate, decay, momentum) == pytest.approx(root, abs=1e-8)
     assert growth_root(decay, rate, momentum) == pytest.approx(root, abs=1e-8)
+
+
+def test_at_common_settings_an_epoch_multiplies_the_rate_by_almost_a_half_more():
+    root = growth_root(0.1, 5e-4, 0.9)
+    step = growing_rate(0.1, root, 1) / growing_rate(0.1, root, 0)
+    assert step - 1 == pytest.approx(2 * 0.1 * 5e-4 / (1 - 0.9), rel=0.01)  # to first order, 0.001
+    assert 1.45 < growing_rate(0.1, root, 391) / growing_rate(0.1, root, 0) < 1.5
 
 
 def test_without_a_momentum_the_root_is_what_the_decay_leaves():

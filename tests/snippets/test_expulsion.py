@@ -2,12 +2,14 @@
 
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import sympy
 import torch
 
+from snippets.auto_rate import descend_in_plane
 from snippets.expulsion import (
     decayed_step,
     descend,
@@ -16,7 +18,7 @@ from snippets.expulsion import (
     sine_squared_slope,
     widest_expelling_angle,
 )
-from snippets.schedule_law import unit_growth_rates
+from snippets.schedule_law import schedule_growth, unit_growth_rates
 
 SHARP = "no-nondegenerate-minimum-is-stable"
 CONE = "decay-expels-from-every-narrow-cone"
@@ -130,6 +132,74 @@ def test_a_run_on_the_minimum_stays_and_shrinks(measured):
     measured(abs(path - expected).max(), allowed=0)
 
 
+@pytest.mark.claim(SHARP, by="exact")
+@pytest.mark.claim(EITHER, by="exact")
+def test_a_start_elsewhere_may_land_on_the_minimum_in_one_step(measured):
+    # it is of a null set: of a length that fits its direction
+    start, rate, decay = np.array([F(3, 5), F(4, 5)]), F(5, 8), F(4, 5)
+    x, y = start  # of length one
+    after = decayed_step(start, x * np.array([y, -x]), rate, decay)
+    measured(abs(after - np.array([F(0), F(5, 8)])).max(), allowed=0)
+    assert decayed_step(2 * start, x / 4 * np.array([y, -x]), rate, decay)[0] != 0
+
+
+LEVELS = np.array([0.0, 1.0, 2.0, 3.0])  # a minimum, two saddles and a maximum, in four dimensions
+
+
+def level_slope(weights):
+    """∇L of L(θ) = Σ level θᵢ²/‖θ‖²."""
+    square = np.sum(weights**2, axis=0)
+    levels = LEVELS[:, None]
+    return 2 * (levels - np.sum(levels * weights**2, axis=0) / square) * weights / square
+
+
+@pytest.mark.claim(SHARP, by="float64")
+@pytest.mark.parametrize("point", range(4))
+@pytest.mark.parametrize("rate", [0.1, 1.0])
+def test_in_space_almost_every_run_leaves_the_caps_of_minima_saddles_and_maxima(
+    measured, point, rate
+):
+    # At distance δ the gradient is at least 2(1 − 3δ²)√(1 − δ²/4)δ, which is at least δ = hδ/2 for
+    # δ ≤ 0.4: the cap of the proof is here a matter of ηλ alone.
+    decay, steps = 0.05 / rate, 2000
+    within = cap(rate, decay)
+    assert within < 0.4
+    draw = np.random.default_rng(point)
+    beside = 10 ** draw.uniform(-6, -1, 50) * draw.standard_normal((4, 50))
+    weights = 10 ** draw.uniform(-1, 1, 50) * (np.eye(4)[:, [point]] + beside)
+    anywhere = draw.standard_normal((4, 50))
+    path = run(level_slope, np.hstack([weights, anywhere]), rate, decay, steps)
+    units = path / np.linalg.norm(path, axis=1, keepdims=True)
+    off = np.sqrt(2 - 2 * np.abs(units[:, point]))  # the distance from ±e
+    farthest = min(late.max(axis=0).min() for late in np.array_split(off[steps // 4 :], 3))
+    measured(within / farthest, allowed=1)  # from every start, in every third of the time
+    # near to the minimum is where runs come back to; and there the claim has its teeth
+    assert point or (off[steps // 4 :].min(axis=0) < within / 10).mean() > 0.5
+
+
+@pytest.mark.claim(SHARP, by="certificate of a step")
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_on_a_ray_the_determinant_of_a_step_vanishes_at_finitely_many_lengths(measured, size):
+    """For any Hessian of so many rows: a polynomial in 1/r² that is a power of a at zero."""
+    kept, inverse = sympy.symbols("a s", positive=True)  # s = η/r²
+    hessian = sympy.Matrix(size, size, lambda i, j: sympy.Symbol(f"h{min(i, j)}{max(i, j)}"))
+    point = np.array(sympy.symbols(f"x:{size}"))
+    slope = np.array(hessian) @ point  # that part of ∇L which the Hessian knows
+    after = decayed_step(point, slope, inverse, (1 - kept) / inverse)
+    determinant = sympy.Matrix(after).jacobian(list(point)).det(method="berkowitz")
+    measured(sympy.expand(determinant.subs(inverse, 0) - kept**size) != 0, allowed=0)
+    measured(max(sympy.Poly(determinant, inverse).degree() - size, 0), allowed=0)
+
+
+def test_in_floating_point_a_run_may_land_by_underflow():
+    path = run(sine_squared_slope, np.array([0.6, 0.8]), RATE, 0.01, 1000)
+    assert path[-1, 0] == 0
+    assert path[-1, 1] > 0
+    # with more decay it comes less near and is thrown out
+    path = run(sine_squared_slope, np.array([0.6, 0.8]), RATE, DECAY, 1000)
+    assert path[:, 0].all()
+
+
 @pytest.mark.claim(SHARP, by="float64")
 @pytest.mark.parametrize("decay", [0.1, 1.0, 5.0])
 @pytest.mark.parametrize("slope", [sine_squared_slope, cosine_slope])
@@ -144,41 +214,69 @@ def test_every_run_leaves_the_cap_of_the_proof_again_and_again(measured, slope, 
     assert returned.mean() > 0.5  # and come back between
 
 
-@pytest.mark.control(SHARP, drops="^constant")
+@pytest.mark.control(SHARP, drops="^constant", instead="no decay")
 def test_control_without_decay_the_minimum_holds(measured):
     path = run(cosine_slope, starts(60, longest=1.0), RATE, 0.0, 4000)
     near = angles(path)[:, np.linalg.norm(path[0], axis=0) < 2]
+    near = near[:, near[-1] > 0]  # it has not landed, which the claim allows
     assert near.shape[1] > 10
     measured(cap(RATE, 1.0) / near[-1].max(), allowed=HELD)
 
 
-@pytest.mark.control(SHARP, drops="^constant")
+@pytest.mark.control(
+    SHARP, drops="^constant", instead="a rate that falls as fast as decay would raise it"
+)
 def test_control_with_a_rate_that_falls_against_the_decay_the_minimum_holds(measured):
     weights = np.array([0.6, 0.8])
     for rate in unit_growth_rates(RATE, [1.0] * 2000):
         weights = decayed_step(weights, cosine_slope(weights), rate, 1.0)
+    assert weights[0] != 0  # it has not landed, which the claim allows
     measured(cap(RATE, 1.0) / abs(weights[0] / weights[1]), allowed=HELD)
     # and with the constant rate it does not
     path = run(cosine_slope, np.array([0.6, 0.8]), RATE, 1.0, 2000)
     assert angles(path)[-200:].max() > 0.1
 
 
-@pytest.mark.control(SHARP, drops="^nondegenerate")
+@pytest.mark.control(SHARP, drops="^nondegenerate", instead="a minimum of order four")
 def test_control_a_minimum_of_order_four_holds(measured):
     path = run(flat, np.array([0.6, 0.8]), RATE, 1.0, 1000)
+    assert angles(path)[-1] > 0  # it has not landed, which the claim allows
     measured(cap(RATE, 1.0) / angles(path)[-1], allowed=HELD)
 
 
-@pytest.mark.control(SHARP, drops="scale-invariant-loss")
-@pytest.mark.control(CONE, drops="scale-invariant-loss")
-def test_control_on_a_plain_loss_descent_with_decay_settles_in_any_cone(measured):
-    aim = np.array([0.0, 1.0])
-    path = run(lambda w: w - aim, np.array([0.01, 1.0]), RATE, 1.0, 3000)
-    assert angles(path).max() <= angles(path)[0]
-    # the cone is narrow, and the run takes a part of it only, for ever
-    measured(0.9 * widest_expelling_angle(RATE, 1.0) / angles(path).max(), allowed=1)
-    np.testing.assert_allclose(path[-1], aim / 2, atol=1e-12)
-    assert np.linalg.norm(path[-1] - aim) == pytest.approx(0.5)  # the gradient has a floor
+AIM = np.array([0.0, 1.0])
+SQUARED = "the squared distance from e"
+
+
+@pytest.mark.control(SHARP, drops="scale-invariant-loss", instead=SQUARED)
+@pytest.mark.parametrize("rate", [0.1, 0.9])  # η(1 + λ) is below 2 for both
+def test_control_on_a_squared_distance_descent_with_decay_settles(measured, rate):
+    path = run(lambda w: w - AIM, np.array([0.01, 1.0]), rate, 1.0, 250)
+    np.testing.assert_allclose(path[-1], AIM / 2, atol=1e-12)
+    late = np.abs(path[-100:, 0] / path[-100:, 1])
+    assert late.min() > 0  # it has not landed, which the claim allows
+    measured(cap(rate, 1.0) / late.max(), allowed=1e6)  # nearer than a millionth of the cap
+
+
+def test_on_a_squared_distance_too_large_a_rate_goes_to_infinity():
+    path = run(lambda w: w - AIM, np.array([0.01, 1.0]), 1.01, 0.99, 2000)
+    assert np.abs(path[-1]).max() > 1e3
+    # 2 is where it turns
+    path = run(lambda w: w - AIM, np.array([0.01, 1.0]), 1.0, 0.99, 2000)
+    assert np.linalg.norm(path[-1] - AIM / 1.99) < 1e-6
+
+
+@pytest.mark.control(CONE, drops="scale-invariant-loss", instead=SQUARED)
+def test_control_on_a_squared_distance_descent_with_decay_stays_in_a_narrow_cone(measured):
+    cone = 0.9 * widest_expelling_angle(RATE, 1.0)
+    path = run(lambda w: w - AIM, np.array([0.01, 1.0]), RATE, 1.0, 3000)
+    units = np.linalg.norm(path, axis=1) * np.linalg.norm(path - AIM, axis=1)
+    # a bound on ‖θ‖‖∇L‖ at all steps and, from the limit AIM/2, for ever
+    floor = units.min()
+    assert floor > 0.009
+    bound = last_exit(np.linalg.norm(path[0]), floor, cone, RATE, 1.0)
+    left = [*(angles(path[1:]) > cone), True].index(True) + 1
+    measured(left, allowed=bound)  # the first step outside, or the first not taken; and N
 
 
 # Narrow cones.
@@ -214,6 +312,30 @@ def test_noise_leaves_a_narrow_cone_no_later_than_the_bound(measured, norm, rate
 
 
 @pytest.mark.claim(CONE, by="float64")
+@pytest.mark.parametrize("size", [3, 6])
+@pytest.mark.parametrize("share", [0.6, 0.9])
+def test_in_space_noise_leaves_a_narrow_cone_no_later_than_the_bound(measured, size, share):
+    # Linear scores along fresh unit vectors across the axis; |g| ≥ cos ε in the cone again.
+    cone = share * widest_expelling_angle(RATE, DECAY)
+    bound = last_exit(1.0, math.cos(cone), cone, RATE, DECAY)
+    draw, runs = np.random.default_rng(4), 50
+    weights, inside = np.eye(size)[:, [0]] * np.ones((1, runs)), np.ones(runs, dtype=bool)
+    stayed = np.zeros(runs)
+    for _ in range(bound):
+        aim = draw.standard_normal((size, runs))
+        aim[0] = 0
+        aim /= np.linalg.norm(aim, axis=0)
+        norm = np.linalg.norm(weights, axis=0)
+        unit = weights / norm
+        slope = (np.sum(aim * unit, axis=0) * unit - aim) / norm
+        weights = decayed_step(weights, slope, RATE, DECAY)
+        across = np.linalg.norm(weights[1:], axis=0)
+        inside &= np.arctan2(across, weights[0]) <= cone
+        stayed += inside
+    measured(stayed.max() + 1, allowed=bound)  # the step at which the last is out, and N
+
+
+@pytest.mark.claim(CONE, by="float64")
 @pytest.mark.parametrize(("norm", "share"), [(1.0, 0.9), (10.0, 0.97), (3.0, 0.3), (0.1, 0.9)])
 def test_a_run_from_edge_to_edge_leaves_at_the_last_step_that_the_bound_allows(
     measured, norm, share
@@ -230,6 +352,26 @@ def test_a_run_from_edge_to_edge_leaves_at_the_last_step_that_the_bound_allows(
         outside.append(abs(math.atan2(weights[0], weights[1])) > cone + 1e-9)
     left = [*outside, True].index(True) + 1  # the first step outside
     measured(abs(left - bound), allowed=0)
+
+
+@pytest.mark.parametrize("apart", [0.5, 0.9])
+def test_batches_that_disagree_within_a_narrow_cone_leave_it(apart):
+    # Two cosines whose minima are in the cone: at either, the other has a gradient.
+    cone = 0.9 * widest_expelling_angle(RATE, DECAY)
+    draw, runs = np.random.default_rng(3), 50
+    weights, left = np.array([[0.0] * runs, [1.0] * runs]), np.zeros(runs, dtype=bool)
+    alone, together = np.array([0.0, 1.0]), np.zeros(1000)
+    for t in range(3000):
+        side = apart * cone * draw.choice([-1, 1], runs)
+        x, y = weights
+        slope = (x * np.cos(side) - y * np.sin(side)) / np.sqrt(x * x + y * y) ** 3
+        weights = decayed_step(weights, slope * np.array([y, -x]), RATE, DECAY)
+        left |= np.abs(np.arctan2(weights[0], weights[1])) > cone
+        if t < len(together):  # and where they agree, on their minimum, it stays
+            alone = decayed_step(alone, cosine_slope(alone), RATE, DECAY)
+            together[t] = abs(alone[0])
+    assert left.all()
+    assert not together.any()
 
 
 @pytest.mark.parametrize(("norm", "floor"), [(1.0, 1.0), (1.0, 0.1), (2.0, 0.1), (1e-3, 1.0)])
@@ -254,7 +396,9 @@ def rational_zigzag(kept):
     return path
 
 
-@pytest.mark.control(CONE, drops="^narrow")
+@pytest.mark.control(
+    CONE, drops="^narrow", instead="a cone with cos 2ε = a, and pushes from edge to edge"
+)
 def test_control_a_cone_with_cos_2_eps_equal_to_a_holds_a_run_for_ever(measured):
     # cos ε = 4/5, so cos 2ε = 7/25, and a = 7/25
     path = rational_zigzag(F(7, 25))
@@ -267,13 +411,14 @@ def test_control_a_cone_with_cos_2_eps_equal_to_a_holds_a_run_for_ever(measured)
     measured(stayed, allowed=last_exit(1.0, 24 / 25, 0.9 * widest, 1.0, 18 / 25))
 
 
-@pytest.mark.control(CONE, drops="^floor")
+@pytest.mark.control(CONE, drops="^floor", instead="a start on a minimum")
 def test_control_without_a_floor_a_run_on_the_minimum_stays_beyond_the_bound(measured):
     cone = 0.9 * widest_expelling_angle(RATE, DECAY)
     bound = last_exit(1.0, 0.5, cone, RATE, DECAY)
     path = run(cosine_slope, np.array([0.0, 1.0]), RATE, DECAY, 10 * bound)
     assert angles(path).max() == 0
-    measured((angles(path[1:]) <= cone).sum(), allowed=bound)  # steps inside, and N
+    left = [*(angles(path[1:]) > cone), True].index(True) + 1
+    measured(left, allowed=bound)  # the first step outside, or the first not taken; and N
 
 
 def test_the_widest_angle_is_half_the_turn_at_balance():
@@ -310,6 +455,15 @@ def test_decay_alone_goes_to_the_aim_over_lambda(measured):
         measured(abs(gap).max(), allowed=0)
 
 
+def test_on_the_table_s_loss_normalisation_alone_goes_to_a_minimum_and_both_do_not():
+    angle = np.array([0.01, 0.8, 1.5, 1.57])  # the last ones next to a maximum
+    start = np.array([np.sin(angle), np.cos(angle)])
+    alone, both = (run(sine_squared_slope, start, 0.5, decay, 4000) for decay in (0.0, 0.2))
+    assert np.abs(alone[-1, 0] / alone[-1, 1]).max() < NEAR
+    late = np.abs(np.sin(angles(both)))[1000:]
+    assert min(part.max(axis=0).min() for part in np.array_split(late, 4)) > cap(0.5, 0.2)
+
+
 @pytest.mark.claim(EITHER, by="float64")
 def test_normalisation_alone_goes_to_the_aim_from_every_start_off_the_axis(measured):
     # rates over six orders of magnitude stand for norms over three: only η/‖θ‖² counts
@@ -338,7 +492,7 @@ def test_both_together_never_settle(measured):
         measured(SWING / np.ptp(quarter, axis=0).min(), allowed=1)  # and none stays anywhere
 
 
-@pytest.mark.control(EITHER, drops="^off-axis")
+@pytest.mark.control(EITHER, drops="^off-axis", instead="a start opposite to e")
 @pytest.mark.parametrize("decay", [F(0), F(1, 2)])
 def test_control_on_the_axis_a_run_settles_at_the_aim_or_opposite(measured, decay):
     for side in (1, -1):
@@ -349,6 +503,21 @@ def test_control_on_the_axis_a_run_settles_at_the_aim_or_opposite(measured, deca
     # without decay it is to come near, and with decay to swing for ever
     missed = SWING - np.ptp(angles(path)) if decay else angles(path)[-1]
     measured(missed, allowed=NEAR)
+
+
+# What the essay says of schedules.
+
+
+@pytest.mark.parametrize("steps", [20, 500])
+def test_a_long_cosine_schedule_crosses_once_and_a_short_one_begins_beyond(steps):
+    rates = [RATE / 2 * (1 + math.cos(math.pi * t / steps)) for t in range(steps)]
+    growths = [schedule_growth(one, DECAY / 10, two, DECAY / 10) for one, two in pairwise(rates)]
+    signs = [growth > 1 for growth in growths]
+    assert signs == sorted(signs, reverse=True)
+    fall = math.pi**2 / 4 / steps**2
+    assert 1 - rates[1] / rates[0] == pytest.approx(fall, rel=0.01)
+    assert signs[0] == (fall < 2 * RATE * DECAY / 10)
+    assert not signs[-1]
 
 
 # A flat minimum.
@@ -377,10 +546,38 @@ def test_every_start_in_the_trap_goes_to_the_flat_minimum_like_the_powers_of_a(m
     assert np.abs(ratio - kept).max() < 0.02 * (1 - kept)
     squared = np.sum(path**2, axis=1)
     assert (RATE * angle**2 / (kept * squared)).max() <= 0.5 + 1e-12
+    # the gradient falls like the powers of a², so that its squares have a finite sum
+    slopes = np.linalg.norm(path[1:] - kept * path[:-1], axis=1) / RATE
+    assert np.abs(slopes[-1] / slopes[-2] - kept**2).max() < 0.05 * (1 - kept)
 
 
-@pytest.mark.claim(FLAT, by="certificate")
+@pytest.mark.parametrize("kept", [0.651, 0.7])
+def test_below_the_bound_of_the_theorem_runs_from_the_trap_converge_as_well(kept):
+    path = run(flat, trapped(200, kept), RATE, (1 - kept) / RATE, 400)
+    assert angles(path)[-1].max() < SMALL
+    # the proof closes where a² is above 80/189
+    assert 2 * 40 / 189 / 0.651**2 < 1 < 2 * 40 / 189 / 0.650**2
+
+
+@pytest.mark.parametrize("kept", [0.71, 0.8, 0.99])
+def test_the_leading_map_has_the_fixed_point_that_is_written_and_tends_to_it(kept):
+    def step(v):
+        return v * (1 - v) ** 2 / kept**2
+
+    assert step(1 - kept) == pytest.approx(1 - kept, rel=1e-12)
+    slope = (step(1 - kept + 1e-6) - step(1 - kept - 1e-6)) / 2e-6
+    assert slope == pytest.approx(3 - 2 / kept, abs=1e-8)
+    assert step(1 / 3) <= 8 / 27 < 1 / 3
+    at = np.linspace(0.01, 0.5, 50)
+    for _ in range(2000):
+        at = step(at)
+    np.testing.assert_allclose(at, 1 - kept, atol=1e-9)
+    assert kept != 0.71 or 1 / 3 / 0.3**2 * (2 / 3) ** 2 > 1.3  # for a = 0.3, beyond 1 + a
+
+
+@pytest.mark.claim(FLAT, by="certificate of a step")
 def test_the_trap_closes(measured):
+    """The bounds on G, on the turn and on the next v that the proof puts together."""
     v, phi = sympy.symbols("v phi", positive=True)
     shrunk = v * (1 - sympy.Rational(7, 10) * v) ** 2
     top = sympy.Rational(10, 21)
@@ -402,17 +599,25 @@ def test_the_slope_is_between_three_quarters_of_the_cube_and_the_cube(measured):
     measured((size / at**3).max(), allowed=1)  # the upper bound
 
 
-@pytest.mark.control(FLAT, drops="^moderate")
+@pytest.mark.control(FLAT, drops="^moderate", instead="a decay that leaves 0.3 of the weights")
 def test_control_with_strong_decay_the_trap_opens(measured):
     path = run(flat, trapped(100, 0.3), RATE, 0.7 / RATE, 1000)
     measured(angles(path)[-300:].max(axis=0).min(), allowed=2 * SMALL)  # of all runs
 
 
-@pytest.mark.control(FLAT, drops="^trap")
-def test_control_short_weights_overshoot_and_the_antipode_stays(measured):
-    path = run(flat, np.array([0.06, 0.08]), RATE, 1.0, 1)
+@pytest.mark.control(FLAT, drops="^trap", instead="weights near e that are too short")
+def test_control_short_weights_end_at_a_larger_angle_than_they_began_with(measured):
+    path = run(flat, np.array([0.03, 0.04]), RATE, 1.0, 1)
+    before, after = angles(path)
+    assert before < 1
     assert path[1, 0] < 0  # past the minimum, on the other side
-    stuck = run(flat, np.array([0.0, -1.0]), RATE, 1.0, 50)
+    measured(after / before, allowed=1)  # where the angle decreases, less than one
+
+
+@pytest.mark.control(FLAT, drops="^trap", instead="long weights opposite to e")
+def test_control_at_the_antipode_long_weights_stay(measured):
+    stuck = run(flat, np.array([0.0, -10.0]), RATE, 1.0, 50)
+    assert RATE * math.pi**2 <= 0.9 * 10**2 / 2  # the part of the condition that is kept
     assert angles(stuck).min() == math.pi
     measured(angles(stuck)[-1], allowed=SMALL)
 
@@ -423,7 +628,31 @@ def test_an_isolated_minimum_holds_a_region_of_starts(measured):
     measured(cap(RATE, 1.0) / angles(path)[-1].max(), allowed=HELD)
 
 
-@pytest.mark.claim(CAUGHT, by="float64")
+@pytest.mark.parametrize("order", [3, 4, 6])
+@pytest.mark.parametrize("share", [0.9, 1.1])
+def test_which_orders_of_a_minimum_hold_is_what_the_multiplier_says(order, share):
+    # at share = 1 the multiplier is −1
+    kept = share * (order / (order - 2)) ** (1 - order / 2)
+    fixed = 1 - kept ** (2 / (order - 2))
+    assert ((order - 2) * (kept ** (-2 / (order - 2)) - 1) < 2) == (share > 1)
+
+    def taken(angle, square):  # the share of the angle that the step takes off
+        after = descend_in_plane(slope, angle, square, RATE, 1, (1 - kept) / RATE)
+        return (angle - after[0]) / angle, *after[:2]
+
+    def slope(t, angle):
+        return order / 2 * (2 * math.sin(angle / 2) ** 2) ** (order / 2 - 1) * math.sin(angle)
+
+    angle = 1e-6  # small, so that the leading order is what counts
+    square = RATE * abs(slope(0, angle)) / (kept * 1.01 * fixed * angle)
+    gaps = []
+    for _ in range(9):
+        found, angle, square = taken(angle, square)
+        gaps.append(abs(found - fixed))
+    assert (gaps[-1] < gaps[0]) == (share > 1)
+
+
+@pytest.mark.claim(CAUGHT, by="search")
 @pytest.mark.parametrize("kept", [0.7072, 0.8, 0.95])
 def test_a_search_for_starts_that_the_flat_minimum_does_not_catch_finds_none(measured, kept):
     # Tried once, too, with 4000 starts from each of three seeds at seven decays. None is known.
@@ -436,4 +665,4 @@ def test_a_search_for_starts_that_the_flat_minimum_does_not_catch_finds_none(mea
         caught |= (angle <= 1) & (effective * angle**2 <= 0.5)
         if caught.all():
             break
-    measured((~caught).sum(), allowed=0)
+    measured((~caught).sum(), allowed=0, among=400)

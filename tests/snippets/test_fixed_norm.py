@@ -92,15 +92,51 @@ def test_a_run_whose_norm_is_set_is_one_with_the_decay_of_its_steps(measured, ma
     measured(gap(path, with_the_decay_of_the_steps(make, sees_length, shares)), allowed=ROUNDING)
 
 
-@pytest.mark.control(STEP, drops="^beside")
+@pytest.mark.control(STEP, drops="^beside", instead="a decay that goes through the buffer")
 def test_control_a_decay_that_goes_through_the_buffer_is_another_one(measured):
     path, shares = on_the_sphere(momentum, True)
     coupled = with_the_decay_of_the_steps(momentum, True, shares, coupled=True)
     measured(gap(path, coupled), allowed=PARTED)
 
 
-@pytest.mark.claim(STEP, by="certificate")
+def held(make, radius=RADIUS, **settings):
+    """Where a run of fixed norm ends, in units of its radius."""
+    weights = (radius * START / START.norm()).requires_grad_()
+    optimizer = make(weights)
+    optimizer.param_groups[0].update(settings)
+    for t in range(STEPS):
+        leave_gradient(weights, t)
+        optimizer.step()
+        set_norms_([weights], [radius])
+    return weights.detach() / radius
+
+
+def test_beside_a_norm_that_is_set_a_decay_raises_the_rate_and_does_no_more():
+    decayed, plain = held(adam, weight_decay=5.0), held(adam)  # a is 0.9
+    assert (decayed - held(adam, lr=0.02 / 0.9)).norm() < ROUNDING
+    assert (decayed - plain).norm() > 1e-3
+
+
+@pytest.mark.parametrize(("make", "degree"), [(momentum, 1), (adam, 0)])
+def test_any_radius_will_do_if_the_rate_goes_with_it(make, degree):
+    rate = {momentum: 0.05, adam: 0.02}[make]
+    scaled = {"lr": rate * 3 ** (1 + degree)} | ({"eps": 1e-3 / 3} if make is adam else {})
+    assert (held(make) - held(make, 3 * RADIUS, **scaled)).norm() < ROUNDING
+    assert (held(make) - held(make, 3 * RADIUS)).norm() > PARTED
+
+
+def test_without_a_buffer_a_decay_in_the_gradient_is_the_same():
+    def plain(w):
+        return SGD([w], 0.05)
+
+    path, shares = on_the_sphere(plain, True)
+    coupled = with_the_decay_of_the_steps(plain, True, shares, coupled=True)
+    assert gap(path, coupled) < ROUNDING
+
+
+@pytest.mark.claim(STEP, by="certificate of a step")
 def test_the_step_is_that_of_the_decay_and_its_share_is_that_of_pythagoras(measured):
+    """The weights after one step, coordinate by coordinate, and the share if u is tangent."""
     theta, u, share, rate, radius = sympy.symbols("theta u s eta R", positive=True)
     now, decay = decay_of_the_step(share, rate)
     measured(
@@ -141,9 +177,9 @@ def fixed(make, path, rates, decays, extra=0, carry=True, **loss):
         leave_gradient(weights, t, **loss)
         optimizer.step()
         set_norms_([weights], [RADIUS])
-        growth = (path[t + 1].norm() / path[t].norm()).item() if carry else 1.0
+        growth = (path[t + 1].norm() / path[t].norm()).item()
         for name, power in memory.items():
-            if name in optimizer.state[weights]:
+            if carry and name in optimizer.state[weights]:
                 optimizer.state[weights][name].mul_(growth**power)
         if "eps" in group:
             group["eps"] *= growth
@@ -169,14 +205,14 @@ def test_a_run_with_decay_has_the_directions_of_one_of_fixed_norm(measured, make
     measured(angles(path, found), allowed=ROUNDING)
 
 
-@pytest.mark.control(RUN, drops="scale-invariant-loss")
+@pytest.mark.control(RUN, drops="scale-invariant-loss", instead="plain least squares")
 @pytest.mark.parametrize("make", [momentum, adam])
 def test_control_on_a_loss_that_sees_the_length_it_has_not(measured, make):
     path = decayed(make, RATES, DECAYS, sees_length=True)
     measured(angles(path, fixed(make, path, RATES, DECAYS, sees_length=True)), allowed=PARTED)
 
 
-@pytest.mark.control(RUN, drops="^rates")
+@pytest.mark.control(RUN, drops="^rates", instead="rates of a degree one too low or too high")
 @pytest.mark.parametrize("make", [momentum, adam])
 @pytest.mark.parametrize("extra", [-1, 1])
 def test_control_at_rates_of_another_degree_it_has_not(measured, make, extra):
@@ -184,14 +220,14 @@ def test_control_at_rates_of_another_degree_it_has_not(measured, make, extra):
     measured(angles(path, fixed(make, path, RATES, DECAYS, extra=extra)), allowed=PARTED)
 
 
-@pytest.mark.control(RUN, drops="^memory")
+@pytest.mark.control(RUN, drops="^memory", instead="a memory that is left as it is")
 @pytest.mark.parametrize("make", [momentum, adam])
 def test_control_with_a_memory_that_is_left_alone_while_the_norm_moves(measured, make):
     path = decayed(make, RATES, DECAYS)
     measured(angles(path, fixed(make, path, RATES, DECAYS, carry=False)), allowed=PARTED)
 
 
-@pytest.mark.control(RUN, drops="^positive")
+@pytest.mark.control(RUN, drops="^positive", instead="ηλ = 1.5 at the first step")
 def test_control_where_decay_turns_the_weights_round_the_directions_are_opposite(measured):
     rates, decays = [0.1] * 2, [15.0, 0.0]
     path = decayed(momentum, rates, decays)
@@ -226,6 +262,7 @@ def test_normalised_descent_with_decay_settles_at_a_constant_rate_of_fixed_norm(
 
 @pytest.mark.claim(RUN, by="certificate of a step")
 def test_one_step_of_fixed_norm_is_along_the_decayed_one_for_every_degree(measured):
+    """The step of the induction for the weights, from the lemma on the gradient."""
     theta, u, a, rate, k = sympy.symbols("theta u a eta k", positive=True)
     nu = sympy.symbols("nu", real=True)
     step = k * theta - fixed_norm_rate(rate, a, k, nu) * k**-nu * u
@@ -270,21 +307,29 @@ def test_a_step_of_sgd_never_ends_within_the_radius(measured, gamma, buffer):
     measured(gaps, allowed=ROUNDING)
 
 
-@pytest.mark.control(CLAMP, drops="^buffer")
+def test_at_a_large_rate_even_a_buffer_that_points_outwards_takes_no_weights_in():
+    gaps, shortest = clamp_and_set(sgd(0.9, 2.0), UNIT, [5.0], RADIUS)
+    assert shortest > 1
+    assert gaps < ROUNDING
+
+
+@pytest.mark.control(CLAMP, drops="^buffer", instead="a buffer that points outwards")
 def test_control_a_buffer_that_points_outwards_takes_the_weights_in(measured):
     gaps, shortest = clamp_and_set(sgd(0.9, 2.0), UNIT, RATES, RADIUS)
     measured(1 - shortest, allowed=PARTED)
     measured(gaps, allowed=PARTED)
 
 
-@pytest.mark.control(CLAMP, drops="scale-invariant-loss")
+@pytest.mark.control(
+    CLAMP, drops="scale-invariant-loss", instead="least squares with shorter solutions"
+)
 def test_control_a_loss_with_a_minimum_inside_takes_them_in(measured):
     gaps, shortest = clamp_and_set(sgd(0.9, sees_length=True), UNIT, RATES, RADIUS)
     measured(1 - shortest, allowed=PARTED)
     measured(gaps, allowed=PARTED)
 
 
-@pytest.mark.control(CLAMP, drops="^sgd")
+@pytest.mark.control(CLAMP, drops="^sgd", instead="a decay of 0.5, or the sign of the gradient")
 @pytest.mark.parametrize(
     "update",
     [sgd(0.9, decay=0.5), lambda w, memory, t: (sgd(0.0)(w, None, t)[0].sign(), None)],

@@ -13,6 +13,7 @@ from snippets.gradient_flow import clock, flow, step_clock
 FLOW, DECAYED = "gradient-flow-conserves-the-norm", "decayed-flow-shrinks-at-the-decay-rate"
 ROUNDING = 1e-14  # float64, a handful of operations
 STEPPING = 1e-7  # Runge and Kutta are off by a few h⁵ per step, h ≤ 0.1 in θ of length 2
+SQUARE = "half the squared length"
 VISIBLE = 1e-2  # of a length of two: a hundred thousand times what the steps are off
 
 # ---------------------------------------------------------------------------------------------
@@ -35,25 +36,25 @@ def speed(loss, decay):
     return sympy.expand(2 * POINT.dot(-gradient_of(loss) - decay * POINT))
 
 
-@pytest.mark.claim(FLOW, by="certificate")
+@pytest.mark.claim(FLOW, by="certificate of a step")
 def test_for_any_invariant_loss_the_flow_keeps_the_norm(measured):
     measured(speed(ANY, 0) != 0, allowed=0)
 
 
-@pytest.mark.control(FLOW, drops="scale-invariant-loss")
+@pytest.mark.control(FLOW, drops="scale-invariant-loss", instead=SQUARE)
 def test_control_on_a_quadratic_form_the_flow_does_not(measured):
     share = sympy.cancel(speed(QUADRATIC, 0) / POINT.dot(POINT))  # of ‖θ‖², in a unit of time
     assert share == -2
     measured(abs(share), allowed=0)
 
 
-@pytest.mark.claim(DECAYED, by="certificate")
+@pytest.mark.claim(DECAYED, by="certificate of a step")
 def test_for_any_invariant_loss_decay_alone_shrinks_the_norm(measured):
     rest = speed(ANY, decay) + 2 * decay * POINT.dot(POINT)
     measured(sympy.expand(rest) != 0, allowed=0)
 
 
-@pytest.mark.claim(DECAYED, by="certificate")
+@pytest.mark.claim(DECAYED, by="certificate of a step")
 def test_for_any_invariant_loss_the_direction_follows_the_pure_flow_on_the_clock(measured):
     length = sympy.sqrt(POINT.dot(POINT))
     turning = (POINT / length).jacobian(POINT) * (-gradient_of(ANY) - decay * POINT)
@@ -63,7 +64,7 @@ def test_for_any_invariant_loss_the_direction_follows_the_pure_flow_on_the_clock
     measured(sum(sympy.simplify(sympy.expand(part)) != 0 for part in rest), allowed=0)
 
 
-@pytest.mark.claim(DECAYED, by="certificate")
+@pytest.mark.claim(DECAYED, by="certificate of a step")
 def test_the_clock_runs_at_the_inverse_square_of_the_length(measured):
     reading = (sympy.exp(2 * decay * time) - 1) / (2 * decay * radius**2)
     length = radius * sympy.exp(-decay * time)
@@ -73,7 +74,7 @@ def test_the_clock_runs_at_the_inverse_square_of_the_length(measured):
     measured(abs(clock(1.7, 0.3, 2.5) / reading.subs(values) - 1), allowed=ROUNDING)
 
 
-@pytest.mark.control(DECAYED, drops="scale-invariant-loss")
+@pytest.mark.control(DECAYED, drops="scale-invariant-loss", instead=SQUARE)
 def test_control_on_a_quadratic_form_the_loss_shrinks_the_norm_too(measured):
     rest = speed(QUADRATIC, decay) + 2 * decay * POINT.dot(POINT)
     share = sympy.cancel(rest / POINT.dot(POINT))  # of ‖θ‖², in a unit of time
@@ -132,8 +133,8 @@ def test_another_loss_does_not_change_the_length(measured):
     assert (after / after.norm() - start / 3).norm() > 0.01
 
 
-@pytest.mark.control(FLOW, drops="scale-invariant-loss")
-@pytest.mark.control(DECAYED, drops="scale-invariant-loss")
+@pytest.mark.control(FLOW, drops="scale-invariant-loss", instead=SQUARE)
+@pytest.mark.control(DECAYED, drops="scale-invariant-loss", instead=SQUARE)
 def test_control_on_a_quadratic_form_the_flow_shrinks_by_its_curvature_too(measured):
     for decay in (0.0, 0.3):
         after = flow(lambda v: v @ v / 2, START, decay, 1.0, 20)
@@ -145,6 +146,45 @@ def test_halving_the_step_divides_the_error_by_sixteen():
     exact = solved_angle(clock(2.0, 0.4, 2.0))
     errors = [abs(angle(flow(angle_loss, START, 0.4, 2.0, n)) - exact) for n in (4, 8, 16)]
     assert all(14 < coarse / fine < 20 for coarse, fine in pairwise(errors))
+
+
+def descend(weights, rate, decay, steps):
+    """The path of descent with decay on the loss of the angle."""
+    path = [weights]
+    for _ in range(steps):
+        slope = torch.func.grad(angle_loss)(path[-1])
+        path.append((1 - rate * decay) * path[-1] - rate * slope)
+    return path
+
+
+def turn(before, after):
+    return math.acos(min(1.0, (before @ after / before.norm() / after.norm()).item()))
+
+
+def test_descent_is_as_long_as_decay_and_its_turns_make_it():
+    path = descend(START, 0.5, 0.3, 8)
+    turned = math.prod(1 / math.cos(turn(*pair)) for pair in pairwise(path))
+    # the arc cosine of turns of a tenth leaves eight digits
+    assert path[-1].norm() == pytest.approx(2 * 0.85**8 * turned, rel=1e-8)
+    # so it may be shorter than the flow, where it hardly turns, and longer
+    lengths = [flow(angle_loss, START, 0.3, time, 20).norm() for time in (1.0, 4.0)]
+    assert path[2].norm() < lengths[0] - 1e-3
+    assert path[8].norm() > lengths[1] + 0.1
+
+
+def test_from_short_weights_the_first_step_parts_from_the_flow():
+    short = START / 20
+    before, after = descend(short, 0.5, 0.3, 1)
+    assert math.degrees(turn(before, after)) > 80
+    # the flow would have shrunk it by what decay takes
+    assert 0.1 * math.exp(-0.3 * 0.5) < short.norm() < after.norm() / 5
+
+
+def test_steps_of_descent_lengthen_by_no_more_than_the_rate():
+    for rate in (0.1, 0.01):
+        path = descend(START, rate, 0.0, round(3 / rate))
+        grown = (path[-1] @ path[-1] - 4).item()
+        assert 0 < grown < rate * 3 * 1**2 / 4  # ηT G²/‖θ₀‖², and G = 1
 
 
 def test_the_clock_of_descent_is_the_sum_of_the_rates_of_its_twin():

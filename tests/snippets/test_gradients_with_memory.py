@@ -71,7 +71,61 @@ def test_weights_turn_as_far_as_is_claimed_whatever_the_gradients(measured, gamm
         measured(abs(mean_cosine_gap(path, *settings(gamma, product, decoupled))), allowed=0)
 
 
-@pytest.mark.control(ANGLE, drops="scale-invariant-loss")
+def mean_cosine(norms, cosines, weights):
+    """The mean of cosines with these weights."""
+    assert len(norms) == len(cosines) + 1
+    return (weights * cosines).sum() / weights.sum()
+
+
+def lengths(path):
+    """‖θ₁‖ … ‖θ_T+1‖, and the cosines and the products of the T steps between them."""
+    theta = np.array(path, dtype=float)[1:]
+    norms = np.linalg.norm(theta, axis=1)
+    products = (theta[1:] * theta[:-1]).sum(axis=1)
+    return norms, products / norms[1:] / norms[:-1], products
+
+
+@pytest.mark.claim(ANGLE, by="float64")
+@pytest.mark.parametrize("decoupled", [False, True])
+def test_the_mean_cosine_is_the_quotient_over_a_number_that_a_moving_norm_makes(
+    measured, decoupled
+):
+    for steps in (3, 8):
+        path = exact_run(Fraction(1, 2), [Fraction(1, 8)] * steps, 0, decoupled=decoupled)
+        norms, cosines, products = lengths(path)
+        found = mean_cosine(norms, cosines, norms[1:] * norms[:-1])
+        below = (norms[:-1] ** 2).sum()
+        delta = (np.diff(norms) ** 2).sum() / (2 * below)
+        assert delta > 0.01  # so that it counts
+        ends = (norms[-1] ** 2 - norms[0] ** 2) / (2 * below)
+        # a dozen numbers of size one, each rounded at 1e-16
+        measured(abs(found * (1 - delta + ends) - products.sum() / below), allowed=1e-13)
+
+
+def test_the_quotient_is_no_mean_of_cosines_where_the_norm_moves():
+    kept, steps = 0.9, 20  # without momentum: twenty steps of decay, and one that restores the norm
+    norms = np.array([kept**t for t in range(steps + 1)] + [1.0])
+    cosines = np.ones(steps + 1)
+    cosines[-1] = kept * norms[-2] / norms[-1]  # ⟨θₜ, θₜ₊₁⟩ = a‖θₜ‖²
+    products = cosines * norms[1:] * norms[:-1]
+    below = (norms[:-1] ** 2).sum()
+    assert products.sum() / below == pytest.approx(kept)
+    for weights, told in [
+        (norms[1:] * norms[:-1], 0.977),
+        (norms[:-1] ** 2, 0.997),
+        (np.ones(steps + 1), 0.958),
+    ]:
+        assert mean_cosine(norms, cosines, weights) == pytest.approx(told, abs=5e-4)
+    delta = (np.diff(norms) ** 2).sum() / (2 * below)
+    assert delta == pytest.approx(0.079, abs=5e-4)
+    assert kept / (1 - delta) == pytest.approx(0.977, abs=5e-4)
+    steady = 1 + 0.01 * (-1.0) ** np.arange(50)  # norms that change by two per cent a step
+    assert (np.diff(steady) ** 2).sum() / (2 * (steady**2).sum()) < 4 * 5e-5
+
+
+@pytest.mark.control(
+    ANGLE, drops="scale-invariant-loss", instead="gradients with a fourth of the weights in them"
+)
 @pytest.mark.parametrize("decoupled", [False, True])
 def test_control_with_a_pull_along_the_weights_they_turn_otherwise(measured, decoupled):
     gamma, product = Fraction(1, 2), Fraction(1, 8)
@@ -80,13 +134,35 @@ def test_control_with_a_pull_along_the_weights_they_turn_otherwise(measured, dec
     measured(abs(gap), allowed=4 * MARGIN)
 
 
-@pytest.mark.control(ANGLE, drops="^constant")
+@pytest.mark.control(
+    ANGLE, drops="^constant", instead="a decay that is five times as large from the middle on"
+)
 @pytest.mark.parametrize("decoupled", [False, True])
 def test_control_where_decay_changes_on_the_way_they_turn_otherwise(measured, decoupled):
     gamma, product = Fraction(1, 2), Fraction(1, 8)
     path = exact_run(gamma, [product] * 3 + [5 * product] * 3, 0, decoupled=decoupled)
     for at in (product, 5 * product):
         measured(abs(mean_cosine_gap(path, *settings(gamma, at, decoupled))), allowed=MARGIN)
+
+
+def test_where_decay_changes_the_sums_have_the_p_and_q_of_each_step():
+    gamma, products = Fraction(1, 2), [Fraction(k, 16) for k in (2, 5, 1, 9, 4, 3)]
+    for decoupled in (False, True):
+        path = exact_run(gamma, products, 0, decoupled=decoupled)
+        last = len(path) - 2
+        if decoupled:  # ηb carries the decay of the step before
+            settled = [
+                (1 - e + gamma, (1 - b) * gamma)
+                for b, e in zip([0, *products], products, strict=False)
+            ]
+        else:
+            settled = [settings(gamma, e, False) for e in products]
+        p, q = zip(*settled, strict=True)
+        turns = [dot(path[t], path[t + 1]) for t in range(last + 1)]
+        left = sum((1 + q[t + 1]) * turns[t] for t in range(1, last))
+        left += turns[last]  # q of a step that is not taken cancels
+        right = sum(p[t] * dot(path[t], path[t]) for t in range(1, last + 1))
+        assert left == right - q[1] * turns[0]
 
 
 @pytest.mark.claim(ANGLE, by="exact")
@@ -107,7 +183,7 @@ def test_the_rate_may_grow_if_decay_shrinks_by_as_much(measured):
     assert mean_cosine_gap(path, 1 + gamma - product, gamma) != 0
 
 
-@pytest.mark.claim(MEMORY, by="certificate")
+@pytest.mark.claim(MEMORY, by="certificate of a step")
 def test_the_square_of_a_gradient_leaves_one_unknown_and_its_ends_are_the_bounds(measured):
     p, q, rho, c = sympy.symbols("p q rho c")
     lags = [1, c, rho]  # ⟨θₜ, θₜ₊ₖ⟩ over ‖θ‖²
@@ -128,6 +204,33 @@ def test_the_square_of_a_gradient_leaves_one_unknown_and_its_ends_are_the_bounds
     found = sum(terms[i] * terms[j] * lags[abs(i - j)] for i in terms for j in terms)
     rests.append(found - second)
     measured(sum(sympy.cancel(rest) != 0 for rest in rests), allowed=0)
+
+
+@pytest.mark.claim(MEMORY, by="certificate of a step")
+def test_the_norm_gains_what_a_gradient_has_of_the_weights_before(measured):
+    p, q, along = sympy.symbols("p q along")  # η⟨gₜ, θₜ₋₁⟩/‖θ‖²
+    c = p / (1 + q)
+    rho = p * c - q - along  # the recursion times θₜ₋₁
+    gain = gain_with_memory(p, q, rho)
+    m = 2 * q * along * gain  # (2q/η) ⟨gₜ, θₜ₋₁⟩/‖g‖²
+    rest = gain - (1 + m) / ((1 - q**2) * (1 - c**2))
+    measured(sympy.cancel(rest) != 0, allowed=0)
+
+
+@pytest.mark.claim(MEMORY, by="float64")
+@pytest.mark.parametrize("motion", [circle, zigzag])
+def test_the_two_extremes_gain_and_lose_by_the_product_with_the_buffer(measured, motion):
+    gamma, product = 0.8, 0.1
+    p, q = settings(gamma, product, False)
+    path = motion(p / (1 + q), 50).numpy()
+    push = pushes(torch.from_numpy(path), p, q).numpy()  # ηgₜ
+    buffer = path[:-2] - path[1:-1]  # ηbₜ₋₁
+    size = (push**2).sum(axis=1).mean()
+    m = 2 * gamma * (push * buffer).sum(axis=1).mean() / size
+    assert (m > 0.5) == (motion is circle)
+    assert abs(m) > 0.4
+    fresh = 1 / ((1 - q**2) * (1 - (p / (1 + q)) ** 2))
+    measured(abs((1 + m) * fresh * size - 1), allowed=ROUNDING)
 
 
 def helix(cosine, turn, steps):
@@ -164,7 +267,9 @@ def test_runs_between_the_two_extremes_have_norms_between_the_bounds(
     assert high / low == pytest.approx(((1 + q) / (1 - q)) ** 2)
 
 
-@pytest.mark.control(MEMORY, drops="scale-invariant-loss")
+@pytest.mark.control(
+    MEMORY, drops="scale-invariant-loss", instead="gradients along the weights alone"
+)
 def test_control_gradients_along_the_weights_break_both_bounds(measured):
     p, q = settings(0.5, 0.1, False)
     c = p / (1 + q)
@@ -176,7 +281,9 @@ def test_control_gradients_along_the_weights_break_both_bounds(measured):
         measured((gain / beyond if turn == 0 else beyond / gain) - 1, allowed=CLEAR)
 
 
-@pytest.mark.control(MEMORY, drops="^stationary")
+@pytest.mark.control(
+    MEMORY, drops="^stationary", instead="the first steps from a start far outside"
+)
 def test_control_a_run_on_its_way_has_any_norm(measured):
     p, q = settings(0.5, 0.1, False)
     high = 1 / ((1 - q) ** 2 * (1 - (p / (1 + q)) ** 2))
@@ -187,7 +294,11 @@ def test_control_a_run_on_its_way_has_any_norm(measured):
         measured(new @ new / high - 1, allowed=1000 * CLEAR)
 
 
-@pytest.mark.control(MEMORY, drops="fresh-gradient-noise")
+@pytest.mark.control(
+    MEMORY,
+    drops="fresh-gradient-noise",
+    instead="gradients that lead around a circle, or to and fro",
+)
 def test_control_gradients_that_persist_have_not_the_norm_in_the_middle(measured):
     p, q = settings(0.5, 0.1, False)
     fresh = gain_with_memory(p, q, p * p / (1 + q) - q)
@@ -197,7 +308,11 @@ def test_control_gradients_that_persist_have_not_the_norm_in_the_middle(measured
         measured(abs(found - 1), allowed=CLEAR / 2)  # a third of it is off by two thirds
 
 
-@pytest.mark.control(MEMORY, drops="constant-unit-gradient-norm")
+@pytest.mark.control(
+    MEMORY,
+    drops="constant-unit-gradient-norm",
+    instead="a run of three times the unit gradient norm",
+)
 def test_control_between_runs_of_two_unit_gradient_norms_the_factor_is_larger(measured):
     p, q = settings(0.5, 0.1, False)
     bound = ((1 + q) / (1 - q)) ** 0.25

@@ -21,7 +21,10 @@ CURVED = 1e-3  # of order ‖∇L‖/‖θ‖; eigenvalues are rounded at 1e-16 
 # ---------------------------------------------------------------------------------------------
 # For all values, on the half space x > 0, where a function is invariant just if it is some f(y/x,
 # z/x). The identities are linear in the loss and know only its derivatives at a point, up to the
-# second; all values that these can take there are taken by sums of products f(y/x) g(z/x).
+# second; all values that these can take there are taken by sums of products f(y/x) g(z/x). Three
+# coordinates are enough for all dimensions: an identity of vectors or matrices is tried on at most
+# two vectors beside the weights, and to the space that these span, turned so that the weights lie
+# in the half space, the loss may be restricted.
 
 x, c = sympy.symbols("x c", positive=True)
 y, z, k, s, p, q, r = sympy.symbols("y z k s p q r", real=True)
@@ -63,26 +66,24 @@ def euler_rests(f, degree):
 
 
 @pytest.mark.claim(HESSIAN, by="certificate")
-def test_any_invariant_loss_maps_the_weights_to_minus_the_gradient(measured):
-    measured(left(*euler_rests(INVARIANT, 0)), allowed=0)
-
-
-@pytest.mark.claim(HESSIAN, by="certificate")
-def test_the_hessian_of_any_invariant_loss_falls_with_the_square_of_the_length(measured):
-    _, hessian = derivatives(INVARIANT)
-    measured(left(*(c**2 * stretched(hessian) - hessian)), allowed=0)
-
-
-@pytest.mark.claim(HESSIAN, by="certificate")
-def test_along_a_vector_and_some_of_the_weights_curvature_takes_either_sign(measured):
+def test_the_hessian_of_any_invariant_loss_is_as_the_corollary_says(measured):
     slope, hessian = derivatives(INVARIANT)
+    measured(left(*(c**2 * stretched(hessian) - hessian)), allowed=0)
+    # Hθ = −∇L, so H is singular where ∇L = 0; and θᵀHθ = 0
+    measured(left(*(hessian * POINT + slope), POINT.dot(hessian * POINT)), allowed=0)
+    # Elsewhere ∇L + sθ has the curvature ∇LᵀH∇L − 2s‖∇L‖², of either sign: it is what one likes.
     vector = sympy.Matrix([p, q, r])
     tilted = vector + s * POINT
     expected = vector.dot(hessian * vector) - 2 * s * vector.dot(slope)
     measured(left(tilted.dot(hessian * tilted) - expected), allowed=0)
+    own = sympy.Symbol("own", real=True)  # ∇LᵀH∇L, which may be anything
+    square = sympy.Symbol("square", positive=True)  # ‖∇L‖², which is not zero
+    for wish in (-1, 1):
+        far = (own - wish) / (2 * square)
+        measured(left(own - 2 * far * square - wish), allowed=0)
 
 
-@pytest.mark.control(HESSIAN, drops="scale-invariant-loss")
+@pytest.mark.control(HESSIAN, drops="scale-invariant-loss", instead="a function of degree two")
 def test_control_a_function_of_degree_two_has_one_curvature_at_all_lengths(measured):
     slope, hessian = derivatives(x**2 * EXAMPLE)
     assert size(*(stretched(hessian) - hessian)) == 0
@@ -91,19 +92,19 @@ def test_control_a_function_of_degree_two_has_one_curvature_at_all_lengths(measu
 
 
 @pytest.mark.claim(EULER, by="certificate")
-def test_a_function_of_any_degree_obeys_the_identities(measured):
+def test_a_function_of_any_degree_obeys_the_identities_and_its_derivatives_lose_a_degree_each(
+    measured,
+):
     rests = euler_rests(x**k * INVARIANT, k)
     measured(left(*(rest / x**k for rest in rests)), allowed=0)
-
-
-@pytest.mark.claim(EULER, by="certificate")
-def test_derivatives_lose_a_degree_each(measured):
     for degree, thing in enumerate(derivatives(x**k * INVARIANT), start=1):
         rests = (stretched(thing) / c ** (k - degree) - thing) / x**k
         measured(left(*rests), allowed=0)
 
 
-@pytest.mark.control(EULER, drops="homogeneous-function")
+@pytest.mark.control(
+    EULER, drops="homogeneous-function", instead="the sum of a function of degree 0 and one of 1"
+)
 def test_control_a_sum_of_two_degrees_obeys_them_for_neither(measured):
     for degree in (0, 1):
         rests = euler_rests(EXAMPLE + 2 * x, degree)
@@ -137,13 +138,19 @@ def off_twice(after, place):
 
 
 @pytest.mark.claim(NEWTON, by="certificate")
-def test_in_the_plane_a_newton_step_doubles_the_weights_for_any_loss(measured):
+def test_minus_the_weights_solve_the_newton_equation_of_any_loss(measured):
+    slope, hessian = derivatives(INVARIANT)
+    # So where H has an inverse, H⁻¹∇L is −θ, and θ − H⁻¹∇L is 2θ, the direction of θ.
+    measured(left(*(hessian * -POINT - slope)), allowed=0)
+
+
+def test_in_the_plane_the_hessian_is_invertible_just_where_the_gradient_is_not_zero():
     plane = sympy.Matrix([x, y])
     slope, hessian = derivatives(sympy.Function("f")(y / x), plane)
-    # it is invertible just where the gradient is not zero
     assert left(hessian.det() + slope.dot(slope) / plane.dot(plane)) == 0
-    # so where H has an inverse, H⁻¹∇L = −θ
-    measured(left(*(hessian * plane + slope)), allowed=0)
+    slope, hessian = derivatives(y / x + z / x)
+    assert hessian.det() == 0  # with three weights it may be singular elsewhere,
+    assert slope[1] == 1 / x  # where the gradient is not zero
 
 
 @pytest.mark.claim(NEWTON, by="exact")
@@ -153,7 +160,9 @@ def test_in_rational_numbers_a_newton_step_doubles_the_weights(measured, seed):
     measured(off_twice(exact_newton(ratio, place), place), allowed=0)
 
 
-@pytest.mark.control(NEWTON, drops="scale-invariant-loss")
+@pytest.mark.control(
+    NEWTON, drops="scale-invariant-loss", instead="a function of degree −1, 2 or 3"
+)
 @pytest.mark.parametrize("degree", [-1, 2, 3])
 def test_control_in_another_degree_the_step_ends_on_another_multiple(measured, degree):
     ratio, place = random_ratio(0)
@@ -163,7 +172,9 @@ def test_control_in_another_degree_the_step_ends_on_another_multiple(measured, d
     measured(off_twice(after, place), allowed=MARGIN)
 
 
-@pytest.mark.control(NEWTON, drops="scale-invariant-loss")
+@pytest.mark.control(
+    NEWTON, drops="scale-invariant-loss", instead="a sum of functions of degree 0, 1 and 2"
+)
 def test_control_on_a_loss_of_no_degree_the_step_turns_the_weights(measured):
     ratio, place = random_ratio(0)
     after = exact_newton(ratio + x**2 + y**2 + z, place)
@@ -172,7 +183,16 @@ def test_control_on_a_loss_of_no_degree_the_step_turns_the_weights(measured):
     measured(off_twice(after, place), allowed=MARGIN)
 
 
-@pytest.mark.control(NEWTON, drops="^invertible")
+def test_on_another_loss_of_no_degree_the_step_goes_along_the_ray():
+    square = x**2 + y**2 + z**2
+    place = {x: sympy.Integer(1), y: sympy.Integer(2), z: sympy.Rational(1, 2)}
+    after = exact_newton(square + square**2, place)
+    shares = {a / place[v] for a, v in zip(after, POINT, strict=True)}
+    assert len(shares) == 1
+    assert shares != {2}
+
+
+@pytest.mark.control(NEWTON, drops="^invertible", instead="a singular Hessian, the shortest step")
 def test_control_where_the_hessian_is_singular_the_shortest_step_turns_and_changes_the_loss(
     measured,
 ):
@@ -188,11 +208,24 @@ def test_control_where_the_hessian_is_singular_the_shortest_step_turns_and_chang
     measured(off_twice(after, place), allowed=MARGIN)
 
 
-# ---------------------------------------------------------------------------------------------
-# Block by block: (x, y, z) beside (u, w).
+def test_where_the_weights_lie_in_the_range_of_a_singular_hessian_the_shortest_step_doubles_them():
+    # x/‖θ‖ at (0, 1, 0)
+    place = {x: 0, y: 1, z: 0}
+    slope, hessian = (
+        thing.xreplace(place) for thing in derivatives(x / sympy.sqrt(x**2 + y**2 + z**2))
+    )
+    assert hessian.rank() == 2
+    assert list(slope) == [1, 0, 0]
+    assert list(sympy.Matrix([0, 1, 0]) - hessian.pinv() * slope) == [0, 2, 0]
 
-ONE, TWO = POINT, sympy.Matrix([u, w])
-BOTH = INVARIANT * sympy.Function("h")(w / u)
+
+# ---------------------------------------------------------------------------------------------
+# Block by block: (x, y, z) beside (u, w) and (a, b), of which the third may be all other blocks.
+# Two coordinates hold any vector beside the weights of a block, three hold two of them.
+
+a, b = sympy.symbols("a b", positive=True)
+ONE, TWO, THREE = POINT, sympy.Matrix([u, w]), sympy.Matrix([a, b])
+BOTH = INVARIANT * sympy.Function("h")(w / u) * sympy.Function("l")(b / a)
 COMMON = EXAMPLE * (1 + z / u + (w / x) ** 2)
 
 
@@ -202,16 +235,28 @@ def across(f):
     return slope.jacobian(ONE) * ONE + slope, slope.jacobian(TWO) * TWO
 
 
+def lengthened(thing, *factors):
+    """With a factor for each block."""
+    blocks = zip((ONE, TWO, THREE), factors, strict=True)
+    longer = {v: factor * v for block, factor in blocks for v in block}
+    return thing.subs(longer, simultaneous=True).doit()
+
+
+FACTORS = sympy.symbols("c1:4", positive=True)
+
+
 @pytest.mark.claim(BLOCKS, by="certificate")
 def test_the_gradient_in_a_block_is_orthogonal_to_it_and_scales_with_it_alone(measured):
     slope = sympy.Matrix([BOTH]).jacobian(ONE).T
     measured(left(ONE.dot(slope)), allowed=0)
-    measured(left(*(c * stretched(slope) - slope)), allowed=0)
-    longer = slope.subs({u: c * u, w: c * w}, simultaneous=True).doit()
-    measured(left(*(longer - slope)), allowed=0)
+    measured(left(*(FACTORS[0] * lengthened(slope, *FACTORS) - slope)), allowed=0)
 
 
-@pytest.mark.control(BLOCKS, drops="block-scale-invariant-loss")
+@pytest.mark.control(
+    BLOCKS,
+    drops="block-scale-invariant-loss",
+    instead="a loss that is invariant under a common factor only",
+)
 def test_control_under_a_common_factor_only_it_does_neither(measured):
     slope = sympy.Matrix([COMMON]).jacobian(ONE).T
     measured(size(ONE.dot(slope)), allowed=CLEAR)
@@ -225,16 +270,39 @@ def test_control_under_a_common_factor_only_it_does_neither(measured):
 def test_the_hessian_maps_a_block_to_minus_its_gradient_and_to_nothing_elsewhere(measured):
     own, other = across(BOTH)
     measured(left(*own, *other), allowed=0)
-    mixed = sympy.Matrix([BOTH]).jacobian(ONE).jacobian(TWO)
+    slope = sympy.Matrix([BOTH]).jacobian(ONE)
+    for block, factor in ((ONE, FACTORS[0]), (TWO, FACTORS[1])):
+        part = slope.jacobian(block)
+        rests = FACTORS[0] * factor * lengthened(part, *FACTORS) - part
+        measured(left(*rests), allowed=0)
+    mixed = slope.jacobian(TWO)
     assert any(sympy.expand(entry) != 0 for entry in mixed)  # the blocks do interact
 
 
-@pytest.mark.control(ACROSS, drops="block-scale-invariant-loss")
+@pytest.mark.control(
+    ACROSS,
+    drops="block-scale-invariant-loss",
+    instead="a loss that is invariant under a common factor only",
+)
 def test_control_under_a_common_factor_only_the_other_block_is_seen(measured):
     own, other = across(COMMON)
     measured(size(*own), allowed=CLEAR)
     measured(size(*other), allowed=CLEAR)
     assert left(*(own + other)) == 0  # only the sum vanishes
+    # H₁₂θ₂ is what lengthening block 2 does to the gradient in block 1: c₂ ≠ 1 is seen
+    slope = sympy.Matrix([COMMON]).jacobian(ONE).T
+    mixed = slope.jacobian(TWO)
+    measured(size(*(lengthened(mixed, 1, c, 1) * c - mixed)), allowed=CLEAR)
+
+
+def test_under_a_common_factor_only_the_other_block_may_stay_unseen():
+    # ln(‖θ₁‖/‖θ₂‖): neither block is invariant, and yet H₁₂ = 0
+    quotient = sympy.log(ONE.dot(ONE) / TWO.dot(TWO)) / 2
+    slope = sympy.Matrix([quotient]).jacobian(ONE).T
+    assert left(*slope.jacobian(TWO)) == 0
+    assert sympy.simplify(ONE.dot(slope)) == 1
+    other = sympy.Matrix([quotient]).jacobian(TWO).T
+    assert sympy.simplify(TWO.dot(other)) == -1  # so in the flow the one grows as the other falls
 
 
 # ---------------------------------------------------------------------------------------------
@@ -274,7 +342,7 @@ def test_a_newton_step_doubles_the_weights(measured):
     measured((newton_step(skew, W) - 2 * W).norm(), allowed=10 * ROUNDING)
 
 
-@pytest.mark.control(NEWTON, drops="scale-invariant-loss")
+@pytest.mark.control(NEWTON, drops="scale-invariant-loss", instead="a quadratic form")
 def test_control_on_a_quadratic_form_it_lands_on_zero(measured):
     after = newton_step(lambda v: v @ v, W)
     assert after.norm() < ROUNDING

@@ -1,11 +1,24 @@
 """Is every homogeneous optimizer with decay one without, whose memory fades along?"""
 
+import inspect
 from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
-from torch.optim import SGD, Adagrad, Adam, AdamW, Muon, NAdam, RAdam
+from torch.optim import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Muon,
+    NAdam,
+    RAdam,
+    RMSprop,
+    Rprop,
+)
 
 from snippets.expulsion import sine_squared_slope
 from snippets.homogeneous_twin import DEGREES, Lion, twin_step
@@ -177,36 +190,42 @@ def test_with_a_memory_that_is_no_average_the_twin_is_exact(measured):
     measured(exact_run(DECAYS), allowed=0)
 
 
-@pytest.mark.control(CLAIM, drops="homogeneous-optimiser")
+@pytest.mark.control(
+    CLAIM, drops="homogeneous-optimiser", instead="an optimiser of clipped gradients"
+)
 def test_control_a_clipped_gradient_is_not_homogeneous(measured):
     measured(float(exact_run(DECAYS, clip=F(1, 9))), allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="^positive")
+@pytest.mark.control(CLAIM, drops="^positive", instead="a step that multiplies the weights by −1/2")
 def test_control_where_decay_turns_the_weights_round_there_is_no_twin(measured):
     assert exact_run([F(3, 2), F(2)]) == 0
     measured(float(exact_run([F(9, 2), F(2)])), allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="^rates")
+@pytest.mark.control(CLAIM, drops="^rates", instead="the rates of a degree that is off by one")
 @pytest.mark.parametrize("degree", [-1, 1])
 def test_control_at_rates_of_another_degree_the_runs_part(measured, degree):
     measured(float(exact_run(DECAYS, degree=degree)), allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="^fade")
+@pytest.mark.control(CLAIM, drops="^fade", instead="a memory that is left as it is")
 def test_control_a_memory_that_is_left_as_it_is_parts_them(measured):
     measured(float(exact_run(DECAYS, fade=False)), allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="^fade")
+@pytest.mark.control(
+    CLAIM, drops="^fade", instead="the memory of torch's optimizers, left as it is"
+)
 @pytest.mark.parametrize("name", [name for name in CASES if name != "Adam without decay"])
 def test_control_so_does_it_in_torch(measured, name):
     left = without(name, halving, step=without_fading)
     measured(gap(with_decay(name, halving), left), allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="scale-invariant-loss")
+@pytest.mark.control(
+    CLAIM, drops="scale-invariant-loss", instead="the squared error of a linear model"
+)
 @pytest.mark.parametrize("name", CASES)
 def test_control_on_a_loss_that_sees_the_length_there_is_no_twin(measured, name):
     runs = [f(name, halving, sees_length=True) for f in (with_decay, without)]
@@ -229,6 +248,50 @@ def test_muon_without_nesterov_is_stock_muon_at_a_shorter_momentum():
         theta = decayed.detach()
         gaps.append(((theta - fading.detach() / 2 ** (t + 1)).norm() / theta.norm()).item())
     assert max(gaps) < ROUNDING
+
+
+def muons_update(gradient):
+    """What torch's Muon adds to a matrix in its first step, at a rate of −1, and its buffer."""
+    matrix = torch.zeros_like(gradient, requires_grad=True)
+    optimizer = Muon([matrix], lr=1.0, weight_decay=0.0, momentum=0.75)
+    matrix.grad = gradient
+    optimizer.step()
+    return -matrix.detach(), optimizer.state[matrix]["momentum_buffer"]
+
+
+def test_muon_in_torch_is_what_the_essay_says():
+    with pytest.raises(ValueError, match="2D"):
+        Muon([torch.zeros(3, requires_grad=True)])
+    assert inspect.signature(Muon).parameters["nesterov"].default is True
+    gradient = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+    tall, buffer = muons_update(gradient)
+    assert (buffer - gradient / 4).abs().max() < 1e-6  # an average, in float32
+    wide, _ = muons_update(gradient.T.contiguous())
+    assert wide.equal(wide.bfloat16().float())
+    assert tall.norm() / wide.norm() == pytest.approx(2, rel=0.05)  # √(8/2), up to bfloat16
+    values = torch.linalg.svdvals(wide)
+    assert 0.5 < values.min() < values.max() < 1.5
+    assert (values - 1).abs().max() > 0.01
+    matrix = torch.ones(2, 2, requires_grad=True)
+    optimizer = Muon([matrix], lr=0.5, weight_decay=0.25)
+    matrix.grad = torch.zeros(2, 2)
+    optimizer.step()
+    assert matrix.detach().equal(torch.full((2, 2), 1 - 0.5 * 0.25))
+
+
+@pytest.mark.parametrize("kind", [Adagrad, Adadelta, RMSprop, Adamax])
+def test_the_decay_of_the_others_goes_into_the_gradient_and_rprop_has_none(kind):
+    assert "decoupled_weight_decay" not in inspect.signature(kind).parameters
+    assert "weight_decay" not in inspect.signature(Rprop).parameters
+    decayed, plain = (START.clone().requires_grad_() for _ in range(2))
+    old, new = kind([decayed], lr=RATE, weight_decay=0.5), kind([plain], lr=RATE)
+    for t in range(5):
+        leave_gradient(decayed, t)
+        plain.grad = decayed.grad + 0.5 * plain.detach()
+        old.step()
+        new.step()
+        assert (decayed - plain).abs().max() < ROUNDING
+    assert (decayed - START).abs().max() > ROUNDING
 
 
 def updates(kind, factor, steps=12):

@@ -57,20 +57,32 @@ def test_growth_angle_and_twin_are_exact_at_every_step(measured, rate, decay):
         measured(error, allowed=ROUNDING)
 
 
-@pytest.mark.control(CLAIM, drops="scale-invariant-loss")
+@pytest.mark.control(
+    CLAIM, drops="scale-invariant-loss", instead="a quadratic form around a point off zero"
+)
 def test_control_on_a_loss_that_sees_the_length_none_is(measured):
     for error in errors(0.3, 0.5, sees_length=True):
         measured(error, allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="^positive")
+@pytest.mark.control(CLAIM, drops="^positive", instead="a = −½")
 def test_control_where_decay_takes_more_than_everything_the_weights_turn_round(measured):
     _, tangent, apart = errors(0.5, 3.0, steps=1)
     assert tangent < ROUNDING  # as a number it is that of the angle's opposite
     measured(apart, allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="^beside")
+def test_without_anything_kept_every_step_is_a_right_angle():
+    theta = START
+    for t in range(5):
+        after = lars_step(theta, slope(theta, t), 0.5, 2.0)  # a = 0
+        assert abs((after @ theta / theta.norm() / after.norm()).item()) < ROUNDING
+        theta = after
+
+
+@pytest.mark.control(
+    CLAIM, drops="^beside", instead="LARS in full, the decay in the ratio and in the direction"
+)
 def test_control_with_the_decay_in_the_ratio_the_length_matters(measured):
     growth, _, apart = errors(0.1, 0.5, step=in_full)
     measured(growth, allowed=PARTED)

@@ -144,9 +144,10 @@ def step_gap(factors, norm=None, eps=0):
     return [sympy.expand(x - COMMON * y) for x, y in zip(now, was, strict=True)]
 
 
-@pytest.mark.claim(WRITERS, by="certificate")
+@pytest.mark.claim(WRITERS, by="certificate of a step")
 @STREAMS
 def test_a_stream_c_times_as_long_stays_so_behind_any_branch_and_is_read_as_it_was(measured, norm):
+    """The step of the induction from one branch to the next, for a stream of three units."""
     seen = zip(read(COMMON * STREAM, norm), read(STREAM, norm), strict=True)
     measured(sum(one != other for one, other in seen), allowed=0)
     measured(sum(gap != 0 for gap in step_gap((COMMON, COMMON), norm)), allowed=0)
@@ -165,18 +166,20 @@ def smallest(gaps):
     return min(abs(float(gap.xreplace(point).replace(AppliedUndef, branch))) for gap in gaps)
 
 
-@pytest.mark.control(WRITERS, drops="^together")
+@pytest.mark.control(WRITERS, drops="^together", instead="a factor on one writer and not the other")
 @pytest.mark.parametrize("factors", [(COMMON, 1), (1, COMMON)])
 def test_control_a_factor_on_one_writer_alone_does_not_come_out(measured, factors):
     measured(smallest(step_gap(factors, rms_norm)), allowed=VISIBLE)
 
 
-@pytest.mark.control(WRITERS, drops="^reads-normalised")
+@pytest.mark.control(
+    WRITERS, drops="^reads-normalised", instead="a branch that reads the stream as it is"
+)
 def test_control_a_branch_that_reads_the_stream_as_it_is_sees_the_factor(measured):
     measured(smallest(step_gap((COMMON, COMMON))), allowed=VISIBLE)
 
 
-@pytest.mark.control(WRITERS, drops="normalisation-layer")
+@pytest.mark.control(WRITERS, drops="normalisation-layer", instead="an epsilon of 1 in it")
 @STREAMS
 def test_control_with_eps_the_factor_is_seen(measured, norm):
     measured(smallest(step_gap((COMMON, COMMON), norm, eps=1)), allowed=VISIBLE)
@@ -199,8 +202,9 @@ def test_at_every_no_of_the_table_there_is_an_example_with_other_outputs(measure
             measured(VISIBLE / distance(*outputs(layer, change, positions)), allowed=1)
 
 
-@pytest.mark.claim("what-normalisers-cannot-see", by="certificate")
+@pytest.mark.claim("what-normalisers-cannot-see", by="certificate of a step")
 def test_for_all_numbers_the_yes_of_each_layer_holds_by_algebra(measured):
+    """The step "Yes" of the proof, for four units, two inputs and three samples."""
     # Symbols for all weights, factors and vectors; two or three entries a slice, and fixed data.
     w = np.array(sympy.symbols("w:8", real=True)).reshape(4, 2)
     x = exact([[[1], [2]], [[3], [-1]], [[-2], [5]]])
@@ -239,13 +243,126 @@ def test_for_all_numbers_the_yes_of_each_layer_holds_by_algebra(measured):
                 assert float(one.xreplace(point)) * float(other.xreplace(point)) > 0, (layer, k)
 
 
-@pytest.mark.control("what-normalisers-cannot-see", drops="normalisation-layer")
+def column(*numbers):
+    return exact(numbers).reshape(-1, 1)
+
+
+E1, E2 = exact([[1, 0]]), exact([[0, 1]])
+ONE, TWO = exact([[[1]]]), exact([[[1]], [[2]]])  # a sample, and two, of one input
+SIDES, PLACES = exact([[[1], [0]], [[0], [1]]]), exact([[[1, 0], [0, 1]]])  # samples, positions
+UNEQUAL = exact([3, 1]).reshape(2, 1, 1)
+# The table of the proof: layers, change, W, x, what becomes of them, and two entries of a slice,
+# or one, whose order, or sign, is turned: (sample, unit, position). Four units in two groups.
+SHORT = [
+    (
+        "layer rms",
+        "groups",
+        column(1, 5, 2, 7),
+        ONE,
+        lambda w, b, x: (column(3, 3, 1, 1) * w, b, x),
+        [(0, 0, 0), (0, 2, 0)],
+    ),
+    (
+        "layer rms group",
+        "units",
+        column(1, 2, 5, 7),
+        ONE,
+        lambda w, b, x: (column(3, 1, 1, 1) * w, b, x),
+        [(0, 0, 0), (0, 1, 0)],
+    ),
+    (
+        "batch",
+        "samples",
+        column(1, 1, 1, 1),
+        TWO,
+        lambda w, b, x: (w, b, UNEQUAL * x),
+        [(0, 0, 0), (1, 0, 0)],
+    ),
+    (
+        "batch",
+        "rows",
+        np.repeat(E2, 4, 0),
+        SIDES,
+        lambda w, b, x: (w + 2 * E1, b, x),
+        [(0, 0, 0), (1, 0, 0)],
+    ),
+    (
+        "layer group instance",
+        "rows",
+        np.repeat(E2, 4, 0),
+        PLACES,
+        lambda w, b, x: (w + 2 * E1, b, x),
+        [(0, 0, 0), (0, 0, 1)],
+    ),
+    (
+        "layer",
+        "group bias",
+        column(0, 3, 1, 7),
+        ONE,
+        lambda w, b, x: (w, b + column(2, 2, 0, 0), x),
+        [(0, 0, 0), (0, 2, 0)],
+    ),
+    (
+        "layer group",
+        "unit bias",
+        column(0, 1, 3, 7),
+        ONE,
+        lambda w, b, x: (w, b + column(2, 0, 0, 0), x),
+        [(0, 0, 0), (0, 1, 0)],
+    ),
+    ("rms", "rows", column(1, 5, 2, 7), ONE, lambda w, b, x: (w - 2, b, x), [(0, 0, 0)]),
+    *(
+        ("rms", bias, column(1, 5, 2, 7), ONE, lambda w, b, x: (w, b - 2, x), [(0, 0, 0)])
+        for bias in ("bias", "group bias", "unit bias")
+    ),
+    *(
+        ("weight", bias, np.repeat(E1, 4, 0), SIDES, lambda w, b, x: (w, b - 2, x), [])
+        for bias in ("bias", "group bias", "unit bias")
+    ),
+    ("weight", "rows", np.repeat(E1, 4, 0), SIDES, lambda w, b, x: (w + E2, b, x), []),
+    ("weight", "data", np.repeat(E1, 4, 0), SIDES, lambda w, b, x: (w, b, 2 * x), []),
+    ("weight", "samples", np.repeat(E1, 4, 0), SIDES, lambda w, b, x: (w, b, UNEQUAL * x), []),
+]
+
+
+@pytest.mark.claim("what-normalisers-cannot-see", by="exact")
+@pytest.mark.parametrize("positions", [1, 2])
+def test_at_every_no_the_short_example_of_the_proof_turns_an_order_or_a_sign(measured, positions):
+    small = {**LAYERS, "group": lambda w, b, x: group_norm(w @ x + b, 2, 0, root)}
+    found = {layer: set() for layer in blind(positions)}
+    for layers, change, w, data, changed, entries in SHORT:
+        if data.shape[2] > positions:
+            continue
+        if data.shape[2] < positions:  # other entries of a slice may have any values
+            data = np.concatenate([data, 4 * data], 2)
+        given = w, exact([[0]] * 4), data
+        for layer in layers.split():
+            before, after = small[layer](*given), small[layer](*changed(*given))
+            # an output moves by more than what can be seen
+            measured(VISIBLE / distance(before, after), allowed=1)
+            if entries:
+                gaps = [
+                    float(z[entries[0]]) - sum(float(z[e]) for e in entries[1:])
+                    for z in (before, after)
+                ]
+                assert gaps[0] * gaps[1] < 0, (layer, change)
+            found[layer].add(change)
+    assert found == {layer: set(CHANGES) - kept for layer, kept in blind(positions).items()}
+
+
+@pytest.mark.control(
+    "what-normalisers-cannot-see", drops="normalisation-layer", instead="no normaliser"
+)
 def test_control_with_no_normaliser_every_change_is_seen(measured):
     for change in CHANGES:
         measured(distance(*outputs("none", change, 3)), allowed=VISIBLE)
 
 
-@pytest.mark.control("what-normalisers-cannot-see", drops="normalisation-layer")
+@pytest.mark.control(
+    "what-normalisers-cannot-see",
+    drops="normalisation-layer",
+    instead="an epsilon of 50 beside the mean squares",
+)
 @pytest.mark.parametrize("layer", sorted(set(BLIND) - {"weight"}))
 def test_control_with_eps_every_factor_is_seen_and_shifts_are_not(measured, layer):
     for change in BLIND[layer] - ({"rows"} if layer in ("layer", "group") else set()):
@@ -263,7 +380,9 @@ def test_scaled_with_the_square_eps_is_not_seen_either(layer):
     assert unchanged(before, LAYERS[layer](7 * WEIGHTS, NO_BIAS, DATA[3], exact(5 * 49)))
 
 
-@pytest.mark.control("what-normalisers-cannot-see", drops="^positive")
+@pytest.mark.control(
+    "what-normalisers-cannot-see", drops="^positive", instead="the factor -1 on the matrix"
+)
 @EACH
 def test_control_a_negative_factor_flips_the_sign_of_every_output(measured, layer):
     given = WEIGHTS, NO_BIAS, DATA[3]
@@ -272,11 +391,22 @@ def test_control_a_negative_factor_flips_the_sign_of_every_output(measured, laye
     measured(distance(before, after), allowed=VISIBLE)
 
 
-@pytest.mark.control("what-normalisers-cannot-see", drops="^one-position")
+@pytest.mark.control(
+    "what-normalisers-cannot-see", drops="^one-position", instead="three positions in a slice"
+)
 @pytest.mark.parametrize("layer", ["layer", "group"])
 def test_control_pooled_over_several_positions_a_common_vector_is_seen(measured, layer):
     assert unchanged(*outputs(layer, "rows", 1))
     measured(distance(*outputs(layer, "rows", 3)), allowed=VISIBLE)
+
+
+@pytest.mark.parametrize("layer", ["layer", "group"])
+def test_a_common_vector_with_the_same_number_at_all_positions_is_not_seen(layer):
+    data = DATA[3].copy()
+    data[:, 0, :] = exact([[2], [-1], [3]])  # the first input is the same at all positions
+    given = WEIGHTS, NO_BIAS, data
+    assert unchanged(LAYERS[layer](*given), LAYERS[layer](WEIGHTS + exact([[4, 0, 0]]), *given[1:]))
+    assert differ(LAYERS[layer](*given), LAYERS[layer](WEIGHTS + exact([[0, 4, 0]]), *given[1:]))
 
 
 def test_a_bias_scaled_along_with_its_row_changes_no_answer_about_factors():
@@ -286,8 +416,10 @@ def test_a_bias_scaled_along_with_its_row_changes_no_answer_about_factors():
         for name, factor in [("matrix", exact(7)), ("groups", PER_GROUP), ("units", PER_UNIT)]:
             after = LAYERS[layer](factor * WEIGHTS, factor * bias, DATA[3])
             assert unchanged(before, after) == (name in BLIND[layer]), (layer, name)
-    before = LAYERS["layer"](WEIGHTS, bias, DATA[3])
-    assert differ(before, LAYERS["layer"](7 * WEIGHTS, bias, DATA[3]))
+    # Unscaled it changes nothing where a bias is not seen, and may do where it is.
+    for layer in ("batch", "instance", "layer"):
+        given = LAYERS[layer](WEIGHTS, bias, DATA[3]), LAYERS[layer](7 * WEIGHTS, bias, DATA[3])
+        assert differ(*given) if layer == "layer" else unchanged(*given)
 
 
 # The lemma: one factor and one shift in each slice, and nothing else.
@@ -315,8 +447,9 @@ def test_a_slice_is_forgotten_up_to_one_factor_and_one_shift(measured, name, cha
             measured(VISIBLE / distance(before, after), allowed=1)
 
 
-@pytest.mark.claim("normaliser-forgets-a-factor-and-a-shift", by="certificate")
+@pytest.mark.claim("normaliser-forgets-a-factor-and-a-shift", by="certificate of a step")
 def test_for_all_slices_a_factor_and_a_shift_cancel_and_the_output_gives_the_slice_back(measured):
+    """Both steps of the proof, for slices of four numbers."""
     z = np.array([sympy.symbols("z:4", real=True)])
     a, shift = sympy.symbols("a s", positive=True)
     for centred, moved in [(True, a * z + shift), (False, a * z)]:
@@ -345,14 +478,20 @@ def test_the_output_has_mean_zero_and_mean_square_one(measured):
     assert raw.sum() != 0
 
 
-@pytest.mark.control("normaliser-forgets-a-factor-and-a-shift", drops="normalisation-layer")
+@pytest.mark.control(
+    "normaliser-forgets-a-factor-and-a-shift",
+    drops="normalisation-layer",
+    instead="an epsilon of 5 beside the variance",
+)
 def test_control_with_eps_a_factor_is_not_forgotten(measured):
     before = normalise(SLICE, (1,), True, exact(5), root)
     measured(distance(before, normalise(7 * SLICE, (1,), True, exact(5), root)), allowed=VISIBLE)
     assert unchanged(before, normalise(SLICE + 7, (1,), True, exact(5), root))
 
 
-@pytest.mark.control("normaliser-forgets-a-factor-and-a-shift", drops="^positive")
+@pytest.mark.control(
+    "normaliser-forgets-a-factor-and-a-shift", drops="^positive", instead="the factor -2"
+)
 def test_control_a_negative_factor_is_not_forgotten(measured):
     for centred in (True, False):
         before = normalise(SLICE, (1,), centred, 0, root)
@@ -361,7 +500,11 @@ def test_control_a_negative_factor_is_not_forgotten(measured):
         measured(distance(before, after), allowed=VISIBLE)
 
 
-@pytest.mark.control("normaliser-forgets-a-factor-and-a-shift", drops="^whole-slice")
+@pytest.mark.control(
+    "normaliser-forgets-a-factor-and-a-shift",
+    drops="^whole-slice",
+    instead="a factor, or a shift, on one half of a slice of six",
+)
 def test_control_a_factor_or_a_shift_for_half_a_slice_is_not_forgotten(measured):
     half = exact([[1, 1, 1, 0, 0, 0]])
     before = normalise(SLICE, (1,), True, 0, root)
@@ -369,7 +512,9 @@ def test_control_a_factor_or_a_shift_for_half_a_slice_is_not_forgotten(measured)
         measured(distance(before, normalise(changed, (1,), True, 0, root)), allowed=VISIBLE)
 
 
-@pytest.mark.control("normaliser-forgets-a-factor-and-a-shift", drops="^rms")
+@pytest.mark.control(
+    "normaliser-forgets-a-factor-and-a-shift", drops="^rms", instead="a shift in front of RMS norm"
+)
 def test_control_rms_norm_does_not_forget_a_shift(measured):
     before = normalise(SLICE, (1,), False, 0, root)
     measured(distance(before, normalise(SLICE + 2, (1,), False, 0, root)), allowed=VISIBLE)
@@ -377,6 +522,31 @@ def test_control_rms_norm_does_not_forget_a_shift(measured):
 
 def test_two_numbers_become_one_and_minus_one():
     assert unchanged(normalise(exact([[3, 8]]), (1,), True, 0, root), exact([[-1, 1]]))
+    # so the factors 3 and 2 on 1 and 2 amount to a shift, and 3 and 1 do not
+    one, shifted, turned = (
+        normalise(exact([z]), (1,), True, 0, root) for z in ([1, 2], [3, 4], [3, 2])
+    )
+    assert unchanged(one, shifted)
+    assert differ(one, turned)
+
+
+def test_rms_norm_sees_any_shift_but_of_a_constant_slice_that_keeps_its_sign():
+    constant, shifted, turned, other, moved = (
+        normalise(exact([z]), (1,), False, 0, root)
+        for z in ([2, 2], [3, 3], [-1, -1], [2, 1], [3, 2])
+    )
+    assert unchanged(constant, shifted)
+    assert differ(constant, turned)
+    assert differ(other, moved)
+
+
+def test_a_large_shift_costs_the_digits_that_it_pushes_out():
+    plain = layer_norm(FLOATS)
+    for shift in (1.0, 1e6, 1e12):
+        lost = (layer_norm(FLOATS + shift) - plain).abs().max().item()
+        # rounding of numbers of the size of the shift, beside a spread of one
+        assert lost < 10 * shift * 2.0**-52
+        assert lost > 0.01 * shift * 2.0**-52
 
 
 # The snippet against torch.
@@ -415,6 +585,40 @@ def test_the_default_is_no_eps_and_a_mean_taken_off():
     assert group_norm(given, 6).allclose(instance_norm(given), atol=ROUNDING)
 
 
+def test_instance_norm_forgets_contrast_and_brightness_of_an_image_but_for_zeros_at_its_border():
+    draw = torch.Generator().manual_seed(0)
+    image = torch.randn(1, 3, 6, 6, generator=draw, dtype=torch.float64)
+    kernel = torch.randn(4, 3, 3, 3, generator=draw, dtype=torch.float64)
+    brightness = torch.tensor([5.0, -2.0, 3.0], dtype=torch.float64).reshape(1, 3, 1, 1)
+
+    def change(of, padding):
+        seen = [functional.conv2d(x, kernel, padding=padding) for x in (image, of)]
+        one, other = (instance_norm(z.flatten(2)) for z in seen)
+        return (one - other).abs().max().item()
+
+    assert change(4 * image + brightness, 0) < ROUNDING
+    assert change(4 * image, 1) < ROUNDING
+    assert change(image + brightness, 1) > VISIBLE
+    assert change(image * brightness.abs(), 0) > VISIBLE  # a factor for each colour
+
+
+def test_batch_norm_of_one_sample_is_instance_norm():
+    assert batch_norm(FLOATS[:1]).allclose(instance_norm(FLOATS[:1]), atol=ROUNDING)
+    assert not batch_norm(FLOATS[:2]).allclose(instance_norm(FLOATS[:2]), atol=VISIBLE)
+
+
+def test_instance_norm_has_the_most_yes_and_one_row_has_one_in_each_column():
+    assert {layer: len(BLIND[layer]) for layer in BLIND} == {
+        "batch": 7,
+        "layer": 5,
+        "rms": 3,
+        "group": 7,
+        "weight": 3,
+        "instance": 8,
+    }
+    assert set.intersection(*BLIND.values()) == {"matrix"}
+
+
 def test_groups_that_do_not_divide_the_units_are_refused():
     with pytest.raises(ValueError, match="6 units do not split into 4 equal groups; take a div"):
         group_norm(FLOATS, 4)
@@ -438,9 +642,10 @@ def chain_rule(centred, eps=0):
     return [sympy.diff(total, z) for z in Z[0]]
 
 
-@pytest.mark.claim("normaliser-projects-the-gradient", by="certificate")
+@pytest.mark.claim("normaliser-projects-the-gradient", by="certificate of a step")
 @pytest.mark.parametrize("centred", [True, False])
 def test_for_all_slices_of_three_the_gradient_is_the_projection_over_the_spread(measured, centred):
+    """The derivative of the proof, for slices of three numbers."""
     # A gradient for z depends on the loss through g only, so a loss that is linear in ẑ will do.
     given = gradient_through(G, Z, (1,), centred, root)
     for ours, theirs in zip(given[0], chain_rule(centred), strict=True):
@@ -483,14 +688,22 @@ def test_the_gradient_loses_the_length_of_its_parts_along_what_is_forgotten(meas
         assert sympy.expand(slope.sum()) != 0
 
 
-@pytest.mark.control("normaliser-projects-the-gradient", drops="normalisation-layer")
+@pytest.mark.control(
+    "normaliser-projects-the-gradient",
+    drops="normalisation-layer",
+    instead="an epsilon of 5 beside the variance",
+)
 def test_control_with_eps_the_formula_for_the_length_fails(measured):
     found, formula = lengths(True, eps=exact(5))
     # a hundredth: both are exact
     measured(abs(found / formula - 1), allowed=VISIBLE / 5)
 
 
-@pytest.mark.control("normaliser-projects-the-gradient", drops="^rms")
+@pytest.mark.control(
+    "normaliser-projects-the-gradient",
+    drops="^rms",
+    instead="RMS norm by the formula with the mean",
+)
 def test_control_rms_norm_lets_the_mean_through(measured):
     through = gradient_through(UPSTREAM, FOUR, (1,), False, root)
     measured(abs(through.sum()), allowed=2 * VISIBLE)
@@ -528,8 +741,9 @@ def weight_norm_slopes(detached=False):
     return sympy.diff(total, M), np.array([sympy.diff(total, v) for v in V])
 
 
-@pytest.mark.claim("weight-norm-projects-the-gradient", by="certificate")
+@pytest.mark.claim("weight-norm-projects-the-gradient", by="certificate of a step")
 def test_for_all_rows_the_length_gets_one_part_of_the_gradient_and_the_direction_the_rest(measured):
+    """The two gradients of the proof and their orthogonality, for rows of three numbers."""
     of_length, of_direction = gradient_through_weight_norm(G[0], V, M, root)
     by_length, by_direction = weight_norm_slopes()
     zeros = [of_length - by_length, *(of_direction - by_direction), (of_direction * V).sum()]
@@ -546,7 +760,11 @@ def test_a_step_on_the_direction_is_the_hypotenuse_of_a_right_triangle(measured)
     measured(abs((after * after).sum() - 49 - growth), allowed=0)
 
 
-@pytest.mark.control("weight-norm-projects-the-gradient", drops="^length-differentiated")
+@pytest.mark.control(
+    "weight-norm-projects-the-gradient",
+    drops="^length-differentiated",
+    instead="a length that is held fixed on the way back",
+)
 def test_control_with_the_length_held_fixed_the_gradient_is_not_orthogonal_to_the_row(measured):
     _, slope = weight_norm_slopes(detached=True)
     values = {**dict(zip(V, (2, 3, 6), strict=True)), **dict(zip(G[0], (1, 2, 5), strict=True))}

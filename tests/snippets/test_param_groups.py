@@ -191,12 +191,40 @@ def test_decay_on_the_invariant_raises_no_minimum(measured, decay):
     measured(abs(penalised - bare), allowed=1e-12)  # at c = 2⁻⁴⁰ the penalty is 1e-22
 
 
-@pytest.mark.control("decay-on-an-invariant-block-raises-no-minimum", drops="scale-invariant-loss")
+def test_the_best_multiple_under_a_penalty_is_the_one_on_the_page():
+    lengths = torch.linspace(0.001, 3, 30001, dtype=torch.float64)
+    for decay in (0.1, 1.0, 5.0):
+        penalised = (lengths - 1) ** 2 + decay / 2 * lengths**2
+        assert penalised.min().item() == pytest.approx(decay / (decay + 2), abs=1e-7)
+        assert lengths[penalised.argmin()].item() == pytest.approx(2 / (decay + 2), abs=1e-3)
+
+
+@pytest.mark.control(
+    "decay-on-an-invariant-block-raises-no-minimum",
+    drops="scale-invariant-loss",
+    instead="the matrix of the last layer, at its best",
+)
 @pytest.mark.parametrize("decay", [0.01, 1.0, 100.0])
 def test_control_decay_on_another_matrix_raises_it(measured, decay):
     loss, groups = least_squares(decay)
-    penalised, bare = infimum_along_a_ray(loss, groups["matrix"], decay)
-    measured(penalised - bare, allowed=1e-4)  # a hundred million times what rounding does
+    (matrix,) = groups["matrix"]
+    best, square = matrix.detach().clone(), matrix.square().sum().item()
+    values = []
+    with torch.no_grad():
+        for c in (0.0, 1.0, 2.0):
+            matrix.copy_(c * best)
+            values.append(loss().item())
+    # The loss is a parabola in c with its vertex at 1, and so is the penalised loss, with another.
+    bend = values[0] - 2 * values[1] + values[2]
+    assert values[2] == pytest.approx(values[0], rel=1e-9)  # up to the rounding of least squares
+    c = bend / (bend + decay * square)
+    infimum = values[1] + bend / 2 * (c - 1) ** 2 + decay / 2 * c**2 * square
+    # and over c = 2ᵏ alone it is no less
+    matrix.data.copy_(best)
+    penalised, bare = infimum_along_a_ray(loss, [matrix], decay)
+    assert bare == pytest.approx(values[1], rel=1e-12)
+    assert infimum <= penalised
+    measured(infimum - values[1], allowed=1e-4)  # a hundred million times what rounding does
 
 
 # In a training loop.

@@ -1,5 +1,6 @@
 """Is normalising after every step a rate that follows the length, and a decay that holds it?"""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_the_three_runs_have_the_same_direction_and_the_length_grows_as_stated(m
     measured(gaps(length=length).max(), allowed=ROUNDING)
 
 
-@pytest.mark.control(CLAIM, drops="scale-invariant-loss")
+@pytest.mark.control(CLAIM, drops="scale-invariant-loss", instead="±xᵀAx/‖x‖, of degree one")
 def test_control_a_loss_that_sees_the_length_parts_them(measured):
     directions, held, growth = gaps(power=0.5, steps=4)  # soon after the length is infinite
     measured(directions, allowed=PARTED)
@@ -59,7 +60,7 @@ def test_control_a_loss_that_sees_the_length_parts_them(measured):
     measured(growth, allowed=PARTED)
 
 
-@pytest.mark.control(CLAIM, drops="^rate")
+@pytest.mark.control(CLAIM, drops="^rate", instead="the power 0, 1 or 3 of the length in the rate")
 @pytest.mark.parametrize("power", [0, 1, 3])
 def test_control_at_a_rate_with_another_power_of_the_length_the_directions_part(measured, power):
     def step(weights, slope, rate):
@@ -68,7 +69,9 @@ def test_control_at_a_rate_with_another_power_of_the_length_the_directions_part(
     measured(gaps(step=step, steps=4)[0], allowed=PARTED)  # later the cube leaves the range
 
 
-@pytest.mark.control(CLAIM, drops="differentiable-away-from-zero")
+@pytest.mark.control(
+    CLAIM, drops="differentiable-away-from-zero", instead="partial derivatives along the weights"
+)
 def test_control_partial_derivatives_along_the_weights_change_the_length_otherwise(measured):
     phi = np.ones(3)
     slope = phi / 3**0.5  # the partial derivatives at (1, 1, 1) of a continuous invariant loss
@@ -79,8 +82,9 @@ def test_control_partial_derivatives_along_the_weights_change_the_length_otherwi
     measured(abs((share / growth) ** 0.5 - 1), allowed=PARTED)
 
 
-@pytest.mark.claim(CLAIM, by="certificate")
+@pytest.mark.claim(CLAIM, by="certificate of a step")
 def test_one_step_is_the_same_for_all_values(measured):
+    """The step of the induction, on the axes ψ and ∇L(ψ), from two lemmas on the gradient."""
     n, rate, g = sympy.symbols("N eta g", positive=True)
     # weights ψ = (1, 0), the gradient (0, g) at ψ and (0, g/N) at Nψ
     (x, y) = unprojected_step(np.array([n, 0]), lambda _: np.array([0, g / n]), rate)
@@ -100,6 +104,28 @@ def test_with_a_rational_gradient_the_step_is_exact(measured):
     after = unprojected_step(weights, lambda w: np.array([-w[1], w[0]]) / 25, Fraction(3, 4))
     measured(abs(after - np.array([Fraction(6), Fraction(7, 4)])).max(), allowed=0)
     measured(abs(after @ after - 25 * (1 + Fraction(3, 4) ** 2)), allowed=0)
+
+
+def test_when_gradients_fall_decay_brings_the_angle_back_and_a_fixed_norm_does_not():
+    def turning(size):
+        """A gradient of this unit norm, across the weights."""
+        return lambda w: size * torch.stack([-w[1], w[0]]) / (w @ w)
+
+    def angle(before, after):
+        return math.acos((before @ after / before.norm() / after.norm()).item())
+
+    rate, kept = 0.1, 0.99
+    decayed = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    held, angles = decayed, []
+    for t in range(3000):
+        slope = turning(1.0 if t < 1000 else 0.2)
+        after, back = kept * decayed - rate * slope(decayed), projected_step(held, slope, rate)
+        angles.append((angle(decayed, after), angle(held, back)))
+        decayed, held = after, back
+    balance = math.acos(kept)
+    assert angles[999] == pytest.approx((balance, math.atan(0.1)), rel=1e-6)
+    assert angles[1000][0] < 0.3 * balance
+    assert angles[-1] == pytest.approx((balance, math.atan(0.02)), rel=1e-6)
 
 
 def test_a_projected_step_ends_on_the_sphere():

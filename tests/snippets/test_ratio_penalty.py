@@ -56,9 +56,10 @@ def random(rows, columns, seed=0):
 # The ratio, and what it measures.
 
 
-@pytest.mark.claim(RANK, by="certificate")
+@pytest.mark.claim(RANK, by="certificate of a step")
 @pytest.mark.parametrize("rank", [1, 2, 3, 4])
 def test_the_two_bounds_are_sums_over_pairs(measured, rank):
+    """The two identities of the proof, up to rank four."""
     values = sympy.symbols(f"s1:{rank + 1}", positive=True)
     nuclear, square = sum(values), sum(s**2 for s in values)
     pairs = [(s, t) for i, s in enumerate(values) for t in values[:i]]
@@ -87,7 +88,7 @@ def test_the_ratio_is_seven_fifths_for_three_and_four_one_at_rank_one_root_r_for
     measured(np.max(between) / 4**0.5, allowed=1)  # as the claim has it at rank four
 
 
-@pytest.mark.control(RANK, drops="ratio-penalty")
+@pytest.mark.control(RANK, drops="ratio-penalty", instead="the nuclear norm alone")
 def test_control_the_nuclear_norm_alone_obeys_neither_bound(measured):
     small, large = torch.linalg.svdvals(diagonal(0.1, 0.2)), torch.linalg.svdvals(diagonal(5, 0))
     measured(1 / small.sum(), allowed=2)  # rank two: half the lower bound
@@ -115,8 +116,9 @@ def test_the_gradient_is_orthogonal_to_the_matrix_and_as_long_as_claimed(measure
         measured(abs(scaled_gradient(factor * matrix, polar) - slope).max(), allowed=0)
 
 
-@pytest.mark.claim(GRADIENT, by="certificate")
+@pytest.mark.claim(GRADIENT, by="certificate of a step")
 def test_along_singular_vectors_the_gradient_is_the_derivative_of_the_quotient(measured):
+    """The step "The ratio" of the proof, the quotient rule, for three values."""
     values = sympy.symbols("s1:4", positive=True)
     length = sympy.sqrt(sum(s**2 for s in values))
     quotient = sum(values) / length
@@ -136,7 +138,7 @@ def test_the_gradient_is_that_of_automatic_differentiation(measured, shape):
     measured((shorter - ratio_gradient(matrix) / 5).abs().max(), allowed=LAST)
 
 
-@pytest.mark.control(GRADIENT, drops="ratio-penalty")
+@pytest.mark.control(GRADIENT, drops="ratio-penalty", instead="the nuclear norm alone")
 def test_control_the_gradient_of_the_nuclear_norm_points_along_the_matrix_and_keeps_its_length(
     measured,
 ):
@@ -146,7 +148,7 @@ def test_control_the_gradient_of_the_nuclear_norm_points_along_the_matrix_and_ke
     measured(abs((polar * polar).sum() - (3 - F(11, 7) ** 2)), allowed=PARTED)
 
 
-@pytest.mark.control(GRADIENT, drops="^full-rank")
+@pytest.mark.control(GRADIENT, drops="^full-rank", instead="rank two of three")
 def test_control_where_a_value_is_zero_the_slopes_on_the_two_sides_differ(measured):
     step = 1e-6
     right = (ratio(diagonal(3, 4, step)) - ratio(diagonal(3, 4, 0))) / step
@@ -154,6 +156,37 @@ def test_control_where_a_value_is_zero_the_slopes_on_the_two_sides_differ(measur
     assert right.item() == pytest.approx(1 / 5, rel=1e-4)  # 1/F
     assert left.item() == pytest.approx(-1 / 5, rel=1e-4)
     measured(right - left, allowed=PARTED)
+
+
+@pytest.mark.parametrize("keeps_rank", [True, False])
+def test_along_matrices_of_its_rank_the_formulas_hold_and_off_them_there_is_a_kink(keeps_rank):
+    left, right = random(4, 2, 1), random(2, 3, 2)
+    matrix = left @ right
+    basis, _, rows = torch.linalg.svd(matrix, full_matrices=False)
+    polar = basis[:, :2] @ rows[:2]
+    slope = scaled_gradient(matrix, polar) / matrix.norm()
+    assert (slope * matrix).sum().abs() < 1e-13
+    length = (2 - ratio(matrix) ** 2) / matrix.norm() ** 2
+    assert slope.square().sum().item() == pytest.approx(length.item(), rel=1e-12)
+    moves = random(4, 2, 3), random(2, 3, 4)
+    off = torch.zeros(4, 3, dtype=torch.float64) if keeps_rank else random(4, 3, 5)
+
+    def ratio_at(time):
+        return ratio((left + time * moves[0]) @ (right + time * moves[1]) + time * off)
+
+    step = 1e-5
+    one_sided = [(ratio_at(side * step) - ratio(matrix)) / (side * step) for side in (1, -1)]
+    expected = (slope * (moves[0] @ right + left @ moves[1] + off)).sum()
+    # a second derivative of order one leaves an error of the order of the step
+    gaps = [abs(seen.item() - expected.item()) for seen in one_sided]
+    assert max(gaps) < 1e-3 if keeps_rank else min(gaps) > 0.02
+
+
+def test_automatic_differentiation_is_silent_where_there_is_no_gradient():
+    for matrix in (diagonal(3, 4, 0), torch.ones(3, 3, dtype=torch.float64)):
+        with pytest.raises(ValueError, match="has a kink and no gradient"):
+            ratio_gradient(matrix)
+        assert torch.func.grad(ratio)(matrix).shape == (3, 3)
 
 
 def test_where_there_is_no_gradient_it_is_refused_with_the_rank():
@@ -195,9 +228,10 @@ def test_the_gradient_is_zero_exactly_if_all_values_are_equal(measured):
     measured(PARTED / other, allowed=1)  # so it is no smaller
 
 
-@pytest.mark.claim(STATIONARY, by="certificate")
+@pytest.mark.claim(STATIONARY, by="certificate of a step")
 @pytest.mark.parametrize("rank", [2, 3, 4])
 def test_taking_the_same_off_every_value_or_parting_two_equal_ones_lowers_the_ratio(measured, rank):
+    """The slope of step 2 and the parting of step 3 of the proof, up to rank four."""
     values, step = sympy.symbols(f"s1:{rank + 1}", positive=True), sympy.Symbol("t", real=True)
 
     def value(values):
@@ -225,12 +259,49 @@ def test_from_every_matrix_of_higher_rank_a_nearby_one_has_a_smaller_ratio(measu
             measured(1e-6 * values[rank - 1] / values[0] / fall, allowed=1)
 
 
-@pytest.mark.control(STATIONARY, drops="ratio-penalty")
+@pytest.mark.control(STATIONARY, drops="ratio-penalty", instead="the nuclear norm alone")
 def test_control_the_nuclear_norm_is_not_stationary_where_the_values_are_equal(measured):
     _, polar = with_values(F(5), F(5), F(5))
-    measured(abs(polar).max(), allowed=PARTED)
-    sums = [torch.linalg.svdvals(factor * diagonal(5, 5, 5)).sum() for factor in (1, 0.9)]
-    measured(1 - sums[1] / sums[0], allowed=1 / 15)  # one of the fifteen
+    measured(abs(polar).max(), allowed=PARTED)  # of the gradient, where the claim has it zero
+
+    def nuclear(*values):
+        return torch.linalg.svdvals(diagonal(*values)).sum()
+
+    equal = nuclear(5, 5, 5)
+    # the claim has it the largest value, and of a tenth more it is a tenth larger
+    measured(nuclear(5.5, 5.5, 5.5) / equal - 1, allowed=1 / 15)
+
+
+@pytest.mark.parametrize(("strength", "is_minimum"), [(0.3, True), (0.0, True), (300.0, False)])
+def test_next_to_a_loss_a_minimum_may_have_any_full_rank_and_unequal_values(strength, is_minimum):
+    """L(X) = ‖X − Y‖²/2 with Y = W + μ∇R(W): for small μ a minimum at W, for a large one none."""
+    matrix = random(5, 3, 2)
+    target = matrix + strength * ratio_gradient(matrix)
+
+    def objective(weights):
+        return (weights - target).square().sum() / 2 + strength * ratio(weights)
+
+    assert torch.func.grad(objective)(matrix).abs().max() < 1e-11
+    curvature = torch.func.jacrev(torch.func.grad(objective))(matrix).reshape(15, 15)
+    assert (torch.linalg.eigvalsh(curvature).min() > 0.5) == is_minimum
+
+
+def test_the_ratio_is_not_convex():
+    halves = [diagonal(1, 0), diagonal(0, 1)]
+    assert [ratio(one).item() for one in halves] == [1, 1]
+    assert ratio(sum(halves) / 2).item() == pytest.approx(2**0.5, rel=1e-15)
+    row = torch.tensor([[3.0, -4.0, 1.0]], dtype=torch.float64)  # and of a single row it is one
+    assert ratio(row).item() == pytest.approx(1, rel=1e-15)
+
+
+@pytest.mark.parametrize("kept", range(1, 5))
+def test_the_ratio_bounds_how_far_a_matrix_is_from_lower_rank(kept):
+    for seed in range(5):
+        matrix = random(6, 5, seed) @ torch.diag(0.3 ** torch.arange(5.0).double())
+        missed = torch.linalg.svdvals(matrix)[kept:].norm() / matrix.norm()
+        assert missed <= ratio(matrix) / (kept + 1) ** 0.5
+    flat = diagonal(1, 1e-3, 1e-3)  # of full rank, and as near to one as one likes
+    assert ratio(flat).item() == pytest.approx(1.002, abs=1e-5)
 
 
 # Strengths in a twin.
@@ -273,10 +344,76 @@ def test_data_that_are_larger_need_a_strength_that_is_larger_by_the_square(measu
     assert (velocity(scale * matrix, scale * RIGHT, strength, scale * 7) != scale * one).any()
 
 
-@pytest.mark.control(RADIAL, drops="ratio-penalty")
-def test_control_the_nuclear_norm_pulls_along_the_matrix(measured):
+@pytest.mark.claim(RADIAL, by="exact")
+@pytest.mark.parametrize("strength", [F(0), F(1, 3), F(50)])
+def test_at_a_stationary_point_the_loss_is_stationary_along_the_ray(measured, strength):
     matrix, polar = with_values(F(2), F(3), F(6))
-    measured(abs((polar * matrix).sum()), allowed=10)  # it is N = 11
+    slope = scaled_gradient(matrix, polar) / 7  # F = 7
+    weights = np.array([[F(1), F(2), F(5)], [F(1, 2), F(3), F(1)], [F(4), F(1, 3), F(2)]])
+    # A squared error of all entries with these weights, whose targets make W a stationary point.
+    targets = matrix + strength * slope / weights
+
+    def loss(x):
+        return (weights * (x - targets) ** 2).sum() / 2
+
+    loss_slope = weights * (matrix - targets)
+    assert (loss_slope + strength * slope == 0).all()
+    assert strength == 0 or abs(loss_slope).max() > PARTED * strength
+    measured(abs((loss_slope * matrix).sum()), allowed=0)
+    scale = sympy.Symbol("c")
+    along = sympy.diff(loss(scale * matrix), scale).subs(scale, 1)
+    measured(abs(F(along.p, along.q)), allowed=0)
+
+
+@pytest.mark.claim(RADIAL, by="float64")
+@pytest.mark.parametrize("strength", [0.1, 1.0])
+def test_a_descent_on_any_loss_ends_where_the_loss_is_stationary_along_the_ray(measured, strength):
+    target = random(4, 3, 7)
+
+    def loss(weights):
+        return torch.cosh(weights - target).sum() + (weights[0] * weights[1]).sum() / 4
+
+    def both(weights):
+        return loss(weights) + strength * ratio(weights)
+
+    matrix = random(4, 3, 8)
+    for _ in range(3000):
+        matrix = matrix - 0.2 * torch.func.grad(both)(matrix)
+    # so near to a stationary point that rounding is all that is left, of sums of size ten
+    assert torch.func.grad(both)(matrix).abs().max() < 1e-13
+    slope = torch.func.grad(loss)(matrix)
+    assert slope.norm() > 0.1 * strength
+    assert torch.linalg.svdvals(matrix)[-1] > 0.1
+    # a sum of twelve products of numbers below ten, each slope off by what is asserted above
+    measured((slope * matrix).sum().abs(), allowed=1e-11)
+
+
+@pytest.mark.control(
+    RADIAL, drops="ratio-penalty", instead="the nuclear norm next to the same loss"
+)
+def test_control_the_nuclear_norm_pulls_along_the_matrix(measured):
+    (matrix, polar), strength = with_values(F(2), F(3), F(6)), F(1, 3)
+    measured(abs((polar * matrix).sum()), allowed=10)  # N = 11: what 1. has as zero
+    # W is stationary for ‖X − Y‖²/2 next to the nuclear norm, with Y = W + μUVᵀ.
+    loss_slope = matrix - (matrix + strength * polar)
+    measured(-(loss_slope * matrix).sum(), allowed=3)  # μN: what 2. has as zero
+    for column in range(3):  # the slope in every singular value is −μ
+        along = LEFT[:, column].dot(loss_slope).dot(RIGHT[:, column])
+        assert along == -strength
+
+
+def test_a_step_lengthens_the_matrix_by_more_than_the_flow_and_by_what_depends_on_the_strength():
+    (matrix, polar), rate = with_values(F(2), F(3), F(6)), F(1, 10)
+    loss_slope = matrix.T - 2 * LEFT
+    grown = []
+    for strength in (F(0), F(1), F(5)):
+        both = loss_slope + strength * scaled_gradient(matrix, polar) / 7
+        after = matrix - rate * both
+        besides = rate**2 * (both * both).sum()
+        flow = -2 * rate * (loss_slope * matrix).sum()
+        assert (after * after).sum() - 49 == flow + besides
+        grown.append(besides)
+    assert len(set(grown)) == 3
 
 
 # Twins, exactly: the gradients are rational.
@@ -301,8 +438,11 @@ RATES, DECAYS, MOMENTA = [F(1, 5), F(1, 3), F(1, 4)], [F(1, 2), F(1), F(1, 7)], 
 STRENGTHS = [F(1, 2), F(2), F(1, 3)]
 
 
-def twin_gap(loss, penalty, exponent):
-    """The largest difference of θ/c and φ along a run and the one that should be its twin."""
+def twin_gap(loss, penalty, exponent, shaped=False):
+    """The largest difference of θ/c and φ along a run and the one that should be its twin.
+
+    The penalty of the second has its strength times a power of c, or the shape ψ(cφ).
+    """
     loss_slope, penalty_slope = slope_of(loss), slope_of(penalty)
     scalars, rates = scalar_run(RATES, DECAYS, MOMENTA)
     start, buffer = np.array([F(2), F(1)]), np.array([F(1, 3), F(-1, 2)])
@@ -312,7 +452,12 @@ def twin_gap(loss, penalty, exponent):
         return lambda t, w: loss_slope(w) + strengths[t] * penalty_slope(w)
 
     theta = descend(gradient(STRENGTHS), start, buffer, RATES, DECAYS, MOMENTA)
-    phi = descend(gradient(carried), start, buffer, rates, [F(0)] * 3, MOMENTA)
+
+    def with_shape(t, w):
+        return loss_slope(w) + STRENGTHS[t] * scalars[t] * penalty_slope(scalars[t] * w)
+
+    twin = with_shape if shaped else gradient(carried)
+    phi = descend(twin, start, buffer, rates, [F(0)] * 3, MOMENTA)
     gaps = [abs(a / c - b).max() for a, b, c in zip(theta, phi, scalars, strict=True)]
     return max(gaps)
 
@@ -323,25 +468,56 @@ def test_the_twin_with_the_strength_carried_along_is_exact(measured, degree):
     measured(twin_gap(DIRECTION, PENALTIES[degree], degree), allowed=0)
 
 
-@pytest.mark.control(TWIN, drops="^strength")
+@pytest.mark.control(TWIN, drops="^strength", instead="another exponent of the scalar")
 @pytest.mark.parametrize(("degree", "wrong"), [(0, 1), (1, 0), (1, 2), (2, 0)])
 def test_control_with_another_exponent_the_twin_is_another_run(measured, degree, wrong):
     measured(twin_gap(DIRECTION, PENALTIES[degree], wrong), allowed=PARTED)
 
 
-@pytest.mark.control(TWIN, drops="homogeneous-function")
+@pytest.mark.control(
+    TWIN, drops="homogeneous-function", instead="a sum of penalties of the degrees 0 and 2"
+)
 @pytest.mark.parametrize("exponent", [0, 1, 2])
 def test_control_a_penalty_of_two_degrees_has_no_twin_with_one_power(measured, exponent):
     measured(twin_gap(DIRECTION, PENALTIES[0] + PENALTIES[2], exponent), allowed=PARTED)
 
 
-@pytest.mark.control(TWIN, drops="scale-invariant-loss")
-@pytest.mark.parametrize("exponent", [0, 2])
-def test_control_a_squared_error_has_no_twin_with_an_invariant_penalty(measured, exponent):
-    measured(twin_gap((X - 1) ** 2 + Y**2, PENALTIES[0], exponent), allowed=PARTED)
+@pytest.mark.control(
+    TWIN,
+    drops="scale-invariant-loss",
+    instead="a squared error, next to an invariant penalty or none",
+)
+@pytest.mark.parametrize("penalty", [PENALTIES[0], sympy.Integer(0)], ids=["invariant", "none"])
+def test_control_a_squared_error_has_no_such_twin_with_an_invariant_penalty(measured, penalty):
+    measured(twin_gap((X - 1) ** 2 + Y**2, penalty, 0), allowed=PARTED)
 
 
-@pytest.mark.control(TWIN, drops="differentiable-away-from-zero")
+@pytest.mark.parametrize("penalty", [X**2 / (1 + X**2), PENALTIES[0] + PENALTIES[2]], ids=str)
+def test_a_penalty_of_no_degree_is_carried_along_with_another_shape(penalty):
+    assert twin_gap(DIRECTION, penalty, 0, shaped=True) == 0
+    assert twin_gap(DIRECTION, penalty, 0) > PARTED
+
+
+def test_a_penalty_of_degree_one_may_pull_the_weights_to_zero_and_an_invariant_one_may_not():
+    start, rate = np.array([F(3), F(4)]), F(1, 2)
+
+    def after(slope, strength):  # one step of a constant loss, without momentum and decay
+        none = np.array([F(0), F(0)])
+        path = descend(lambda t, w: strength * slope(w), start, none, [rate], [F(0)], [F(0)])
+        return path[1]
+
+    # ψ = ‖θ‖ with ημ = ‖θ₀‖ = 5
+    assert (after(lambda w: w / F(5), F(10)) == 0).all()
+    assert (after(lambda w: w / F(5), F(9)) != 0).any()
+    invariant = slope_of(PENALTIES[0])
+    for strength in (F(1, 3), F(10), F(1000)):
+        step = rate * strength * invariant(start)
+        assert (after(invariant, strength) ** 2).sum() == 25 + (step**2).sum() > 25
+
+
+@pytest.mark.control(
+    TWIN, drops="differentiable-away-from-zero", instead="a kink whose side is chosen by the length"
+)
 def test_control_at_a_kink_whose_side_is_chosen_by_length_the_twin_goes_to_the_other_side(measured):
     # ψ = |xy|/(x² + y²), of degree 0, at x = 0: the slope by x may be 1/y or −1/y
     def slope(t, w):

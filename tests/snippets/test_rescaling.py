@@ -1,4 +1,4 @@
-"""Is the symmetry exact, and does what stands beside the optimizer have to be rescaled along?"""
+"""Is the symmetry exact, and is what stands beside the optimizer rescaled along?"""
 
 import math
 from fractions import Fraction
@@ -9,7 +9,7 @@ import sympy
 import torch
 
 from snippets.exponential_lr import sgd_step
-from snippets.momentum_conventions import averaged_step, classical_step
+from snippets.momentum_conventions import averaged_step, classical_step, decoupled_step
 from snippets.nesterov import nesterov_step
 from snippets.rescaling import (
     average,
@@ -22,7 +22,7 @@ from snippets.rescaling import (
     rescaled,
 )
 from snippets.scalar_run import scalar_run
-from tests.snippets.rational_losses import ends, plain_slope, ratio_slope
+from tests.snippets.rational_losses import completed_slope, ends, plain_slope, ratio_slope
 
 SYMMETRY, ALONG = "rescaling-symmetry", "what-is-rescaled-along"
 
@@ -70,47 +70,67 @@ def symmetry_gap(factor, step=plain, slope=ratio_slope, change=lambda *new: new)
     return worst
 
 
+def direction_gap(factor, change):
+    """The largest sine, nearly, of the angle between the two runs."""
+    weights, buffer, *_ = START, RUNNING
+    other, its_buffer, *_ = change(*rescaled(START, RUNNING, 1, 1, factor))
+    worst = Fraction(0)
+    for t, (rate, decay, momentum) in enumerate(zip(*SCHEDULE, strict=True)):
+        weights, buffer = plain(weights, buffer, ratio_slope(t, weights), rate, decay, momentum)
+        *_, new_rate, new_decay = change(*rescaled(START, RUNNING, rate, decay, factor))
+        slope = ratio_slope(t, other)
+        other, its_buffer = plain(other, its_buffer, slope, new_rate, new_decay, momentum)
+        cross = max(abs(weights[i] * other - other[i] * weights).max() for i in range(3))
+        worst = max(worst, cross / (abs(weights).max() * abs(other).max()))
+    return worst
+
+
 each_factor = pytest.mark.parametrize("factor", FACTORS, ids=str)
 
 
 @pytest.mark.claim(SYMMETRY, by="exact")
 @each_factor
-@pytest.mark.parametrize("step", [plain, dampened, nesterov])
+@pytest.mark.parametrize("step", [plain, dampened, nesterov, decoupled_step])
 def test_a_rescaled_run_is_the_run_rescaled(measured, factor, step):
     measured(symmetry_gap(factor, step), allowed=0)
 
 
-@pytest.mark.claim(SYMMETRY, by="certificate")
+@pytest.mark.claim(SYMMETRY, by="certificate of a step")
 def test_one_step_is_rescaled_for_all_values(measured):
+    """The induction step of the symmetry."""
     k, rate, decay, gamma = sympy.symbols("k eta lambda gamma", positive=True)
     theta, b, g = (np.array([x]) for x in sympy.symbols("theta b g", real=True))
     x, v, new_rate, new_decay = rescaled(theta, b, rate, decay, k)
-    for step in (plain, nesterov):
+    for step in (plain, dampened, nesterov, decoupled_step):
         expected = rescaled(*step(theta, b, g, rate, decay, gamma), rate, decay, k)
         found = step(x, v, g / k, new_rate, new_decay, gamma)
         for left, right in zip(found, expected, strict=False):
             measured(sympy.cancel((left - right)[0]) != 0, allowed=0)
 
 
-@pytest.mark.claim(SYMMETRY, by="certificate")
-def test_a_velocity_goes_with_the_weights(measured):
+def test_a_velocity_goes_with_the_weights():
     k, rate, decay, gamma = sympy.symbols("k eta lambda gamma", positive=True)
     theta, v, g = (np.array([x]) for x in sympy.symbols("theta v g", real=True))
     x, _, new_rate, new_decay = rescaled(theta, v, rate, decay, k)
     expected = classical_step(theta, v, g, rate, decay, gamma)
     found = classical_step(x, k * v, g / k, new_rate, new_decay, gamma)
     for a, b in zip(found, expected, strict=True):
-        measured(sympy.cancel((a - k * b)[0]) != 0, allowed=0)
+        assert sympy.cancel((a - k * b)[0]) == 0
+    as_a_buffer = classical_step(x, v / k, g / k, new_rate, new_decay, gamma)
+    assert sympy.cancel((as_a_buffer[0] - k * expected[0])[0]) != 0
 
 
-@pytest.mark.control(SYMMETRY, drops="scale-invariant-loss")
+@pytest.mark.control(SYMMETRY, drops="scale-invariant-loss", instead="quadratic losses")
 @each_factor
 def test_control_a_loss_that_sees_the_length_has_not_this_symmetry(measured, factor):
     measured(symmetry_gap(factor, slope=plain_slope), allowed=MARGIN)
 
 
-@pytest.mark.control(SYMMETRY, drops="differentiable-away-from-zero")
-@pytest.mark.control(ALONG, drops="differentiable-away-from-zero")
+@pytest.mark.control(
+    SYMMETRY,
+    drops="differentiable-away-from-zero",
+    instead="a kink, whose side is picked by the length of the weights",
+)
 def test_control_a_gradient_that_picks_its_side_of_a_kink_by_the_length_is_not_rescaled(measured):
     def slope(weights):  # of |x₀|/‖x‖, on its kink
         return np.array([Fraction(1 if abs(weights[1]) < 3 else -1), 0]) / weights[1]
@@ -124,30 +144,56 @@ def test_control_a_gradient_that_picks_its_side_of_a_kink_by_the_length_is_not_r
     measured(abs(other - 2 * weights).max() / abs(2 * weights).max(), allowed=MARGIN)
 
 
-@pytest.mark.control(SYMMETRY, drops="iterates-never-zero")
-def test_control_at_zero_both_runs_end_at_the_same_step(measured):
+@pytest.mark.control(
+    SYMMETRY,
+    drops="iterates-never-zero",
+    instead="a run that meets zero, and goes on by some number as its gradient",
+)
+@each_factor
+def test_control_at_zero_the_symmetry_ends(measured, factor):
     rate, decay = Fraction(1, 3), Fraction(1, 5)
     aimed = START / rate - ratio_slope(0, START) - decay * START  # for the momentum 1
-    for factor in (1, *FACTORS):
-        weights, buffer, *settings = rescaled(START, aimed, rate, decay, factor)
+    found = []
+    for k in (1, factor):
+        weights, buffer, *settings = rescaled(START, aimed, rate, decay, k)
         weights, buffer = plain(weights, buffer, ratio_slope(0, weights), *settings, 1)
         assert not weights.any()
-        measured(ends(ratio_slope, 1, weights), allowed=0)
+        assert ends(ratio_slope, 1, weights)
+        found.append(plain(weights, buffer, completed_slope(1, weights), *settings, 1)[0])
+    run, other = found
+    measured(abs(other - factor * run).max() / abs(factor * run).max(), allowed=MARGIN)
 
 
-@pytest.mark.control(SYMMETRY, drops="^all-four")
+@each_factor
+def test_from_zero_the_symmetry_goes_on_if_zero_is_the_gradient_there(factor):
+    settings, buffer = (Fraction(1, 3), Fraction(1, 5)), RUNNING
+    found = []
+    for k in (1, factor):
+        weights, push, *rescaled_settings = rescaled(0 * START, buffer, *settings, k)
+        found.append(plain(weights, push, 0 * START, *rescaled_settings, 1)[0])
+    assert (found[1] == factor * found[0]).all()
+    assert found[0].all()
+
+
+@pytest.mark.control(
+    SYMMETRY, drops="^all-four", instead="one of weights, buffer, rates and decays as it was"
+)
 @each_factor
 def test_control_each_of_the_four_has_to_go_along(measured, factor):
     for change in [
+        lambda x, b, rate, decay: (x / factor, b, rate, decay),
         lambda x, b, rate, decay: (x, factor * b, rate, decay),
-        lambda x, b, rate, decay: (x, b, rate / factor, decay),
+        lambda x, b, rate, decay: (x, b, rate / factor**2, decay),
         lambda x, b, rate, decay: (x, b, rate, decay * factor**2),
+        # and the powers count
+        lambda x, b, rate, decay: (x, b, rate / factor, decay),
         lambda x, b, rate, decay: (x, b, rate, decay * factor),
     ]:
-        measured(symmetry_gap(factor, change=change), allowed=MARGIN)
+        measured(direction_gap(factor, change), allowed=MARGIN)
+    assert direction_gap(factor, lambda *new: new) == 0
 
 
-@pytest.mark.control(SYMMETRY, drops="^positive-factor")
+@pytest.mark.control(SYMMETRY, drops="^positive-factor", instead="the factor −1, on an odd loss")
 def test_control_with_a_negative_factor_the_weights_see_another_loss(measured):
     with pytest.raises(ValueError, match="factor = -1 is not positive"):
         rescaled(START, RUNNING, 1, 1, -1)
@@ -218,7 +264,7 @@ def test_carried_along_the_runs_agree_exactly(measured, kind):
     measured(along_gap(kind), allowed=0)
 
 
-@pytest.mark.control(ALONG, drops="^carried")
+@pytest.mark.control(ALONG, drops="^carried", instead="epsilon, threshold or strength as it was")
 @pytest.mark.parametrize("kind", KINDS)
 def test_control_left_as_it_is_the_runs_part(measured, kind):
     measured(along_gap(kind, carry=False), allowed=MARGIN)
@@ -228,19 +274,87 @@ def test_a_penalty_of_degree_zero_needs_nothing():
     assert along_gap("degree 0", carry=False) == 0
 
 
-@pytest.mark.control(ALONG, drops="scale-invariant-loss")
+@pytest.mark.control(ALONG, drops="scale-invariant-loss", instead="quadratic losses")
 def test_control_a_loss_that_sees_the_length_parts_them_whatever_is_carried(measured):
     theta, phi, scalars = twice(lambda t, w, c: plain_slope(t, w))
     gap = abs(scalars[-1] * phi[-1] - theta[-1]).max() / abs(theta[-1]).max()
     measured(gap, allowed=MARGIN)
 
 
-@pytest.mark.control(ALONG, drops="iterates-never-zero")
-def test_control_at_zero_there_is_nothing_to_carry(measured):
-    measured(ends(ratio_slope, 0, 0 * START), allowed=0)
+def run_into_zero(decay):
+    """θ₁, and how far c₂φ₂ is off θ₂, with a penalty of degree one that leads to zero."""
+    start, rate = np.array([Fraction(3), Fraction(0), Fraction(0)]), Fraction(1, 3)
+    strength = (1 - rate * decay) * 9  # so that η μ ∇ψ takes off what the decay leaves
+
+    def force(t, weights, c):  # of a constant loss and of ψ = |θ₁| + |θ₂| + |θ₃|
+        if not weights.any():
+            return 9 + 0 * weights  # what a program may go on with, at any c
+        signs = np.array([Fraction((x > 0) - (x < 0)) for x in weights])
+        return carried_strength(strength, 1, c) * signs
+
+    calls = iter([t for t in range(2) for _ in range(2)])
+    theta, phi, scalars = descend_twice(
+        lambda w, c: force(next(calls), w, c), start, rate, decay, Fraction(1, 2), 2
+    )
+    assert not phi[1].any()
+    return theta[1], abs(scalars[2] * phi[2] - theta[2]).max() / abs(theta[2]).max()
 
 
-@pytest.mark.control(ALONG, drops="^positive-scalar")
+@pytest.mark.control(
+    ALONG,
+    drops="differentiable-away-from-zero",
+    instead="a kink, whose side is picked by the length of the weights",
+)
+def test_control_a_gradient_that_picks_its_side_of_a_kink_by_the_length_is_not_carried(measured):
+    def force(t, weights, c):  # of a constant loss, then of |x₀|/‖x‖; between θ₁ and φ₁ it turns
+        side = 1 if weights[1] < Fraction(19, 10) else -1
+        return np.array([Fraction(side * t), 0]) / weights[1]
+
+    calls = iter([t for t in range(2) for _ in range(2)])
+    start, settings = np.array([Fraction(0), Fraction(2)]), [Fraction(1, 3), Fraction(1, 4)]
+    theta, phi, scalars = descend_twice(
+        lambda w, c: force(next(calls), w, c), start, *settings, Fraction(1, 2), 2
+    )
+    assert (scalars[1] * phi[1] == theta[1]).all()
+    assert scalars[2] * phi[2][0] == -theta[2][0] != 0
+    measured(abs(scalars[2] * phi[2] - theta[2]).max() / abs(theta[2]).max(), allowed=MARGIN)
+
+
+@pytest.mark.control(
+    ALONG,
+    drops="iterates-never-zero",
+    instead="a penalty that leads to zero, and some number as the gradient there",
+)
+def test_control_a_penalty_that_leads_to_zero_parts_the_runs_there(measured):
+    at, gap = run_into_zero(Fraction(1, 4))
+    assert not at.any()
+    measured(gap, allowed=MARGIN)
+
+
+def test_without_decay_the_run_into_zero_of_the_note_is_its_own_twin():
+    at, gap = run_into_zero(Fraction(0))  # ημ = ‖θ₀‖
+    assert not at.any()
+    assert gap == 0
+
+
+def test_a_running_variance_agrees_if_its_past_is_multiplied_along():
+    theta, phi, scalars = twice(forced("degree 0"))
+    share, ours, twins, without = Fraction(1, 10), Fraction(5), Fraction(5), Fraction(5)
+    before = Fraction(1)
+    for x, y, c in zip(theta, phi, scalars, strict=True):
+        ours = (1 - share) * ours + share * (x @ x)
+        twins = (1 - share) * (before / c) ** 2 * twins + share * (y @ y)
+        without = (1 - share) * without + share * (y @ y)
+        assert twins == ours / c**2
+        before = c
+    assert without != ours / before**2
+
+
+@pytest.mark.control(
+    ALONG,
+    drops="^positive-scalar",
+    instead="a scalar that becomes negative, with a clipped gradient",
+)
 def test_control_a_negative_scalar_turns_thresholds_around(measured):
     assert carried_threshold(Fraction(1, 2), Fraction(-1, 3)) < 0
     theta, phi, scalars = twice(forced("threshold"), decay=Fraction(4))
@@ -297,7 +411,7 @@ def test_a_moving_average_agrees_if_what_comes_in_is_carried(measured):
     measured(abs(mean - other).max(), allowed=0)
 
 
-@pytest.mark.control(ALONG, drops="^averages")
+@pytest.mark.control(ALONG, drops="^averages", instead="the shares as they were")
 def test_control_averages_of_the_growing_weights_point_elsewhere(measured):
     theta, phi, _ = twice(forced("degree 0"))
     shares = [Fraction(1, STEPS + 1)] * (STEPS + 1)
@@ -333,7 +447,7 @@ def test_clipping_by_the_norm_is_carried_by_the_threshold(measured):
     measured(clipped_gap(carry=True), allowed=ROUNDING)
 
 
-@pytest.mark.control(ALONG, drops="^carried")
+@pytest.mark.control(ALONG, drops="^carried", instead="the threshold as it was")
 def test_control_clipped_at_the_threshold_as_it_was_the_runs_part(measured):
     measured(clipped_gap(carry=False), allowed=VISIBLE)
 
@@ -352,8 +466,9 @@ def test_a_threshold_that_leaves_no_direction_is_refused(threshold):
         clip(torch.ones(2), threshold)
 
 
-@pytest.mark.claim(ALONG, by="certificate")
+@pytest.mark.claim(ALONG, by="certificate of a step")
 def test_each_rule_multiplies_the_force_by_the_scalar_for_all_values(measured):
+    """The rows of the table on clipping and penalties, and one loss for that on epsilon."""
     c, mu, k, size, g = sympy.symbols("c mu k C g", positive=True)
     shorter = sympy.Min(1, carried_threshold(size, c) / (c * g)) * c * g  # a gradient of length cg
     measured(sympy.simplify(shorter - c * sympy.Min(1, size / g) * g) != 0, allowed=0)

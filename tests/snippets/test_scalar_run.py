@@ -11,11 +11,12 @@ import torch
 
 from snippets.exponential_lr import growth_root, sgd_step
 from snippets.scalar_run import decay_free_rate, descend, scalar_run, scalar_step
-from tests.snippets.rational_losses import ends, plain_slope, ratio_slope
+from tests.snippets.rational_losses import completed_slope, ends, plain_slope, ratio_slope
 
 THEOREM = "any-schedule-has-a-decay-free-twin"
 LEFT = 0.01  # at one place, where rational numbers leave 0 of what the claim says
 MARGIN = Fraction(1, 100)  # of the weights, of which rational numbers lose nothing
+F = Fraction
 ROUNDING = 1e-12  # some hundred steps, each rounded at 1e-16, in dynamics that are stable
 VISIBLE = 0.01  # of the weights: ten billion times what rounding does
 
@@ -53,20 +54,31 @@ def size(rest):
 
 @pytest.mark.claim(THEOREM, by="certificate")
 def test_one_step_keeps_the_two_runs_together_for_all_values(measured):
+    """The induction step for weights and buffer, and below it the start, c₀ = 1 and d₋₁ = 0."""
     rests = one_step(c * slope)  # by scale invariance ∇L(θ/c) = c∇L(θ)
     # rational functions: cancelled, they are 0 just if they are for all values
     measured(sum(sympy.cancel(rest) != 0 for rest in rests), allowed=0)
-    assert [pair[0] for pair in twin(theta, buffer, 1, 0)] == [theta[0], buffer[0]]
+    start = [pair[0] for pair in twin(theta, buffer, 1, 0)]
+    measured(start != [theta[0], buffer[0]], allowed=0)
+    # and b̃ₜ = cₜbₜ − dₜθₜ, with the weights from before the step
+    _, after = sgd_step(theta, buffer, slope, eta, decay, gamma)
+    _, pushed = scalar_step(c, d, eta, decay, gamma)
+    _, found = sgd_step(*twin(theta, buffer, c, d), c * slope, eta, 0, gamma)
+    measured(sympy.cancel((found - (c * after - pushed * theta))[0]) != 0, allowed=0)
 
 
-@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+@pytest.mark.control(
+    THEOREM, drops="scale-invariant-loss", instead="a gradient that does not scale with the weights"
+)
 def test_control_with_a_gradient_that_does_not_scale_something_is_left(measured):
     weights, buffers = one_step(other)
     measured(size(weights), allowed=10 * LEFT)
     measured(size(buffers), allowed=10 * LEFT)
 
 
-@pytest.mark.control(THEOREM, drops="^rates")
+@pytest.mark.control(
+    THEOREM, drops="^rates", instead="rates divided by the square of one of the two scalars"
+)
 @pytest.mark.parametrize(
     "rate",
     [lambda eta, c, after: eta / c**2, lambda eta, c, after: eta / after**2],
@@ -135,7 +147,7 @@ def test_they_agree_exactly_too_where_no_root_of_the_constant_schedule_is_real(m
     measured(gap(decayed, scalars, twin), allowed=0)
 
 
-@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+@pytest.mark.control(THEOREM, drops="scale-invariant-loss", instead="quadratic losses")
 @both_buffers
 def test_control_in_rational_numbers_a_loss_that_sees_the_length_parts_them(
     measured, schedule, start_buffer
@@ -143,7 +155,9 @@ def test_control_in_rational_numbers_a_loss_that_sees_the_length_parts_them(
     measured(exact_gap(schedule, start_buffer, plain_slope), allowed=MARGIN)
 
 
-@pytest.mark.control(THEOREM, drops="^rates")
+@pytest.mark.control(
+    THEOREM, drops="^rates", instead="rates divided by the square of one of the two scalars"
+)
 @both_buffers
 @pytest.mark.parametrize(
     "rate",
@@ -154,15 +168,43 @@ def test_control_in_rational_numbers_other_rates_part_them(measured, schedule, s
     measured(exact_gap(schedule, start_buffer, rate=rate), allowed=MARGIN)
 
 
-@pytest.mark.control(THEOREM, drops="iterates-never-zero")
-def test_control_a_start_buffer_that_leads_to_zero_ends_both_runs(measured):
+@pytest.mark.control(
+    THEOREM,
+    drops="iterates-never-zero",
+    instead="a run that meets zero, and goes on by some number as its gradient",
+)
+def test_control_a_start_buffer_that_leads_to_zero_parts_the_runs_there(measured):
     rates, decays, momenta = [Fraction(1, 3)] * 2, [Fraction(1, 5)] * 2, [Fraction(1, 2)] * 2
-    _, decay_free = scalar_run(rates, decays, momenta)
+    scalars, decay_free = scalar_run(rates, decays, momenta)
     aimed = (START / rates[0] - ratio_slope(0, START) - decays[0] * START) / momenta[0]
-    for schedule in [(rates, decays), (decay_free, [0, 0])]:
-        first = [part[:1] for part in (*schedule, momenta)]
-        assert not descend(ratio_slope, START, aimed, *first)[-1].any()
-        measured(ends(descend, ratio_slope, START, aimed, *schedule, momenta), allowed=0)
+    assert ends(descend, ratio_slope, START, aimed, rates, decays, momenta)
+    theta, phi = (
+        descend(completed_slope, START, aimed, *schedule, momenta)
+        for schedule in [(rates, decays), (decay_free, [0, 0])]
+    )
+    assert not theta[1].any()
+    assert not phi[1].any()
+    measured(abs(scalars[2] * phi[2] - theta[2]).max() / abs(theta[2]).max(), allowed=MARGIN)
+
+
+@pytest.mark.parametrize("v", [0, 1], ids="v={}".format)
+def test_from_zero_the_runs_go_on_together_if_zero_is_the_gradient_there(v):
+    # and by another v the twin's next weights are off by −η̃(1 − c)v
+    rates, decays, momenta = [Fraction(1, 3)] * 3, [Fraction(1, 5)] * 3, [Fraction(1, 2)] * 3
+    scalars, decay_free = scalar_run(rates, decays, momenta)
+    aimed = (START / rates[0] - ratio_slope(0, START) - decays[0] * START) / momenta[0]
+
+    def slope(t, weights):
+        return ratio_slope(t, weights) if weights.any() else v + 0 * weights
+
+    theta, phi = (
+        descend(slope, START, aimed, *schedule, momenta)
+        for schedule in [(rates, decays), (decay_free, [0, 0, 0])]
+    )
+    assert not theta[1].any()
+    assert theta[2].all()
+    assert (phi[2] - theta[2] / scalars[2] == -decay_free[1] * (1 - scalars[1]) * v).all()
+    assert (scalars[3] * phi[3] == theta[3]).all() == (v == 0)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -192,7 +234,9 @@ def even_loss(weights):
     return odd_loss(weights) ** 2
 
 
-@pytest.mark.control(THEOREM, drops="^positive-scalar")
+@pytest.mark.control(
+    THEOREM, drops="^positive-scalar", instead="a scalar that becomes negative, on an odd loss"
+)
 def test_control_beyond_a_scalar_that_is_not_positive_the_two_runs_part(measured):
     assert beyond_zero(odd_loss, 2)[0] > 0 > beyond_zero(odd_loss, 3)[0]
     assert beyond_zero(odd_loss, 3)[1] < ROUNDING  # the first negative scalar is only divided by
@@ -256,6 +300,29 @@ def test_with_a_constant_schedule_the_rates_soon_grow_by_the_same_factor():
     _, rates = scalar_run([0.1] * 300, [0.02] * 300, [0.9] * 300)
     # the share of the smaller root has died out like (γ/α²)ᵗ = 0.95ᵗ
     assert rates[-1] / rates[-2] == pytest.approx(growth_root(0.1, 0.02, 0.9) ** -2, rel=1e-5)
+
+
+@pytest.mark.parametrize("tenths", range(1, 10))
+@pytest.mark.parametrize("share", [F(1, 3), F(1), F(11, 10), F(3, 2), F(500)], ids=str)
+def test_within_the_bound_the_scalars_ratios_fall_to_the_root_and_beyond_it_c_turns(tenths, share):
+    momentum = F(tenths, 10) ** 2
+    product = share * (1 - F(tenths, 10)) ** 2
+    (c, d), ratios = (F(1), F(0)), [F(1)]
+    for t in range(120):  # more than the angle of the roots takes to a half-turn
+        ratio = 1 + momentum - product - momentum / ratios[-1]
+        if t < 8:
+            before, (c, d) = c, scalar_step(c, d, 1, product, momentum)
+            assert ratio == c / before
+        if ratio <= 0:
+            break
+        assert ratio < ratios[-1]
+        ratios.append(ratio)
+    assert (ratio <= 0) == (share > 1)
+    if share < 1:
+        root = growth_root(1, product, momentum)
+        assert root < ratios[-1] + ROUNDING
+        # what separates them shrinks by γ/α² < 0.86 a step
+        assert ratios[-1] - root < 1e-6
 
 
 def test_without_momentum_the_scalars_are_what_the_decays_leave():

@@ -108,6 +108,20 @@ def test_the_direction_of_weight_norm_is_invariant_row_by_row_and_its_length_is_
     assert (direction.whole, direction.rows) == (YES, (YES,) * 4)
 
 
+def test_weights_a_tenth_as_long_let_a_hundred_times_as_much_through_beside_eps():
+    inputs = data(64, 5)
+    model = nn.Sequential(nn.Linear(5, 8, bias=False), Norm(1e-7), nn.Tanh(), head(8)).double()
+    shares = []
+    for spread in (1.0, 0.1):
+        with torch.no_grad():
+            model[0].weight *= spread / model[0](inputs).std()
+        verdict = judge(model, inputs, rows=False, points=1)["0.weight"]
+        assert verdict.whole == NEARLY
+        shares.append(verdict.scaled / verdict.turned)
+    # up to eps over the smallest variance of a sample, of the order of 1e-5 times a few
+    assert shares[1] / shares[0] == pytest.approx(100, rel=0.01)
+
+
 def test_a_layer_that_no_normaliser_follows_is_not_invariant():
     model = nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3))
     assert set(whole(judge(model, data(9, 5))).values()) == {NO}
@@ -170,7 +184,9 @@ def test_all_writers_to_the_stream_are_invariant_together(measured, qk_norm):
     measured(verdicts["embed.weight + out.weight"].scaled, allowed=ROUNDING)
 
 
-@pytest.mark.control("residual-writers-are-one-block", drops="^together")
+@pytest.mark.control(
+    "residual-writers-are-one-block", drops="^together", instead="one of two writers alone"
+)
 def test_control_one_writer_alone_is_not_invariant(measured):
     verdicts = judge(Attention(), data(9, 5, 8), rows=False)
     for name in ("embed.weight", "out.weight"):
@@ -178,20 +194,32 @@ def test_control_one_writer_alone_is_not_invariant(measured):
         measured(verdicts[name].scaled, allowed=VISIBLE)
 
 
-@pytest.mark.control("residual-writers-are-one-block", drops="^reads-normalised")
+@pytest.mark.control(
+    "residual-writers-are-one-block",
+    drops="^reads-normalised",
+    instead="attention that reads the stream as it is",
+)
 def test_control_where_attention_reads_the_raw_stream_the_writers_are_not_invariant(measured):
     verdicts = judge(Attention(pre_norm=False), data(9, 5, 8), together=WRITERS, rows=False)
     measured(verdicts["embed.weight + out.weight"].scaled, allowed=VISIBLE)
 
 
-@pytest.mark.control("residual-writers-are-one-block", drops="^only-writers")
+@pytest.mark.control(
+    "residual-writers-are-one-block",
+    drops="^only-writers",
+    instead="a classifier that is tied to the embedding",
+)
 def test_control_with_a_tied_classifier_the_writers_are_not_invariant(measured):
     verdicts = judge(Attention(tied=True), data(9, 5, 8), together=WRITERS, rows=False)
     measured(verdicts["embed.weight + out.weight"].scaled, allowed=VISIBLE)
     assert "classify.weight" not in verdicts  # it is the embedding, under its first name
 
 
-@pytest.mark.control("residual-writers-are-one-block", drops="normalisation-layer")
+@pytest.mark.control(
+    "residual-writers-are-one-block",
+    drops="normalisation-layer",
+    instead="layer norm with an eps of a tenth",
+)
 def test_control_with_eps_the_writers_are_not_invariant(measured):
     verdicts = judge(Attention(eps=0.1), data(9, 5, 8), together=WRITERS, rows=False)
     measured(verdicts["embed.weight + out.weight"].scaled, allowed=VISIBLE)

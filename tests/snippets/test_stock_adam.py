@@ -108,8 +108,9 @@ def size(gap):
     return abs(gap.subs(values))
 
 
-@pytest.mark.claim(NAME, by="certificate")
+@pytest.mark.claim(NAME, by="certificate of a step")
 def test_a_step_of_adam_in_these_settings_is_that_of_the_twin_for_all_values(measured):
+    """The induction by which Adam's moments, and so its steps, are those of the twin of AdamW."""
     measured(sum(gap != 0 for gap in induction_step()), allowed=0)
     eta, a, b1, b2, eps = sympy.symbols("eta a beta1 beta2 eps", positive=True)
     start = {"scale": 1, "first": 1, "second": 1, "shrink": 1}
@@ -118,22 +119,22 @@ def test_a_step_of_adam_in_these_settings_is_that_of_the_twin_for_all_values(mea
     assert settings == {"lr": eta / a, "betas": (b1, b2), "eps": eps}
 
 
-@pytest.mark.control(NAME, drops="scale-invariant-loss")
+@pytest.mark.control(NAME, drops="scale-invariant-loss", instead="another gradient than the twin's")
 def test_control_with_another_gradient_weights_and_moments_are_off(measured):
     for gap in induction_step(slope=sympy.symbols("other")):
         measured(size(gap), allowed=0)
 
 
-@pytest.mark.control(NAME, drops="^betas")
+@pytest.mark.control(NAME, drops="^betas", instead="the betas of AdamW")
 def test_control_with_the_old_betas_the_moments_are_off(measured):
     for gap in induction_step(betas=sympy.symbols("beta1 beta2", positive=True)):
         measured(size(gap), allowed=0)
 
 
-@pytest.mark.control(NAME, drops="^rates")
-@pytest.mark.parametrize("name", ["lr", "eps"])
-def test_control_with_another_rate_or_eps_the_step_is_off(measured, name):
-    first, *others = induction_step(**{name: sympy.symbols("eta", positive=True)})
+@pytest.mark.control(NAME, drops="^rates", instead="the rate, or the ε, of AdamW")
+@pytest.mark.parametrize(("name", "old"), [("lr", "eta"), ("eps", "eps")])
+def test_control_with_another_rate_or_eps_the_step_is_off(measured, name, old):
+    first, *others = induction_step(**{name: sympy.symbols(old, positive=True)})
     measured(size(first), allowed=0)
     assert others == [0, 0, 0]
 
@@ -145,20 +146,60 @@ def test_the_twin_follows_any_schedule_from_any_step_on(measured, twin_at):
     assert 0.5 <= run(twin_at)[1] < 0.7  # it has been brought back
 
 
-@pytest.mark.control(NAME, drops="scale-invariant-loss")
+@pytest.mark.control(NAME, drops="scale-invariant-loss", instead="plain least squares")
 def test_control_a_loss_that_sees_the_length_parts_them(measured):
     measured(gap(plain=True), allowed=VISIBLE)
 
 
-@pytest.mark.control(NAME, drops="^betas")
+@pytest.mark.control(NAME, drops="^betas", instead="the betas of AdamW")
 def test_control_the_old_betas_part_them(measured):
     measured(gap(spoil={"betas": (0.8, 0.9)}), allowed=VISIBLE)
 
 
-@pytest.mark.control(NAME, drops="^rates")
-@pytest.mark.parametrize("spoil", [{"lr": 0.1}, {"eps": 1e-1}])
+@pytest.mark.control(NAME, drops="^rates", instead="a rate that stays, or the ε of AdamW")
+@pytest.mark.parametrize("spoil", [{"lr": 0.1}, {"eps": 1e-2}])
 def test_control_other_rates_and_eps_part_them(measured, spoil):
     measured(gap(spoil=spoil), allowed=VISIBLE)
+
+
+@pytest.mark.parametrize("decay", [0.4, -0.4])
+def test_the_algebra_goes_through_for_a_negative_decay_and_betas_stay_below_one(decay):
+    def end(rule):
+        weights, moments = DATA[0, 0], (0 * DATA[0, 0], 0 * DATA[0, 0])
+        state, old, betas = fresh_state(), (0.8, 0.9), []
+        for t in range(40):
+            rate, decays = 0.05, decay if t % 4 else 0.0
+            settings = {"lr": rate, "betas": old, "eps": 1e-2}
+            if rule == "twin":
+                settings, state = adam_settings(t + 1, rate, 1 - rate * decays, old, 1e-2, state)
+                decays = 0.0
+            betas.append(settings["betas"])
+            add, bias = (tuple(1 - b**n for b in settings["betas"]) for n in (1, t + 1))
+            (slope,) = torch.autograd.grad(
+                loss(given := weights.clone().requires_grad_(), t), given
+            )
+            weights, moments = adam_step(
+                *(weights, moments, slope, settings["lr"], decays, settings["betas"]),
+                *(add, bias, settings["eps"]),
+            )
+        return state["scale"] * weights, betas
+
+    (plain, _), (twin, betas) = end("AdamW"), end("twin")
+    assert ((plain - twin).norm() / plain.norm()) < ROUNDING
+    assert all(0 <= beta < 1 for pair in betas for beta in pair)
+    assert (max(first for first, _ in betas) > 0.8 + VISIBLE) == (decay < 0)
+
+
+def test_after_a_negative_scalar_the_next_beta_is_none():
+    def next_betas(first):
+        state = fresh_state()
+        for count in (1, 2):
+            settings, state = adam_settings(count, 1.0, -0.5, (first, 0.9), 0.0, state, lambda x: 1)
+        return settings["betas"]
+
+    assert not 0 <= next_betas(0.8)[0] < 1
+    assert next_betas(0.0)[0] == 0  # there is no memory to turn round
+    assert 0 <= next_betas(0.8)[1] < 1
 
 
 def test_groups_have_scales_of_their_own_and_settings_carry_over():

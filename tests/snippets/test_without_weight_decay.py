@@ -114,7 +114,9 @@ def test_groups_of_all_kinds_make_the_same_losses_with_and_without_decay(
         assert 0.5 <= scale < 0.99
 
 
-@pytest.mark.control(THEOREM, drops="^rates")
+@pytest.mark.control(
+    THEOREM, drops="^rates", instead="rates divided by the square of one of the two scalars"
+)
 @pytest.mark.parametrize("square", ["old", "new"])
 def test_control_at_rates_with_a_square_of_one_scalar_the_losses_part(
     measured, square, monkeypatch
@@ -128,7 +130,9 @@ def test_control_at_rates_with_a_square_of_one_scalar_the_losses_part(
     measured(gap_of_losses(5, FEW)[0], allowed=VISIBLE)
 
 
-@pytest.mark.control(THEOREM, drops="scale-invariant-loss")
+@pytest.mark.control(
+    THEOREM, drops="scale-invariant-loss", instead="decay on a layer whose length the loss sees"
+)
 def test_control_with_decay_on_the_group_that_is_plain_the_losses_part(measured):
     def decayed(optimizer):
         optimizer.param_groups[3].update(weight_decay=0.1, nesterov=False)
