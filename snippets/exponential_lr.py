@@ -11,7 +11,7 @@ losses, with no decay, the same momentum, and these three changes
 
 makes φₜ = α⁻ᵗ θₜ at every step, so the two runs are the same function all along, provided that
 every Lₜ is scale invariant, Lₜ(cθ) = Lₜ(θ) for c > 0, and that no θₜ is zero. The roots are real
-and positive when ηλ ≤ (1 − √γ)² and γ > 0. Either will do; with the larger one the rate grows more
+and positive when ηλ ≤ (1 − √γ)² and 0 < γ < 1. Either will do; with the larger one the rate grows more
 slowly. Without momentum (γ = 0) it is α = 1 − ηλ, positive when ηλ < 1, and the buffer, which is
 never used, needs no seed.
 
