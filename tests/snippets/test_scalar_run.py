@@ -187,6 +187,26 @@ def test_control_a_start_buffer_that_leads_to_zero_parts_the_runs_there(measured
     measured(abs(scalars[2] * phi[2] - theta[2]).max() / abs(theta[2]).max(), allowed=MARGIN)
 
 
+@pytest.mark.parametrize("v", [0, 1], ids="v={}".format)
+def test_from_zero_the_runs_go_on_together_if_zero_is_the_gradient_there(v):
+    # and by another v the twin's next weights are off by −η̃(1 − c)v
+    rates, decays, momenta = [Fraction(1, 3)] * 3, [Fraction(1, 5)] * 3, [Fraction(1, 2)] * 3
+    scalars, decay_free = scalar_run(rates, decays, momenta)
+    aimed = (START / rates[0] - ratio_slope(0, START) - decays[0] * START) / momenta[0]
+
+    def slope(t, weights):
+        return ratio_slope(t, weights) if weights.any() else v + 0 * weights
+
+    theta, phi = (
+        descend(slope, START, aimed, *schedule, momenta)
+        for schedule in [(rates, decays), (decay_free, [0, 0, 0])]
+    )
+    assert not theta[1].any()
+    assert theta[2].all()
+    assert (phi[2] - theta[2] / scalars[2] == -decay_free[1] * (1 - scalars[1]) * v).all()
+    assert (scalars[3] * phi[3] == theta[3]).all() == (v == 0)
+
+
 # ---------------------------------------------------------------------------------------------
 # In floats.
 
