@@ -166,7 +166,7 @@ def output_change(factors, norm, branch_norm, eps=0):
     """
     places = [*STREAM, *sympy.symbols("W:9"), *sympy.symbols("b:3")]
     # of both signs, and not in steps of one size, of which layer norm forgets the steps
-    shares = [sympy.Rational(k**2 % 17 - 8, 9) for k in range(1, len(places) + 1)]
+    shares = [sympy.Rational(k**3 % 17 - 8, 9) for k in range(1, len(places) + 1)]
     point = {COMMON: sympy.Integer(2)} | dict(zip(places, shares, strict=True))
     streams = behind(factors, branch_norm, eps)
     numbers = [
