@@ -267,3 +267,6 @@ def test_after_a_large_gradient_the_effective_step_is_below_the_stated_bound():
         after = steps / (1 + steps**2 * size**2) / a**2
         assert after.max() <= 1 / (2 * a**2 * size) * (1 + ROUNDING)
         assert after.max() > 0.99 / (2 * a**2 * size)
+        curvature = 4 * a**2 * size  # h, where the gradient is h/4a²: the bound is 2/h
+        assert after.max() <= 2 / curvature * (1 + ROUNDING)
+        assert after.max() > 2 / (1.1 * curvature)  # and a shorter one need not do
