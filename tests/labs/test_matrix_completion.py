@@ -1,5 +1,7 @@
 """Does Adam complete a matrix at any strength of the ratio, and descent where it has the time?"""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ def test_adam_completes_at_every_strength_and_descent_at_the_strong_ones_only(la
     size = lab["planted_hidden_size"]
     assert np.max(adam) < COMPLETED * size
     assert adam == sorted(adam)  # the bias grows with the strength, from one to the next tenfold
-    assert all(5 < strong / weak < 15 for weak, strong in zip(adam, adam[1:], strict=False))
+    assert all(5 < strong / weak < 15 for weak, strong in pairwise(adam))
     assert min(descent[:2]) > 0.8 * size  # not yet moved
     assert descent[-1] < COMPLETED * size
     assert descent == sorted(descent, reverse=True)

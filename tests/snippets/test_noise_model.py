@@ -12,7 +12,7 @@ from tests.confidence import students_t
 
 SGD, MOMENTUM, SGDW = "equilibrium-of-sgd", "equilibrium-of-momentum-sgd", "equilibrium-of-sgdw"
 DIRECTION = "direction-forgets-at-the-root"
-RATE, DECAY, SIZE, RUNS = 0.5, 0.2, 4, 20_000
+RATE, DECAY, SIZE, RUNS = 0.5, 0.2, 6, 20_000
 CONFIDENCE = 0.9999  # in a quotient of means of independent runs, by their own spread
 TENFOLD = 9  # A H is ten times as large, where a simulation is off by 3 % at most
 VISIBLE = 0.3  # of one minus the cosine, where a simulation is off by 6 % at most
@@ -71,7 +71,8 @@ def formula(p, q):
 def holds(measured, path, p, q):
     """Measure how far norm and angle are off the claims: 3 % and 5 ‰ would be seen.
 
-    The runs are independent, and 20,000, so that a quotient of their means is normal nearly enough.
+    The runs are independent, and 20,000, so that a quotient of their means is normal nearly enough:
+    in six dimensions weights are so seldom short that the square of 1/‖θ‖² has a mean.
     Of the start less than a ten-millionth is left after 50 steps.
     """
     value, error = product_of_means(path)
@@ -81,7 +82,7 @@ def holds(measured, path, p, q):
     measured(abs(value / formula(p, q) - 1), allowed=allowed, confidence=CONFIDENCE)
     arithmetic, harmonic = means(path)
     assert arithmetic * harmonic == pytest.approx(value)
-    assert 1.01 * harmonic < math.sqrt(value) < arithmetic / 1.01
+    assert 1.005 * harmonic < math.sqrt(value) < arithmetic / 1.005
     value, error = memory(path, 1)
     assert error < 0.001
     measured(abs(value - p / (1 + q)), allowed=SIGMAS * error, confidence=CONFIDENCE)
