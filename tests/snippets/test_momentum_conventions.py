@@ -181,7 +181,7 @@ def test_control_averaged_with_other_rates_or_the_scalar_of_torch(measured, sche
     measured(averaged_gap(schedule, change=other_rates), allowed=MARGIN)
 
     def of_torch(scalars, rates, momenta):
-        return (*scalar_run(*schedule[:3]), momenta)
+        return scalars, scalar_run(*schedule[:3])[1], momenta
 
     measured(averaged_gap(schedule, change=of_torch), allowed=MARGIN)
 
