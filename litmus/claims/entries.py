@@ -7,7 +7,7 @@ test that passed without a number which says so.
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -24,6 +24,7 @@ LONGEST = 1000  # letters of a test with its file; a system refuses to look for 
 def refuse_what_no_run_writes(entry: Mapping[str, Any]) -> None:
     """Raise ValueError, KeyError or TypeError where no run of tests has left an entry like that."""
     numbers, cells = [entry["measured"], entry["allowed"]], entry.get("cells", [])
+    sureness, size = entry.get("confidence"), entry.get("among")
     seen = {
         "a text": all(isinstance(entry[name], str) for name in TEXTS),
         "a count": all(type(entry[name]) is int and entry[name] >= 0 for name in COUNTS),
@@ -34,8 +35,8 @@ def refuse_what_no_run_writes(entry: Mapping[str, Any]) -> None:
         "a statement": all(_are_texts(one) and len(one) == 2 for one in entry["statements"]),
         "a cell": all(map(is_as_found, cells)),
         "a number": all(map(_is_size, numbers)) or numbers == [None, None],
-        "its confidence": _is_none_or(is_confidence, entry["confidence"]),
-        "what it searched": _is_none_or(is_count, entry["among"]),
+        "its confidence": sureness is None or is_confidence(sureness),
+        "what it searched": size is None or is_count(size),
     }
     if wrong := [what for what, is_right in seen.items() if not is_right]:
         raise ValueError(f"{' and '.join(wrong)} of {entry['test']!r} is as no run writes it")
@@ -52,13 +53,8 @@ def _refuse_what_did_not_decide(entry: Mapping[str, Any]) -> None:
     # Two that differ by less than floats see were compared before they became floats.
     if not (holds or entry["failed"] or math.isclose(value, allowed)):
         raise ValueError(f"{entry['test']} passed, though {value} beside {allowed} denies it")
-    refuse_half_told(
-        {mark.get("by", "") for mark in entry["marks"]}, entry["confidence"], entry["among"]
-    )
-
-
-def _is_none_or(is_right: Callable[[object], bool], value: object) -> bool:
-    return value is None or is_right(value)
+    ways = {mark.get("by", "") for mark in entry["marks"]}
+    refuse_half_told(ways, entry.get("confidence"), entry.get("among"))
 
 
 def _is_size(number: object) -> bool:
