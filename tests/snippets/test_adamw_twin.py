@@ -542,6 +542,18 @@ def test_the_limits_are_as_stated(measured):
     measured(naive_step_share(10**6, 0.5, (0.2, 0.25)), allowed=2e-3)  # β₂ = a²: about 1.5/√n
 
 
+@pytest.mark.parametrize("shrink", [0.85, 0.8])  # below β₁ and at it
+def test_where_both_sums_grow_the_naive_steps_fade_like_the_power_of_the_note(shrink):
+    def share(count, betas):
+        return naive_step_share(count, shrink, betas)
+
+    for count in (10, 100, 1000):
+        bound = count * (0.85 / 0.9**0.5) ** (count - 1) / 0.1**0.5
+        assert 0 < share(count, (0.85, 0.9)) <= bound
+    assert share(1000, (0.85, 0.9)) < 1e-30
+    assert share(1000, (0.96, 0.9)) > 1  # not if the root of β₂ is below β₁
+
+
 @pytest.mark.control(NAIVE, drops="^steady", instead="every seventh gradient six times as long")
 def test_control_gradients_that_are_not_steady_have_another_share(measured):
     slopes = [1.0 + 5 * (s % 7 == 0) for s in range(50)]
