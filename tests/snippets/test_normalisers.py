@@ -741,7 +741,7 @@ def test_with_eps_the_formula_for_the_length_holds_only_if_nothing_is_along_the_
     spread = (FLOATS[0, 0].var(correction=0) + eps).sqrt()
     formula = (g @ g - g.sum() ** 2 / 4 - (output @ g) ** 2 / 4) / spread**2
     assert (abs(z.grad.square().sum() / formula - 1) < ROUNDING) == (not along)
-    # a part of g along ẑ is left over: the share 1 − ‖ẑ‖²/k, of whose square the formula has the root
+    # the share 1 − ‖ẑ‖²/k of the part of g along ẑ is left over
     left_over = (1 - output @ output / 4) * (g @ output) / spread
     torch.testing.assert_close(z.grad @ output, left_over, rtol=ROUNDING, atol=ROUNDING)
     assert (abs(left_over) > 0.1) == bool(along)
