@@ -11,7 +11,8 @@ A run knows its shares alone, so λ is converted through s. For a schedule of to
 one division by η_max, at the start. A fixed share needs another weight_decay at every step.
 
 Coupled decay adds λθ to the gradient, as torch.optim.SGD does. With momentum it is decoupled decay
-with other decays and momenta, on any loss and under any schedule, from the same weights and buffer:
+with other decays and momenta, on any loss and under any schedule whose steps leave something and
+whose momenta are not zero, from the same weights and buffer:
 
     bₜ = γₜbₜ₋₁ + gₜ + λₜθₜ,   θₜ₊₁ = θₜ − ηₜbₜ               is, with λ′₋₁ = 0,
     b′ₜ = γ′ₜb′ₜ₋₁ + gₜ,       θₜ₊₁ = (1 − ηₜλ′ₜ)θₜ − ηₜb′ₜ,     for

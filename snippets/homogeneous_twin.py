@@ -7,8 +7,9 @@ An optimizer with decoupled decay, aₜ = 1 − ηₜλₜ, an update U and a me
 is homogeneous if U(θ/c, cg, cⁿs) = c^ν U(θ, g, s) and S(θ/c, cg, cⁿs) = cⁿS(θ, g, s) for c > 0:
 averages of gradients have n = 1, of their squares n = 2, and so on; eps is a memory with n = 1.
 
-Let c₀ = 1 and cₜ₊₁ = aₜcₜ. On losses with L(cθ) = L(θ) for c > 0 the same optimizer without decay,
-at the rates ηₜ/(cₜ^ν cₜ₊₁), whose memory is multiplied by aₜⁿ after step t, makes φₜ = θₜ/cₜ.
+Let aₜ > 0, c₀ = 1 and cₜ₊₁ = aₜcₜ. On losses with L(cθ) = L(θ) for c > 0 the same optimizer
+without decay, at the rates ηₜ/(cₜ^ν cₜ₊₁), whose memory is multiplied by aₜⁿ after step t, makes
+φₜ = θₜ/cₜ.
 
 Use. Take decoupled weight decay out of my Muon, Lion, NAdam or AMSGrad.
 

@@ -17,8 +17,9 @@ starts without a push. A push d₋₁ of c's own buffer may be chosen at will, a
 With constant settings and α a root of z² − (1 + γ − wηλ) z + γ (w = 1 if classical) the pushes
 (1 − α)/(αη) and (1 − α)/α make cₜ = αᵗ. Decoupled decay has cₜ = (1 − ηλ)ᵗ and needs no push.
 
-On any loss at all, torch's SGD with constant settings is decoupled decay: the share 1 − α goes off
-the weights at every step, the momentum is γ/α, and the buffer starts from α b₋₁ − (1 − α) θ₀ / η.
+On any loss at all, torch's SGD with constant settings, γ > 0 and a real root α is decoupled decay:
+the share 1 − α goes off the weights at every step, the momentum is γ/α, and the buffer starts from
+α b₋₁ − (1 − α) θ₀ / η.
 
 Units. η is in [θ]², λ and d in [θ]⁻², b in [θ]⁻¹, v in [θ]; γ, w, c and the classical d are pure.
 """

@@ -15,8 +15,9 @@ makes φₜ = α⁻ᵗ θₜ, where α is a root of z² − (1 + γ)sz + γs = 0
 For settings that change at every step nesterov_twin has rates and momenta, from the same scalar
 run without a loss as in scalar_run.py, and the buffer starts as it is.
 
-With one momentum in both places there is no such run, whatever its rates, momenta (they may change
-at every step) and start. Matching the coefficients of θₜ, θₜ₋₁ and of the gradients forces
+With one momentum in both places there is in general no such run, whatever its rates, momenta (they
+may change at every step) and start: none over eight steps where θₜ₋₁, θₜ and the gradients there
+are linearly independent. Matching the coefficients of θₜ, θₜ₋₁ and of the gradients forces
 the ratios rₜ of successive lengths to obey
 
     rₜ₊₁ = (1 + γ)s − γs/rₜ        and        rₜ₋₁ = rₜ² rₜ₊₁,

@@ -4,8 +4,8 @@ On losses with L(cθ) = L(θ) for every c > 0 the run of momentum SGD has a symm
 
     (θ, b, η, λ) → (kθ, b/k, k²η, λ/k²)
 
-scales the weights of every step by k and leaves the function alone. So η and ‖θ₀‖ enter only
-through η/‖θ₀‖², and λ only through ηλ.
+scales the weights of every step by k and leaves the function alone. So from a zero buffer η and
+‖θ₀‖ enter only through η/‖θ₀‖², and λ only through ηλ, as far as directions go.
 
 A run without decay has the weights φₜ = θₜ/cₜ of one with decay (scalar_run.py). What else stands
 in the training loop has to be carried along:

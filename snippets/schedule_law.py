@@ -10,8 +10,8 @@ Let uₜ = θₜ/‖θₜ‖ and gₜ = ∇Lₜ(uₜ). The direction moves along
 
 Bₜ is the schedule's part: the growth of the rate that does without decay. The divisor is the
 loss's part, 1/cos² of the angle of the turn. They balance at Φ‖g‖ = √(B − 1), the angle
-arccos(1/√B). Where Bₜ = 1 for every t, decay does nothing at all: the run is one at the constant
-rate η₀/a₀ without decay.
+arccos(1/√B). Where Bₜ = 1 for every t, the directions are those of a run at the constant rate
+η₀/a₀ without decay.
 
 Units. ηₜ is in [θ]² and λₜ in [θ]⁻²; aₜ, Bₜ, Φₜ and gₜ are pure numbers.
 
@@ -59,7 +59,7 @@ def balance_angle(growth: float) -> float:
 
 
 def unit_growth_rates(rate: Number, decays: Sequence[Number]) -> list[Number]:
-    """Return η₀ … for decays λ₀ …, with η₀ given and ηₜ₊₁ = ηₜ aₜ aₜ₊₁: decay then does nothing.
+    """Return η₀ … for decays λ₀ …, with η₀ given and ηₜ₊₁ = ηₜ aₜ aₜ₊₁, so that B is 1.
 
     Raises ValueError unless 0 < η₀ and η₀λ₀ < 1, and for a negative decay; nothing else can fail.
     """

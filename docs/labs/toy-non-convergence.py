@@ -133,8 +133,8 @@ plt.show()
 #
 # Batches are not to blame. Gradient descent on the exact $L(x, y) = x^2/(x^2 + y^2)$ has no noise,
 # one valley, and does the same:
-# [[no-nondegenerate-minimum-is-stable|no non-degenerate minimum is stable]]. A minimum of order
-# four, $(1 - \cos\varphi)^2$, [[a-flat-minimum-can-hold-the-run|can be]].
+# [[no-nondegenerate-minimum-is-stable|no non-degenerate minimum is stable]]. One of order four, that
+# of $(1 - \cos\varphi)^2$, [[a-flat-minimum-can-hold-the-run|can hold a run]].
 
 
 # %%

@@ -32,9 +32,9 @@ def test_a_step_from_where_the_weights_are_long_enough_lowers_the_loss_by_half(m
     measured(sum(not each for each in holds), allowed=0)
 
 
-@pytest.mark.claim(BUDGET, by="float64")
 def test_the_curvature_of_a_wave_is_at_most_the_square_of_its_number(measured):
-    # in polar coordinates the Hessian at unit length is [[0, −f'], [−f', f'']]
+    # what the runs below are given as β; in polar coordinates the Hessian at unit length is
+    # [[0, −f'], [−f', f'']]
     for k in (2, 3, 5):
         for angle in np.linspace(0, math.pi, 50):
             first, second = k * math.sin(k * angle), k**2 * math.cos(k * angle)
@@ -133,6 +133,18 @@ def test_control_on_a_loss_that_sees_the_length_the_run_leaps_about_for_ever(mea
         spent += math.sin(x) ** 2
         x += rate * math.sin(x)
     measured(spent / budget, allowed=TENFOLD)
+
+
+@pytest.mark.parametrize("rate", [1.9, 2.1, 3.0])
+def test_on_the_cosine_of_a_coordinate_a_run_comes_to_rest_below_the_rate_two_alone(rate):
+    x, sums = 0.4, []
+    for _ in range(2):
+        spent = 0.0
+        for _ in range(2000):
+            spent += math.sin(x) ** 2
+            x += rate * math.sin(x)
+        sums.append(spent)
+    assert (sums[1] < ROUNDING) == (rate < 2)
 
 
 def test_on_a_parabola_too_large_a_rate_diverges():

@@ -175,6 +175,14 @@ def test_what_decay_keeps_the_scalar_positive():
     assert products[1] > 0.0026
 
 
+def test_within_the_bound_a_momentum_above_one_can_make_the_scalar_negative():
+    momentum, product = Fraction(4), Fraction(1, 2)
+    assert product <= (1 - 2) ** 2  # (1 − √γ)²
+    assert scalar_path(Fraction(1), product, momentum, 2)[2] == Fraction(-7, 4)
+    small = Fraction(1, 4)
+    assert min(scalar_path(Fraction(1), (1 - small) ** 2, small**2, 50)) > 0
+
+
 def test_the_scalar_is_that_of_the_other_snippet():
     rate, decay, momentum = Fraction(1, 9), Fraction(1, 4), Fraction(1, 2)
     lists = [[x] * 4 for x in (rate, decay, momentum)]
@@ -278,7 +286,10 @@ def test_control_a_quadratic_loss_takes_every_start_to_zero(measured):
     ends = [sgd_step(start, 0 * start, start, *settings)[0] for start in starts]
     assert not np.any(ends)
     measured(share_of_zeros(ends), allowed=0)
-    assert 0 not in scalar_path(Fraction(1, 2), Fraction(1), Fraction(5, 6), 10)
+    # nₜ = 6ᵗcₜ has nₜ₊₁ = 8nₜ − 30nₜ₋₁ and n₁ = 3: modulo 5 it is tripled, and never zero
+    scaled = [6**t * c for t, c in enumerate(scalar_path(*settings, 10))]
+    assert all(n.denominator == 1 for n in map(Fraction, scaled))
+    assert [n % 5 for n in scaled[1:]] == [3 ** (t + 1) % 5 for t in range(10)]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -308,7 +319,8 @@ def test_starts_that_come_near_to_zero_get_rare_at_least_as_isolated_points_woul
     wide, narrow = share_within(ratios, 0.1), share_within(ratios, 0.02)
     assert wide > 1e-3
     rarer = wide / 5**size
-    # a ratio of 5^size up to the noise of counting; a region of zeros would make it 1
+    # a ratio of 5^size up to the noise of counting, and half as much again, since 0.1 is not yet
+    # small; a region of zeros would make the ratio 1
     by_chance = 4 * (rarer / len(ratios)) ** 0.5
     measured(narrow, allowed=rarer * 1.5 + by_chance, among=len(ratios))  # so many starts
 

@@ -489,6 +489,8 @@ def test_at_a_fixed_share_the_cosine_stays_and_the_norm_goes_with_the_rate(measu
         ratios = [sympy.cancel(new / old) for new, old in zip(after, before, strict=True)]
         if power == 0:
             wrong += ratios != [rho**2, rho**2, 1]  # whatever the share is
+            # and the effective rates, η over the norm of AdamW or over √(A H), stay
+            wrong += [rho / sympy.sqrt(ratio) for ratio in ratios[:2]] != [1, 1]
         # to leading order: of ‖θ‖² or ‖θ‖⁴, and of the squared angle
         expected = [rho ** (2 - power), rho ** (2 - power), rho**power]
         limits = [sympy.limit(ratio, s, 0) for ratio in ratios]

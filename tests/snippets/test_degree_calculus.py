@@ -240,9 +240,12 @@ def test_the_step_of_the_induction_holds_for_products_sums_relu_and_absolute_val
 
 
 def classifier(affine, trained=False, bias=False, first=None, eps=EPS):
-    """Layers, a last normaliser and a classifier."""
+    """Layers, a last normaliser with any scale and shift, and a classifier."""
     head = nn.Linear(4, 3, bias=bias).requires_grad_(trained)
-    return plain(first or linear(), nn.ReLU(), linear(), layer_norm(4, affine, eps), head)
+    norm = layer_norm(4, affine, eps)
+    for tensor in norm.parameters():
+        nn.init.normal_(tensor)
+    return plain(first or linear(), nn.ReLU(), linear(), norm, head)
 
 
 def cross_entropy_along_the_ray(model, factors):
@@ -299,9 +302,6 @@ def test_the_second_derivative_of_the_loss_along_the_ray_is_the_variance_of_thre
 @pytest.mark.claim("trainable-affine-makes-degree-one", by="float64")
 def test_with_the_affine_held_fixed_the_rest_is_invariant_together(measured):
     model = classifier(affine=True)
-    with torch.no_grad():
-        model[3].weight.copy_(INPUTS[0])
-        model[3].bias.copy_(INPUTS[1])
     model[3].requires_grad_(False)
     assert degree(model) == 0
     measured(worst(model, 0), allowed=ROUNDING)
@@ -537,6 +537,37 @@ def test_control_a_single_writer_is_not_invariant(measured, writer):
     with pytest.raises(ValueError, match="adds degrees"):
         degree(model)
     measured(misfit(model, INPUTS, 0, 7.0), allowed=CLEAR)
+
+
+def test_a_single_writer_is_invariant_where_the_others_write_zero():
+    model = PreNorm(writers=("embed",))
+    assert misfit(model, INPUTS, 0, 7.0) > CLEAR
+    for tensor in model.out.parameters():
+        nn.init.zeros_(tensor)
+    assert fits(model, 0)
+
+
+def test_a_classifier_that_reads_the_raw_stream_multiplies_the_logits_but_for_its_bias():
+    model = PreNorm()
+    model.last = nn.Identity()
+    assert not fits(model, 1)
+    nn.init.zeros_(model.head.bias)
+    assert degree(model) == 1
+    assert fits(model, 1)
+
+
+def test_a_bias_between_two_layers_may_be_seen_by_the_normaliser_behind_them():
+    first_bias = plain(linear(bias=True), nn.ReLU(), linear(False), layer_norm(4))
+    first_bias[0].bias.requires_grad_(False)
+    second_bias = plain(linear(), nn.ReLU(), linear(False, bias=True), layer_norm(4))
+    batch_norm = nn.BatchNorm1d(4, EPS, affine=False)
+    forgotten = plain(linear(), nn.ReLU(), linear(False, bias=True), batch_norm)
+    assert misfit(first_bias, INPUTS, 0, 7.0) > CLEAR
+    assert misfit(second_bias, INPUTS, 0, 7.0) > CLEAR
+    assert fits(forgotten, 0)
+    for model, layer in ((first_bias, 0), (second_bias, 2)):
+        nn.init.zeros_(model[layer].bias)
+        assert fits(model, 0)
 
 
 def test_a_branch_that_reads_only_signs_of_the_raw_stream_does_not_see_its_length():

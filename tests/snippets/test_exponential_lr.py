@@ -134,7 +134,7 @@ def test_the_runs_start_together_and_stay_together_for_three_steps_for_all_value
     THEOREM, drops="scale-invariant-loss", instead="a gradient that does not scale with the weights"
 )
 def test_control_with_a_gradient_that_does_not_scale_a_remainder_is_left(measured):
-    for gap in one_step(slopes[1], growing_rate(eta, alpha, t)):
+    for gap in one_step(slopes[0], growing_rate(eta, alpha, t)):  # as of a linear loss
         assert remainder(gap) != 0
         measured(size(gap), allowed=MARGIN)
 
@@ -181,7 +181,7 @@ def test_without_momentum_one_step_keeps_the_two_runs_together_for_all_values(me
     PLAIN, drops="scale-invariant-loss", instead="a gradient that does not scale with the weights"
 )
 def test_control_without_momentum_a_gradient_that_does_not_scale_leaves_a_remainder(measured):
-    weights, _ = one_step(slopes[1], growing_rate(eta, alpha, t), momentum=0)
+    weights, _ = one_step(slopes[0], growing_rate(eta, alpha, t), momentum=0)
     assert remainder(weights, alpha - (1 - eta * decay)) != 0
     measured(size(weights, PLAIN_PLACE), allowed=MARGIN)
 

@@ -214,6 +214,19 @@ def test_every_run_leaves_the_cap_of_the_proof_again_and_again(measured, slope, 
     assert returned.mean() > 0.5  # and come back between
 
 
+@pytest.mark.parametrize("decay", [0.0, DECAY])
+def test_with_decay_cycles_of_different_depth_follow_each_other(decay):
+    angle = angles(run(sine_squared_slope, np.array([0.6, 0.8]), RATE, decay, 2500))
+    out = np.flatnonzero(angle > cap(RATE, DECAY))
+    depths = [np.log10(angle[i : j + 1].min()) for i, j in pairwise(out) if j > i + 1]
+    if decay:
+        assert len(depths) > 10
+        assert max(depths) - min(depths) > 10  # in powers of ten
+        assert np.abs(np.diff(depths)).max() > 3
+    else:
+        assert not depths  # it comes near once, and is never out again
+
+
 @pytest.mark.control(SHARP, drops="^constant", instead="no decay")
 def test_control_without_decay_the_minimum_holds(measured):
     path = run(cosine_slope, starts(60, longest=1.0), RATE, 0.0, 4000)

@@ -126,6 +126,18 @@ def test_behind_batch_norm_one_sample_may_be_longer_than_the_mean():
     assert normal[2].item() == pytest.approx(math.sqrt(2))
 
 
+def test_behind_layer_and_rms_norm_no_sample_is_longer_than_the_root_of_the_units():
+    generator = torch.Generator().manual_seed(0)
+    x = 10 ** torch.linspace(-4, 4, 9, dtype=torch.float64)[:, None] * torch.randn(
+        9, FEATURES, dtype=torch.float64, generator=generator
+    )
+    for normal in (functional.layer_norm, functional.rms_norm):
+        lengths = normal(x, (FEATURES,), eps=1e-5).norm(dim=1) / math.sqrt(FEATURES)
+        assert lengths.max() <= 1 + ROUNDING
+        assert lengths[0] < 0.1 < 0.999 < lengths[-1]  # what epsilon takes of a short one
+    assert not functional.layer_norm(torch.ones(1, FEATURES), (FEATURES,)).any()  # has no spread
+
+
 def test_two_classes_are_a_logistic_function():
     # f = ±αρ/√2 at best, so the gap is √2·αρ
     least = least_cross_entropy(0.5, 2.0, 2)

@@ -130,6 +130,30 @@ def test_control_where_decay_takes_more_than_everything_a_one_sided_update_has_n
     measured(max(abs(theta[2] / scalars[2] - phi[2])), allowed=40 * MARGIN)
 
 
+@pytest.mark.parametrize(
+    ("degree", "push", "together"), [(0, 1, True), (1, 1, False), (-1, 1, False), (1, 0, True)]
+)
+def test_from_zero_the_runs_go_on_together_by_an_update_of_zero_or_of_degree_zero(
+    degree, push, together
+):
+    rates, decays = RATES[:2], DECAYS[:2]
+    length = max(abs(START))
+    aim = (1 - rates[0] * decays[0]) / rates[0] * length ** (1 + degree)  # makes θ₁ = 0
+
+    def update(step, weights):
+        if not weights.any():
+            return push + 0 * weights
+        return aim * weights / max(abs(weights)) ** (1 + degree)
+
+    scalars, twins = twin_rates(rates, decays, degree)
+    theta, phi = run(update, START, rates, decays), run(update, START, twins, [0, 0])
+    assert not theta[1].any()
+    assert not phi[1].any()
+    gap = theta[2] / scalars[2] - phi[2]
+    assert (gap == (twins[1] - rates[1] / scalars[2]) * push).all()
+    assert (not gap.any()) == together
+
+
 @pytest.mark.parametrize("decay", [F(3), F(4)])
 def test_no_twin_where_decay_takes_everything(decay):
     with pytest.raises(ValueError, match=f"step 1 keeps {1 - decay / 3} of the weights; take ηλ"):

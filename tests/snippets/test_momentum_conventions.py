@@ -181,7 +181,7 @@ def test_control_averaged_with_other_rates_or_the_scalar_of_torch(measured, sche
     measured(averaged_gap(schedule, change=other_rates), allowed=MARGIN)
 
     def of_torch(scalars, rates, momenta):
-        return (*scalar_run(*schedule[:3]), momenta)
+        return scalars, scalar_run(*schedule[:3])[1], momenta
 
     measured(averaged_gap(schedule, change=of_torch), allowed=MARGIN)
 
@@ -429,7 +429,7 @@ def test_torch_is_the_average_whose_weight_is_one(schedule):
 
 
 # ---------------------------------------------------------------------------------------------
-# Coupled decay is decoupled decay with less momentum.
+# Coupled decay is decoupled decay with another momentum.
 
 
 def split_gap(alpha, slope=ratio_slope, settings=(ETA, LAMBDA, GAMMA), change=lambda *new: new):
@@ -464,7 +464,15 @@ def test_one_step_of_coupled_decay_is_one_of_decoupled_decay_for_all_values(meas
     (solved,) = sympy.solve(quadratic, decay)
     root = quadratic.subs(decay, solved)
     slope = -sympy.diff(quadratic, decay) / sympy.diff(quadratic, alpha)  # of α, where λ grows
+    mean = (1 + gamma - rate * decay) / 2
     rests = [
+        # real roots that are positive have a mean of √γ at least, between γ and 1, where p > 0
+        quadratic - ((alpha - mean) ** 2 - (mean**2 - gamma)),
+        quadratic.subs(alpha, 1) - rate * decay,
+        quadratic.subs(alpha, gamma) - gamma * rate * decay,
+        1 - mean - (1 - gamma + rate * decay) / 2,
+        # what a number that is no root leaves
+        (found - after)[0] - quadratic / alpha * theta[0],
         (other - (alpha * b - (1 - alpha) / rate * theta))[0],
         (found_buffer - (b_after - (1 - alpha) / rate * theta))[0].subs(decay, solved),
         quadratic.subs(alpha, gamma / alpha).subs(decay, solved),  # the other root
@@ -485,6 +493,13 @@ def test_one_step_of_coupled_decay_is_one_of_decoupled_decay_for_all_values(meas
 def test_control_with_a_number_that_is_no_root_the_runs_part(measured):
     measured(split_gap(Fraction(8, 10)), allowed=MARGIN)
     measured(split_gap(1 - ETA * LAMBDA), allowed=MARGIN)
+    for alpha in (Fraction(8, 10), Fraction(-2), *ROOTS):
+        theta, _ = sgd_step(START, RUNNING, ratio_slope(0, START), ETA, LAMBDA, GAMMA)
+        buffer, *settings = decoupled_from_coupled(START, RUNNING, ETA, GAMMA, alpha)
+        other, _ = decoupled_step(START, buffer, ratio_slope(0, START), ETA, *settings)
+        quadratic = alpha**2 - (1 + GAMMA - ETA * LAMBDA) * alpha + GAMMA
+        assert (other - theta == quadratic / alpha * START).all()  # at the first step
+        assert (quadratic == 0) == (alpha in ROOTS)
 
 
 @pytest.mark.control(

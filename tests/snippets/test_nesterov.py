@@ -393,6 +393,35 @@ def test_control_a_gradient_that_picks_its_side_of_a_kink_parts_the_scheduled_ru
     measured(abs(scalars[2] * phi[2] - theta[2]).max() / abs(theta[2]).max(), allowed=MARGIN)
 
 
+def by_hand(rates, decays, momenta):
+    """c₀ …, s₀ … and q₀ …, and the rates and the momenta of the claim where there are any."""
+    scalars, kept, shares, settings, d = [Fraction(1)], [], [], [], Fraction(0)
+    for t, (rate, decay, momentum) in enumerate(zip(rates, decays, momenta, strict=True)):
+        c = scalars[t]
+        d = momentum * d + decay * c
+        scalars.append(c - rate * (decay * c + momentum * d))
+        kept.append(1 - rate * decay)
+        shares.append(kept[t] + rate * d / c)
+        if kept[t] * shares[t]:
+            inner = momentum * kept[t] * ([1, *shares][t] / shares[t])
+            outer = momentum * shares[t] * c / scalars[t + 1]
+            settings.append((rate / (kept[t] * c**2), 0, inner, outer))
+    return scalars, kept, shares, settings
+
+
+def test_negative_settings_have_a_twin_too_unless_s_or_q_is_zero():
+    half = Fraction(1, 2)
+    scalars, kept, _, settings = by_hand([1], [1], [-half])
+    assert (scalars, kept, settings) == ([1, half], [0], [])
+    lists = [-half, half, half], [half, -half, Fraction(3)], [half, -half, Fraction(-3, 4)]
+    scalars, kept, shares, settings = by_hand(*lists)
+    assert min(scalars) > 0 > min(kept)
+    assert all(shares)
+    theta = scheduled(START, RUNNING, *lists, lists[2])
+    phi = scheduled(START, RUNNING, *zip(*settings, strict=True))
+    assert all((c * y == x).all() for c, x, y in zip(scalars, theta, phi, strict=True))
+
+
 def test_constant_settings_become_those_of_the_root():
     _, rates, inner, outer = nesterov_twin([0.2] * 60, [0.2] * 60, [1 / 3] * 60)
     root, kept = nesterov_root(0.2, 0.2, 1 / 3), 1 - 0.2 * 0.2

@@ -190,6 +190,33 @@ def test_each_graded_operation_commutes_with_powers_of_two(measured, dtype):
     assert (np.sqrt(three**2 * x) != three * np.sqrt(x)).any()
 
 
+def by_bits(x):
+    """1/√x in single precision by the old trick: half the bits, subtracted, and Newton steps."""
+    half, more = np.float32(0.5), np.float32(1.5)
+    y = (np.int32(0x5F3759DF) - (x.view(np.int32) >> 1)).view(np.float32)
+    for _ in range(3):
+        y = y * (more - half * x * y * y)
+    return y
+
+
+def by_logarithm(x):
+    return np.exp(np.float32(-0.5) * np.log(x))
+
+
+@pytest.mark.parametrize(
+    ("root", "graded"), [(by_bits, True), (by_logarithm, False)], ids=["bits", "logarithm"]
+)
+def test_a_root_that_is_not_rounded_correctly_may_obey_the_law_or_not(root, graded):
+    # from [1, 4), which has every significand, once with an even exponent and once with an odd one
+    digits = np.arange(2**23, 2**25, 2**8).astype(np.float32) * np.float32(2.0**-23)
+    correct = (1 / np.sqrt(digits.astype(np.float64))).astype(np.float32)
+    assert abs(root(digits) / correct - 1).max() < 1e-6  # a few units of the last of 24 digits
+    assert (root(digits) != correct).mean() > 1 / 3
+    for k in (-30, -1, 1, 30):
+        shifted = root(digits * np.float32(4.0**k)) * np.float32(2.0**k)
+        assert (shifted == root(digits)).all() == graded
+
+
 @pytest.mark.control(BITS, drops="^power-of-two", instead="a factor of three")
 def test_control_a_factor_of_three_changes_bits(measured):
     (plain, divided), _ = two_runs(by_factors([3.0, 3.0]))

@@ -164,6 +164,17 @@ def test_control_at_zero_the_symmetry_ends(measured, factor):
     measured(abs(other - factor * run).max() / abs(factor * run).max(), allowed=MARGIN)
 
 
+@each_factor
+def test_from_zero_the_symmetry_goes_on_if_zero_is_the_gradient_there(factor):
+    settings, buffer = (Fraction(1, 3), Fraction(1, 5)), RUNNING
+    found = []
+    for k in (1, factor):
+        weights, push, *rescaled_settings = rescaled(0 * START, buffer, *settings, k)
+        found.append(plain(weights, push, 0 * START, *rescaled_settings, 1)[0])
+    assert (found[1] == factor * found[0]).all()
+    assert found[0].all()
+
+
 @pytest.mark.control(
     SYMMETRY, drops="^all-four", instead="one of weights, buffer, rates and decays as it was"
 )

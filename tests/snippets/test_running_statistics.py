@@ -97,6 +97,20 @@ def test_control_where_the_variances_drift_the_ratio_is_that_of_two_factors(meas
     assert found == pytest.approx(float(both), rel=1e-6)
 
 
+def test_with_a_drift_the_ratio_is_the_factor_in_the_three_named_cases_and_in_no_other():
+    m, growth, drift = sympy.symbols("m B s", positive=True)
+
+    def factor(growth):
+        return m / (1 - (1 - m) / growth)
+
+    numbers = {m: SHARE, growth: GROWTH}
+    assert factor(growth).subs(numbers) == sympy.Rational(lag_factor(SHARE, GROWTH))
+    off = factor(drift * growth) / factor(drift) - factor(growth)
+    numerator = growth * (growth - 1) * (1 - m) * (drift - 1)
+    said = numerator / ((growth - (1 - m)) * (drift * growth - (1 - m)))
+    assert sympy.cancel(off - said) == 0  # zero where a factor of the numerator is
+
+
 @pytest.mark.control(CLAIM, drops="^constant-growth", instead="a slower growth since ten steps")
 def test_control_after_a_growth_that_slowed_down_the_ratio_is_another(measured):
     steps, slower = 300, Fraction(129, 128)

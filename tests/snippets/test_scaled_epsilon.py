@@ -239,6 +239,20 @@ def test_what_cannot_be_set_is_refused(accepted, refused, complaint):
         set_epsilon(*refused)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [nn.LayerNorm(4, 0.0), nn.GroupNorm(2, 4, 0.0), nn.InstanceNorm1d(4, 0.0), nn.RMSNorm(4, 0.0)],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_batch_norm_alone_refuses_an_epsilon_of_zero_and_in_training_only(layer):
+    values = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0))
+    assert layer(values).isfinite().all()
+    refusing = nn.BatchNorm1d(4, eps=0.0)
+    with pytest.raises(ValueError, match="eps must be positive during training"):
+        refusing(values)
+    assert refusing.eval()(values).isfinite().all()
+
+
 def test_an_epsilon_of_1e_100_is_lost_beside_a_variance_above_1e_83():
     assert 1e-83 + 1e-100 == 1e-83
     assert 1e-85 + 1e-100 > 1e-85

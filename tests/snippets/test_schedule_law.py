@@ -221,7 +221,8 @@ def test_for_constant_decay_the_rates_fall_like_one_over_two_lambda_t(measured, 
 def apart(rates, slope=sine_squared_slope):
     """The cross product of the two directions after five steps, 0 where they are one."""
     one = run(slope, rates, LAMBDAS)[-1]
-    other = run(slope, [F(1, 2) / F(3, 4)] * 5, [0] * 5)[-1]
+    first = rates[0] / (1 - rates[0] * LAMBDAS[0])  # η₀/a₀, with which the first step is the same
+    other = run(slope, [first] * 5, [0] * 5)[-1]
     cross = float(one[0] * other[1] - one[1] * other[0])
     return abs(cross) / math.sqrt(one @ one * (other @ other))
 

@@ -26,6 +26,7 @@ BEFORE, ROOT = Fraction(9, 10), Fraction(19, 20)  # larger roots of two phases
 STEPS = 5
 START = np.array([Fraction(3), Fraction(-1), Fraction(2)])
 RUNNING = np.array([Fraction(1, 2), Fraction(-2), Fraction(1, 3)])
+ZERO = 0 * START
 
 
 def rate_of(root, decay=DECAY, momentum=MOMENTUM):
@@ -229,6 +230,21 @@ def test_a_drop_has_less_than_half_the_share_of_a_seed_that_is_left_out(momentum
         unseeded = momentum * (1 - before) / (before**2 - momentum)  # −B at the rate before
         share = uncorrected_drop(before, root, momentum)
         assert 0 < share < unseeded * before / (before + root) * (1 + 1e-9) < unseeded / 2
+
+
+@pytest.mark.parametrize("missing", [Fraction(5, 644), Fraction(1, 2), Fraction(-3, 7)], ids=str)
+def test_where_no_gradient_turns_them_the_pushes_add_up_to_the_share(missing):
+    """At rates that are left as they were: θ₀ (1 + B (1 − qˢ)), and not θ₀/(1 − B) in the end."""
+    share, ratio = decay_share(DECAY, MOMENTUM, ROOT), MOMENTUM / ROOT**2
+    rates = [rate_of(ROOT) / ROOT ** (2 * s + 1) for s in range(12)]
+    buffer = (share - share_for(missing)) * START  # the corrected twin rests
+    path = run(rates, 0, buffer, lambda t, weights: ZERO)
+    for step, weights in enumerate(path):
+        assert (weights == (1 + missing * (1 - ratio**step)) * START).all()
+    # those of the exact twin, whose rates are higher, are longer by more than a tenth of B²
+    exact = START / (1 - missing * (1 - ratio**12))
+    assert (abs(exact) - abs(path[-1]) > missing**2 / 10 * abs(START)).all()
+    assert (run(rates, 0, 0 * buffer, lambda t, weights: ZERO)[-1] == START).all()
 
 
 @pytest.mark.parametrize("missing", [Fraction(5, 644), Fraction(1), Fraction(11, 10)], ids=str)
