@@ -334,3 +334,14 @@ def test_what_is_no_matrix_of_finite_floats_is_refused(observed, start, complain
     with pytest.raises(ValueError, match=complaint):
         complete(observed, torch.ones_like(observed), start, 1.0, 0.1, 1)
     complete(torch.ones(2, 3), torch.ones(2, 3), torch.ones(2, 3), 1.0, 0.1, 1)
+
+
+def test_not_every_norm_is_least_at_x_zero():
+    # The Frobenius norm of (x + b, x, b, c), which is linear in W and zero for W = 0 only.
+    b, c = F(1), F(3)
+
+    def square(x):
+        return (x + b) ** 2 + x**2 + b**2 + c**2
+
+    assert square(F(-1, 2)) < square(F(0))
+    assert all(square(F(-1, 2)) < square(F(-1, 2) + step) for step in (F(1, 9), F(-1, 9), F(3)))

@@ -616,3 +616,13 @@ def test_the_flow_has_no_past():
     assert flow_at([3.0, 4.0], 0.0) == pytest.approx([3.0, 4.0], rel=1e-15)
     with pytest.raises(ValueError, match="t = -1: the flow has no past that"):
         flow_at([3.0, 4.0], -1.0)
+
+
+def test_a_step_of_descent_lands_on_zero_at_one_rate_and_jumps_over_it_at_greater_ones():
+    values, length = [F(4), F(3)], F(5)
+    landing = F(375, 4)  # 3/(1/5 − 3 · 7/125): there is such a rate for what is below 25/7
+    assert descent_step(values, landing, length)[1] == 0
+    for rate in (landing / 2, landing * 2):
+        before = (1 + rate * 7 / length**3) * 3 - rate / length
+        assert (before < 0) == (rate > landing)
+        assert descent_step(values, rate, length)[1] == abs(before) > 0
