@@ -635,6 +635,9 @@ def test_instance_norm_has_the_most_yes_and_one_row_has_one_in_each_column():
         "instance": 8,
     }
     assert set.intersection(*BLIND.values()) == {"matrix"}
+    # what the notes on layer norm and on weight norm read off it
+    assert {layer for layer in BLIND if "rows" in BLIND[layer]} == {"layer", "group"}
+    assert BLIND["batch"] & BLIND["weight"] == {"matrix", "groups", "units"}
 
 
 def test_groups_that_do_not_divide_the_units_are_refused():

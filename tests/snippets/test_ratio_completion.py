@@ -108,6 +108,16 @@ def test_control_the_nuclear_norm_picks_zero(measured):
     measured(min(norms[0], norms[2]) - norms[1], allowed=4 * NOTICED)
 
 
+def test_a_norm_of_another_kind_may_be_least_elsewhere():
+    def sheared(x):  # |x − b| + |b| + |c| + |d| is a norm of [[x, b], [c, d]]
+        return sum(map(abs, (x - 1, 1, 1, 0)))
+
+    assert sheared(1) < sheared(0) < sheared(-1)
+    for order in ("nuc", "fro", 2):  # and those of the singular values alone are least at zero
+        least, *others = (torch.linalg.matrix_norm(matrix(x, 1.0, 1.0), order) for x in (0, 1, -1))
+        assert least < min(others)
+
+
 # Adam off the data.
 
 SLOPES = [F(3, 7), F(-2), F(1, 5), F(1, 90)]

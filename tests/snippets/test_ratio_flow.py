@@ -570,6 +570,23 @@ def test_deeper_is_slower_up_to_twice_the_logarithm_of_a_small_value_and_faster_
     assert (speeds.index(min(speeds)) + 1 == 9) == (value == 1e-2)  # as the page says of .01
 
 
+def test_each_step_lowers_the_effective_rate_while_its_relative_length_may_rise_or_fall():
+    for start, rises in [([1.0, 0.99], True), ([4.0, 1e-3], False)]:
+        path, rate = [start], 0.05
+        for _ in range(2):
+            path.append(descent_step(path[-1], rate, math.hypot(*path[-1])))
+        lengths = np.linalg.norm(path, axis=1)
+        assert (np.diff(rate / lengths**2) < 0).all()
+        # how far the gradient goes, beside the length: η √(r − R²)/F²
+        moved = [
+            rate * ratio_gradient(torch.diag(torch.tensor(v, dtype=torch.float64))).norm() / length
+            for v, length in zip(path[:2], lengths[:2], strict=True)
+        ]
+        assert (moved[1] > moved[0]) == rises
+    tied = descent_step([F(2), F(2), F(2), F(2)], F(1), F(4))
+    assert tied == [2, 2, 2, 2]
+
+
 def test_descent_on_the_nuclear_norm_may_lengthen_a_matrix_at_first_and_ends_with_a_shorter_one():
     for start, rate, lengthens in [
         ([3.1] + [0.01] * 8, 1.0, True),
