@@ -164,7 +164,7 @@ print(f"{len(images)} images to train on, {len(test_images)} held out, {STEPS} s
 #
 # Where a stage gets wider, the skip connection drops every other pixel and fills the new channels
 # with zeros. A convolution in its place would be an error here: the skip has degree 1 already,
-# and would come out with 2. (It would have to stand behind the block's first normalisation.)
+# and would come out with 2. (Behind the block's first normalisation it would come out with 1.)
 
 
 # %%

@@ -20,8 +20,8 @@
 # A transformer has normalisers everywhere, and one hears that normalised networks do not see the
 # length of their weights. Is that true of its weight matrices? This lab takes a small transformer
 # that reads images of digits row by row, in four arrangements of its normalisers, and multiplies
-# its tensors by a number, one after the other. If the loss stays, the tensor is
-# [[scale-invariant-loss|scale invariant]]. What has to happen can be worked out beforehand, by
+# its tensors by numbers, one after the other. A tensor for which the loss stays, whatever the number,
+# is [[scale-invariant-loss|scale invariant]]. What has to happen can be worked out beforehand, by
 # [[degree-calculus|counting degrees]], and some of it may surprise.
 #
 # Everything is computed here: no number in the text was typed by hand. The file needs torch,
