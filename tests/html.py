@@ -14,7 +14,9 @@ TAG = re.compile(
     r"""|<(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*)(?:"[^"]*"|'[^']*'|[^"'>])*>""",
     re.DOTALL,
 )
-RAW = re.compile(r"\[\[|\]\]|%%|\$\$|(?:^|\s)\^[\w-]+\s*$|\[@|\[!\w|==\w")
+RAW = re.compile(
+    r"\[\[|\]\]|%%|\$\$|(?:^|\s)\^[\w-]+\s*$|\[@|\[!\w|==\w|\$[^$]*\\[a-zA-Z]|\\[a-zA-Z]+\{"
+)
 
 
 def unbalanced(html):

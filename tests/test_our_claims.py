@@ -102,9 +102,7 @@ def is_phrase(instead):
     return 4 <= len(instead) <= 100 and not instead.endswith(".") and instead == instead.strip()
 
 
-@pytest.mark.parametrize(
-    "instead", ["", "no", "a loss of degree two.", " a plain loss", "a" * 101]
-)
+@pytest.mark.parametrize("instead", ["", "no", "a loss of degree two.", " a plain loss", "a" * 101])
 def test_control_what_is_no_phrase_is_told_from_one(instead):
     assert not is_phrase(instead)
     assert is_phrase("a loss of degree two")

@@ -1,9 +1,13 @@
 """Headings and words: what every note has of its own."""
 
 import html
+import re
 
 from litmus.render.formulas import punctuation_after
 from litmus.render.renderer import At, named
+
+# A dollar before TeX that begins no formula, and no price: as where a line of it begins a list.
+BEGUN = re.compile(r"\$(?! |\d[\d.,]* )[^$]*?\\[A-Za-z]+")
 
 
 def heading_open(at: At) -> str:
@@ -26,7 +30,14 @@ def heading_close(at: At) -> str:
 
 
 def text(at: At) -> str:
-    """Words, without the punctuation that a formula before them has taken along."""
+    """Words, without the punctuation that a formula before them has taken along.
+
+    TeX among them, after a dollar, is a formula that does not end, and reported.
+    """
+    if begun := BEGUN.search(at.token.content):
+        what = f"a formula begins at {begun[0]} and does not end in its paragraph."
+        remedy = "A line that begins with - or + is an item of a list: break the line elsewhere."
+        at.report(what, remedy)
     taken = punctuation_after(at.tokens, at.index - 1) if at.index else ""
     return html.escape(at.token.content.removeprefix(taken), quote=False)
 

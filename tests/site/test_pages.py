@@ -80,7 +80,9 @@ def test_no_markup_of_the_vault_is_left_on_any_page(pages):
     assert {address: texts for address, texts in found.items() if texts} == {}
 
 
-@pytest.mark.parametrize("text", ["[[x]]", "a %%b%%", "$$", "text ^id", "[@x]", "[!note]", "==x=="])
+@pytest.mark.parametrize(
+    "text", ["[[x]]", "a %%b%%", "$$", "text ^id", "[@x]", "[!note]", "==x==", r"a $b \mid"]
+)
 def test_control_markup_that_is_left_is_noticed(text):
     assert left_raw(f"<article><p>{text}</p><p>x^2 a == b $5</p></article>") == [text]
 
