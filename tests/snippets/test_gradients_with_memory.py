@@ -123,6 +123,17 @@ def test_the_quotient_is_no_mean_of_cosines_where_the_norm_moves():
     assert (np.diff(steady) ** 2).sum() / (2 * (steady**2).sum()) < 4 * 5e-5
 
 
+def test_without_gradients_the_quotient_is_the_share_that_is_left_however_long_the_run():
+    root, other = Fraction(9, 10), Fraction(1, 2)
+    p, q = root + other, root * other
+    for steps in (3, 40):
+        path = [[root**t] for t in range(steps + 2)]  # θₜ₊₁ = p θₜ − q θₜ₋₁
+        assert mean_cosine_gap(path, p, q) == 0
+        below = sum(dot(w, w) for w in path[1:-1])
+        above = sum(dot(w, v) for w, v in zip(path[1:-1], path[2:], strict=True))
+        assert above / below == root < p / (1 + q) - MARGIN
+
+
 @pytest.mark.control(
     ANGLE, drops="scale-invariant-loss", instead="gradients with a fourth of the weights in them"
 )
