@@ -3,6 +3,7 @@
 import math
 import random
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -130,7 +131,7 @@ def test_without_gradients_the_quotient_is_the_share_that_is_left_however_long_t
         path = [[root**t] for t in range(steps + 2)]  # θₜ₊₁ = p θₜ − q θₜ₋₁
         assert mean_cosine_gap(path, p, q) == 0
         below = sum(dot(w, w) for w in path[1:-1])
-        above = sum(dot(w, v) for w, v in zip(path[1:-1], path[2:], strict=True))
+        above = sum(dot(w, v) for w, v in pairwise(path[1:]))
         assert above / below == root < p / (1 + q) - MARGIN
 
 

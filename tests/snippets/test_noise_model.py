@@ -219,7 +219,7 @@ def test_control_a_run_around_a_circle_does_not_forget(measured):
 
 
 def directions_differ(slope, growth=2):
-    """How far a decayed run and its twin, whose rate grows by a power of the root, are apart in direction.
+    """How far a decayed run and its twin, whose rate grows by a power of the root, are apart.
 
     Both have the gradients of the same fresh noise.
     """
