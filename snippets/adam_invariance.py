@@ -13,7 +13,8 @@ does not depend on the loss, and tangent, ⟨u, θ⟩ = 0, make right triangles:
 
     θₜ₊₁ = θₜ − ηₜuₜ, ‖uₜ‖ = 1:        ‖θₜ‖² = ‖θ₀‖² + η₀² + … + ηₜ₋₁²,
 
-so with a constant rate η/‖θₜ‖ = 1/√(t + ‖θ₀‖²/η²). Normalised gradient descent is of this kind.
+so with a constant rate η/‖θₜ‖ = 1/√(t + ‖θ₀‖²/η²). Normalised gradient descent on such a loss is of
+this kind as long as no gradient is zero.
 Sign descent is not: u = sign ∇L(θ) need not be tangent, and in a quadrant it keeps |x| + |y|.
 
 Units. The loss has none, or any. η is in [θ] for Adam, normalised and sign descent; ε in [θ]⁻¹.

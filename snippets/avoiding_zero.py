@@ -11,8 +11,8 @@ a decay that is strong enough to take c below zero it can. With P = −43/96 and
 (P(x² − y²) + 2Qxy)/(x² + y²) is an example: η = 1/2, λ = 1 and γ = 5/6 take (1, 0) to θ₂ = 0.
 
 Is it a coincidence that almost no start runs into? The starts that come within δ of zero become
-rare like δᵈ if those that meet zero are isolated points. If their share levelled off as δ → 0,
-there would be a whole region of them.
+rare like δᵈ if those that meet zero are isolated, and where the run comes depends on the start
+without a fold there. If their share levelled off as δ → 0, there would be a whole region of them.
 
 Units. η is in [θ]², λ in [θ]⁻², b and ∇L in [θ]⁻¹; c and the ratios are pure numbers.
 """

@@ -1,6 +1,6 @@
 """Where updates are bounded, decoupled decay keeps the weights in a ball.
 
-For any norm, any loss, rates ηₜ with ηₜλ ≤ 1 and a constant decay λ,
+For any norm, any loss, rates ηₜ with 0 ≤ ηₜλ ≤ 1 and a constant decay λ > 0,
 
     θₜ₊₁ = (1 − ηₜλ)θₜ − ηₜuₜ,        ‖uₜ‖ ≤ U
 

@@ -12,8 +12,8 @@ mostly noise under torch.optim.AdamW (momentum is its β₁), in equilibrium:
     weights_… the same for a weight without decay that would be 1 with it
 
 With x = ηλ, all but norm and rate_… are functions of x and the momentum. So after η → kη the decay
-λ/k keeps the rotation, the clock and the growth, all to the digit; the norm is √k times what it was
-for SGD and k times for AdamW. The batch is not among the settings: here it acts on G alone.
+λ/k keeps the rotation, the clock and the growth; the norm is √k times what it was for SGD and
+k times for AdamW. The batch is not among the settings: here it acts on G alone.
 
     SGD      α is the larger root of z² − (1 + γ − x)z + γ      the rate without decay is ηα⁻²ᵗ⁻¹
     AdamW    α = 1 − x                                          ηα⁻ᵗ⁻¹, with betas that move

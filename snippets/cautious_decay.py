@@ -10,9 +10,10 @@ Let κ = Σ mᵢθᵢ²/‖θ‖² be the share of the squared norm that decays,
 
 and the decay by itself turns the weights, by the angle whose tangent is ηλ√(κ(1 − κ))/(1 − ηλκ).
 
-Where the sign of each uᵢ is a coin, whatever happened before, κ is ½ on average and the mean of
-θ' is (1 − ηλ/2)θ. With an average over past gradients, whose share of the past is β, steps
-shorten a number less often than they lengthen it, and less of the weights decays: to leading order
+Where no uᵢ is zero and the sign of each is a fair coin, whatever its size and whatever happened
+before, κ is ½ on average and the mean of θ' is (1 − ηλ/2)θ. With an average over past gradients,
+whose share of the past is β, steps on noise shorten a number less often than they lengthen it in
+what is simulated here, and less of the weights decays: to leading order
 
     κ = ½ − (2/π) β √(ηλ/(1 − β²)),
 

@@ -18,7 +18,8 @@ whose momenta are not zero, from the same weights and buffer:
     b′ₜ = γ′ₜb′ₜ₋₁ + gₜ,       θₜ₊₁ = (1 − ηₜλ′ₜ)θₜ − ηₜb′ₜ,     for
     γ′ₜ = γₜ/(1 − ηₜ₋₁λ′ₜ₋₁),  λ′ₜ = λₜ + γ′ₜλ′ₜ₋₁.
 
-With Adam, coupled decay has no such translation: it is divided by the root of the second moment.
+With Adam, coupled decay need not have such a translation: it is divided by the root of the second
+moment.
 
 Use. Decay by a share of 1e-4 a step, whatever the learning rate: before each optimizer.step().
 

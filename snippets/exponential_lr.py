@@ -11,9 +11,9 @@ losses, with no decay, the same momentum, and these three changes
 
 makes φₜ = α⁻ᵗ θₜ at every step, so the two runs are the same function all along, provided that
 every Lₜ is scale invariant, Lₜ(cθ) = Lₜ(θ) for c > 0, and that no θₜ is zero. The roots are real
-and positive when ηλ ≤ (1 − √γ)² and 0 < γ < 1. Either will do; with the larger one the rate grows
-more slowly. Without momentum (γ = 0) it is α = 1 − ηλ, positive when ηλ < 1, and the buffer, which
-is never used, needs no seed.
+and positive when ηλ ≤ (1 − √γ)² and 0 < γ < 1. Either will do that is not γ, as one is where λ = 0;
+with the larger one the rate grows more slowly. Without momentum (γ = 0) it is α = 1 − ηλ, positive
+when ηλ < 1, and the buffer, which is never used, needs no seed.
 
 Proof. Eliminate b: θₜ₊₁ = (1 + γ − ηλ) θₜ − γ θₜ₋₁ − η ∇Lₜ(θₜ). Put θₜ = αᵗφₜ, use
 ∇Lₜ(αᵗφₜ) = α⁻ᵗ ∇Lₜ(φₜ), divide by αᵗ⁺¹, and replace 1 + γ − ηλ by α + γ/α: what is left is

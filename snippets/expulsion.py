@@ -15,7 +15,8 @@ only for t ≤ x, where
 so the run is outside at one of the steps 1 … ⌊x⌋ + 2 (at step 1 if x < 0).
 
 Where the gradient vanishes, at a minimum, there is no floor σ. A minimum with an invertible Hessian
-on the sphere lets go all the same. One of order four need not: see what (1 − cos)² does below.
+on the sphere lets go of almost every run all the same. One of order four need not: see what
+(1 − cos)² does below.
 
 Units. η is in [θ]², λ in [θ]⁻², g and σ are pure numbers.
 
@@ -67,7 +68,7 @@ def descend(
 
 
 def widest_expelling_angle(rate: float, decay: float) -> float:
-    """Return arccos(1 − ηλ)/2 in radians: a narrower cone cannot hold a run, this one can."""
+    """Return arccos(1 − ηλ)/2 in radians: above a floor no narrower cone holds a run; this can."""
     if not (rate > 0 and 0 < rate * decay < 1):
         raise ValueError(f"η = {rate:g}, ηλ = {rate * decay:g}: need 0 < η and 0 < ηλ < 1")
     return math.acos(1 - rate * decay) / 2

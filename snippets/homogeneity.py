@@ -34,7 +34,10 @@ Loss = Callable[[Tensor], Tensor]
 
 
 def newton_step(loss: Loss, weights: Float[Tensor, " d"]) -> Float[Tensor, " d"]:
-    """Return the weights after one undamped Newton step. Raises where the Hessian is singular."""
+    """Return the weights after one undamped Newton step.
+
+    Raises where the Hessian is singular, unless rounding hides it: look at its condition, too.
+    """
     gradient = torch.func.grad(loss)
     slope, hessian = gradient(weights), torch.func.jacrev(gradient)(weights)
     step: Tensor = torch.linalg.solve(hessian, slope)

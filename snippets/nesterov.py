@@ -1,6 +1,6 @@
 """Nesterov's momentum with decay needs two momenta to do without.
 
-Torch's SGD with nesterov=True, rate η, decay λ and momentum γ, with s = 1 − ηλ:
+Torch's SGD with nesterov=True, rate η > 0, decay λ > 0 and momentum 0 < γ < 1, with s = 1 − ηλ:
 
     gₜ = ∇Lₜ(θₜ) + λθₜ,    bₜ = γ bₜ₋₁ + gₜ,    θₜ₊₁ = θₜ − η (gₜ + γ bₜ)
 

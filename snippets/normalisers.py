@@ -11,7 +11,8 @@ coordinate, or an output channel) and position p. A normaliser cuts z into slice
     RMS norm         slices of layer norm, but no mean is taken off: z / √(mean of z²)
 
 In a slice that is not constant, z and z′ have the same output if and only if z′ = az + β with some
-a > 0 and β; for RMS norm β = 0. Weight norm is no normaliser of z: it uses the row W_i / ‖W_i‖.
+a > 0 and β; for RMS norm, in a slice that is not zero, β = 0. Weight norm is no normaliser of z: it
+uses the row W_i / ‖W_i‖.
 
 Backwards, a slice of k entries whose output ẑ = N(z) has the gradient g passes on
 

@@ -4,11 +4,12 @@ Three entries of a 2 × 2 matrix are given and the first is free:
 
     W = [[x, b], [c, 0]],    R² = 1 + 2|bc|/(x² + b² + c²).
 
-Lowering the ratio drives x, and every norm, to infinity; lowering a norm drives x to zero.
+For bc ≠ 0 lowering the ratio to its infimum drives x, and every norm, to infinity; lowering the
+nuclear or the Frobenius norm drives x to zero.
 
 On an entry that the loss does not see, the gradient of L + μR is μ∂R. Gradient descent moves it by
-−ημ∂R. Adam, with ε = 0, moves it by the same amount for every μ > 0, and with ε as for strength 1
-with ε/μ.
+−ημ∂R. Adam that has seen the same weights, with ε = 0 and a second moment that is not zero, moves
+it by the same amount for every μ > 0, and with ε as for strength 1 with ε/μ.
 
 Units. Adam's η is in [W]; μ is in the unit of the loss; R has none.
 

@@ -12,10 +12,10 @@ values above q it gets from q = a to q = b in the time
 
 So the values below the largest reach zero in finite time, the smallest first; equal ones together.
 
-Gradient descent does not: a step turns σ into |(1 + ηN/F³)σ − η/F|, which jumps over zero.
+Gradient descent need not: a step turns σ into |(1 + ηN/F³)σ − η/F|, which may jump over zero.
 
 Of a product of D balanced layers the values move by −Dσ^(2−2/D) times the slope of the objective,
-so that for D ≥ 2 none reaches zero.
+so that for D ≥ 2 none reaches zero in a time in which W and ∇L(W) stay bounded.
 
 Units. t and η are in [W]²: a flow from cW takes c² times as long.
 

@@ -2,9 +2,10 @@
 
 A normaliser divides by √(σ² + ε). With c times the weights in front of it, σ is c times as large,
 and the output is the same exactly if ε is c² times as large. So it is not the loss that is scale
-invariant, but weights and ε together: L(cθ; c²ε) = L(θ; ε). That is enough. SGD with rates ηₜ and
-decay at ε has the same twin without decay as it has with ε = 0, φₜ = θₜ/cₜ at the rates
-ηₜ / (cₜ cₜ₊₁) (scalar_run.py), if the twin computes step t at
+invariant, but weights and ε together: L(cθ; c²ε) = L(θ; ε), also with several normalisers, if with
+what earlier ones return held fixed the input of each is c times as large. That is enough. SGD with
+rates ηₜ and decay at ε has the same twin without decay as it has with ε = 0, φₜ = θₜ/cₜ at the
+rates ηₜ / (cₜ cₜ₊₁) (scalar_run.py), if the twin computes step t at
 
     ε̃ₜ = ε / cₜ².
 

@@ -19,8 +19,8 @@ betas at β₁a and β₂a², and the rate grows by 1/a at every step.
 
 The weights would grow for ever. So, when c has fallen below ½, c and the first moments are
 multiplied by the power of two that brings c back to [½, 1), the second moments by its square, and
-the weights divided by it, which changes no digit: weights are never more than twice as long as
-those with decay.
+the weights divided by it, which changes no digit of a number that stays normal: weights are never
+more than twice as long as those with decay.
 
 Use. Take weight decay out of my AdamW, whatever its schedule.
 

@@ -14,7 +14,8 @@ group's parameters together while those of the other groups stay as they are.
 
 The weights would grow for ever. So, when c has fallen below ½, c, d and the buffers are multiplied
 by the power of two that brings c back to [½, 1), and the weights divided by it, which changes no
-digit (renormalise.py): weights are never more than twice as long as those with decay.
+digit of a number that stays normal (renormalise.py): weights are never more than twice as long as
+those with decay.
 
 Use. Take weight decay out of my SGD, whatever its schedule.
 

@@ -330,3 +330,19 @@ def test_after_an_outbreak_the_loss_may_stay_above_what_it_was_for_good(angle):
     assert losses[200:].min() > -0.6
     # the orbit of period two at the balance angle, where the cosine of a turn is 1 − ηλ
     assert losses[-1] == pytest.approx(loss(math.acos(0.7) / 2), abs=1e-9)
+
+
+def test_that_orbit_attracts():
+    """The map of the angle, mirrored, and of Φ, at the balance of 1 − ηλ = 0.7."""
+    phi, step = sympy.symbols("phi Phi", positive=True)
+    u = 1 + sympy.cos(phi)
+    slope = sympy.diff(u**2 * (1 - sympy.Rational(3, 5) * u), phi)
+    decayed = sympy.Rational(7, 10)
+    after = sympy.Matrix(
+        [sympy.atan(step * slope) - phi, step / decayed**2 / (1 + step**2 * slope**2)]
+    )
+    balance = math.acos(0.7) / 2
+    point = {phi: balance, step: math.tan(2 * balance) / float(slope.subs(phi, balance))}
+    assert np.allclose(np.array(after.subs(point), float).ravel(), list(point.values()))
+    factors = np.linalg.eigvals(np.array(after.jacobian([phi, step]).subs(point), float))
+    assert abs(factors).max() < 0.99

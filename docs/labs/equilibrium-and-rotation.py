@@ -19,8 +19,9 @@
 #
 # How long will the weights of a layer be after training, how far will a step turn them, and how
 # soon is that settled? For weights in front of a normaliser there are [[equilibrium|formulas]], for
-# SGD, for torch's momentum and for AdamW. They assume things that no network satisfies: that the
-# gradient's length on the sphere is constant, and that gradients are noise. This lab trains a small
+# SGD, for torch's momentum and for AdamW. They assume things that a network need not satisfy, and
+# the one below does not: that the gradient's length on the sphere is constant, and that gradients
+# are noise. This lab trains a small
 # convolutional network on real digits and holds the formulas against each layer. Some fit better
 # than they should. Where one is off, the lab looks for the assumption that has failed and puts a
 # number to it.
@@ -150,9 +151,9 @@ def gain(p, q):
 # ## The angle of a step
 #
 # The mean cosine of a step should be about $p/(1 + q)$, which is $1 - \eta\lambda$ for SGD,
-# $1 - \eta\lambda/(1 + \gamma)$ for torch's momentum. The columns are angles in radians. *Wrong* is
-# the angle of the other convention: of decoupled decay for torch's momentum, and the reverse for
-# AdamW.
+# $1 - \eta\lambda/(1 + \gamma)$ for torch's momentum. The columns are angles in radians. *Wrong* is,
+# to leading order, the angle of the other convention: of decoupled decay for torch's momentum, and
+# the reverse for AdamW.
 
 
 # %%
@@ -181,11 +182,13 @@ for name, layers in runs.items():
         print(f"{name:9s} {layer:11s} {shown:10.5f} {formula:9.5f} {wrong[name]:7.4f}")
 
 # %% [markdown]
-# For SGD the fit is not luck and not a property of the noise. The gradient is orthogonal to the
-# weights, and from this alone follows [[rotation-does-not-depend-on-the-gradients|an identity]] for
-# the mean of $\langle\theta_t, \theta_{t+1}\rangle$ over that of $\lVert\theta_t\rVert^2$, with a term for
-# the two ends of the window; the mean cosine is near that quotient, as the norm hardly moves. Here it
-# is, for every layer; the classifier has gradients along its weights, and misses it.
+# For SGD, with momentum or without, the fit asks nothing of the noise. The settings are constant and
+# the gradient is orthogonal to the weights, and from this alone follows
+# [[rotation-does-not-depend-on-the-gradients|an identity]] for the mean of
+# $\langle\theta_t, \theta_{t+1}\rangle$ over that of $\lVert\theta_t\rVert^2$, with a term for the two
+# ends of the window; the mean cosine is near that quotient, as the norm hardly moves here. Here is
+# the identity, layer by layer: every convolution obeys it, and the classifier, which has gradients
+# along its weights, misses it.
 
 
 # %%
@@ -236,15 +239,16 @@ plt.show()
 # table has $(A\,H)^{1/4}$, which is a norm. *Fluctuation* is $A/H$: how much the norm varies.
 #
 # The last column repairs the formula for a single thing, the memory of the gradients. Multiply the
-# recursion by itself without assuming that gradients are fresh, and one more product remains:
+# recursion by itself without assuming that gradients are fresh, and in a steady state one more
+# product remains:
 #
 # $$
 # A = \text{gain}\cdot\eta^2\, \mathbb{E}\lVert g\rVert^2\, (1 + m) ,
 # \qquad m = \frac{2\gamma\;\mathbb{E}\langle g_t, b_{t-1}\rangle}{\mathbb{E}\lVert g\rVert^2} .
 # $$
 #
-# So $m$ says whether a gradient points with the buffer or against it, and the norm changes by
-# $(1 + m)^{1/4}$. How far it can go
+# So $m$ says whether a gradient points with the buffer or against it, and if $G$ stays the norm
+# changes by about $(1 + m)^{1/4}$. How far it can go
 # [[gradients-with-memory-move-the-norm-by-a-bounded-factor|is known]].
 
 # %%
@@ -275,12 +279,13 @@ for name in ("SGD", "momentum"):
 
 # %% [markdown]
 # Without momentum the formula fits, although gradients are correlated there too, as we shall see: a
-# step without a buffer cannot notice. With momentum the convolutions are *shorter* than the formula
-# says, the first of them by the most. The repaired formula fits again. So what is wrong with the
-# formula is the one assumption that the buffer makes necessary, fresh noise, and no more than a per
-# cent of anything else.
+# step without a buffer cannot notice, $m$ being zero for $\gamma = 0$. With momentum the convolutions
+# are *shorter* than the formula says, the first of them by the most. The repaired formula fits again.
+# So what is wrong with the formula here is the one assumption that the buffer makes necessary, fresh
+# noise; whatever else there may be is in what the last column leaves.
 #
-# One might have expected the opposite. A mean gradient that persists would make weights longer.
+# One might have expected the opposite. A mean gradient that persists has $m > 0$, and makes weights
+# longer.
 # Look at the correlation of gradients at different times.
 
 # %%
@@ -319,28 +324,29 @@ plt.legend(frameon=False, fontsize=9)
 plt.show()
 
 # %% [markdown]
-# With momentum gradients agree for a few steps: there is a mean gradient, which changes slowly and
-# which neighbours share. Then they turn *against* each other. The network sits in a valley that
-# holds its direction. The buffer carries it up a slope, and the gradient there points back.
-# Weighted with what the buffer remembers, the second wins. Without momentum gradients oppose each
-# other from the first step on.
+# With momentum neighbouring gradients agree. Some steps later they turn *against* each other. One may
+# picture a valley that holds the direction: the buffer carries it up a slope, and the gradient there
+# points back. Weighted with what the buffer remembers, the second wins, as $m < 0$ says. Without
+# momentum neighbouring gradients oppose each other.
 #
 # ## AdamW
 #
 # Here the formula needs no measured gradient: $\lVert\theta\rVert^2$ is about $\eta d/(2\lambda)$
-# for a weight of $d$ numbers. If it is off, the steps have another length than assumed,
-# $d\,(1 - \beta_1)/(1 + \beta_1)$ for the square of $u = m/\sqrt{v}$. Two things shorten them.
+# for a weight of $d$ numbers. It assumes that the square of a step $u = m/\sqrt{v}$ is
+# $d\,(1 - \beta_1)/(1 + \beta_1)$, and here it is less. Two things may shorten a step.
 #
 # The second moment has the present gradient in it, which makes the mean of $g^2/v$ smaller than one
 # for [[adamw-steps-are-never-longer-than-the-formula|noise of a steady size]]; if the size is not
 # steady it can be above. And gradients that oppose each other cancel in the buffer. In the first
-# layer this is nearly all of it. The last column is the norm from the identity
+# layer $g^2/v$ is near one, and the steps are the shortest: there it is the second. The last column
+# is the norm from
 #
 # $$
 # (1 - a^2)\,A = \eta^2\,\mathbb{E}\lVert u\rVert^2 - 2a\eta\,\mathbb{E}\langle\theta, u\rangle ,
 # $$
 #
-# with both means measured, over the norm that was seen: a check that nothing else is going on.
+# with both means measured, over the norm that was seen. This is algebra, so that what is missing
+# from one is due to the ends of the window.
 
 # %%
 adamw = {}
@@ -375,14 +381,14 @@ for layer in LAYERS[:3]:
 # %% [markdown]
 # ## Do the weights grow because steps are perpendicular?
 #
-# One hears that they do, by Pythagoras. For the gradient of SGD without momentum that is the whole
-# truth. For AdamW the update is an average of gradients that have already moved the weights, so
-# that it points outward a little, and its product with the weights counts too. On pure noise the
-# [[correction-of-decoupled-weight-decay|two contributions]] are as $1$ to
+# One hears that they do, by Pythagoras. For SGD without momentum on a scale-invariant loss that is
+# the whole truth. For AdamW the update is an average of gradients that have already moved the
+# weights, so that on fresh noise it points outward a little in the mean, and its product with the
+# weights counts too: the [[correction-of-decoupled-weight-decay|two contributions]] are as $1$ to
 # $2a\beta_1/(1 - a\beta_1)$. So take the perpendicular one out: after each step give the weights
 # the length that the part of the step *along* them would have given, and see how long they are. The
-# prediction is the root of $2a\beta_1/(1 + a\beta_1)$, and without momentum the length of a weight
-# that consists of a single number.
+# prediction is about the root of $2a\beta_1/(1 + a\beta_1)$, and without momentum the length of a
+# weight that consists of a single number.
 
 
 # %%
@@ -416,7 +422,7 @@ for b in (0.0, 0.5, 0.9):
 # ## How long it takes
 #
 # Without momentum, an excess of $\lVert\theta\rVert^4$
-# [[norm-relaxes-to-equilibrium|should fall by the factor $e$ in $1/(4\eta\lambda)$ steps]]. Start
+# [[norm-relaxes-to-equilibrium|should fall by the factor $e$ in about $1/(4\eta\lambda)$ steps]]. Start
 # the same network with weights four times as long, and four times as short, as it had. The dashed
 # lines are predictions from the first norm alone, with the constant $G$ of the late run above. The
 # dotted lines know in addition how $G_t$ changed along the run of the normal start.
@@ -469,11 +475,11 @@ for name, values in transient.items():
 
 # %% [markdown]
 # From above the way is decay's at first, and is predicted well. Nearer the equilibrium the run is
-# late: long weights have small effective steps, so that its direction has been somewhere else than
-# that of a run in equilibrium, and its own $G$, in the line below, is larger than theirs.
+# late, and its own $G$, in the line below, is larger than that of the late run above: long weights
+# have small effective steps, so that its direction has been somewhere else.
 #
 # From below one single step brings the weights most of the way or beyond, since short weights have
-# long gradients. That step is predicted from the other run's $G_0$ without error: both runs have
+# long gradients. That step is predicted from the other run's $G_0$ up to rounding: both runs have
 # the same direction and the same batch then, and the length is all that is different.
 
 # %%
@@ -497,9 +503,8 @@ for name in ("SGD", "momentum"):
         print(f"{name:9s} {layer:11s}", *(f"{v:8.3f}" for v in drift[f"{name}, {layer}"]))
 
 # %% [markdown]
-# It is not constant at the start, and nearly so in the end: the noise of the batches, and steps
-# that are too long for the valley, hold it up. The equilibrium is one of a network that has stopped
-# improving and has not stopped moving.
+# In some layers it is far from its late value at the start, and later on in all of them near it. The
+# equilibrium is one of the norm. The network has not stopped moving, as the angles show.
 
 # %%
 measured = {

@@ -30,9 +30,9 @@
 #
 # It has been reported that this works with Adam and its relatives and not with plain gradient
 # descent. [[adam-ignores-the-strength-off-the-data|One claim]] says where the two must differ: on
-# the entries that are not known, a step of gradient descent is proportional to $\mu$, and a step of
-# Adam does not depend on it. Does that explain the difference? First a toy whose rank is known,
-# then pictures of a digit, whose rank is anything but low.
+# the entries that are not known, a step of gradient descent from given weights is proportional to
+# $\mu$, and a step of Adam does not depend on it. Does that explain the difference? First a toy whose
+# rank is known, then pictures of a digit, whose rank is anything but low.
 #
 # Everything is computed here: no number in the text below a piece of code was typed by hand. The
 # file needs numpy, scikit-learn and matplotlib, and nothing else; download it and change things.
@@ -103,9 +103,9 @@ for name, (rate, adam) in runs.items():
 
 # %% [markdown]
 # **Hidden entries of the planted matrix, against the strength.** Adam gets there at every strength,
-# and the weaker the better: what remains is the bias that the penalty has on the known entries.
-# Gradient descent gets there where $\eta\mu$ times the number of steps is large enough, and
-# otherwise has hardly left its start.
+# and the weaker the better: what remains is nearly in proportion to $\mu$, as the bias of the penalty
+# on the known entries is. Gradient descent gets there at the greatest strength, and at the least ones
+# has hardly left its start.
 
 # %%
 plt.figure(layout="constrained")
@@ -134,7 +134,7 @@ for steps, found in zip(lengths, patient, strict=True):
 # ## Pictures of a zero
 #
 # Now forty pictures of the digit zero: a row for each picture, a column for each of the 24 pixels
-# that vary most, and two entries in five hidden, chosen three times. Such a matrix has full rank,
+# that vary most, and two entries in five hidden, chosen three times. This matrix has full rank,
 # and its singular values fall slowly after the first. The obvious guess for a hidden entry is the
 # mean of the pixel over the pictures in which it is known; the runs start from that. Their own
 # success is what they add to it.
@@ -189,22 +189,21 @@ plt.show()
 
 # %% [markdown]
 # Here the story is another. The gain over the mean is modest for everyone. Which of the two
-# penalties does better depends on what is hidden. Adam with the ratio is nearly indifferent to the
-# strength while it is weak, as it should be, and that is no advantage now: the known entries are
-# reproduced, noise and all, and the hidden ones put where the ratio of the whole is low. A matrix
-# that is only nearly of low rank has to be fitted loosely. That takes a strength large enough to
-# loosen the fit, or a run that stops before the penalty has had its way, and gradient descent with
-# a weak penalty is such a run. So its best strength does better than Adam's best, for each choice
-# of what is hidden.
+# penalties does better, each with its best strength, depends on what is hidden. Adam with the ratio
+# is nearly indifferent to the strength while it is weak, as the claim would have it, and that is no
+# advantage now. The best strength of gradient descent does better than Adam's best, for each choice
+# of what is hidden. A reason may be that a matrix that is only nearly of low rank is better fitted
+# loosely. A strong penalty loosens the fit, and so does a run that stops before a weak one has had
+# its way.
 #
 # What to take home. Where an exact low-rank completion exists, a weak ratio penalty may find it, as
-# above, and Adam makes "weak" affordable. Where none exists, strength and stopping time have to be
-# chosen, with the ratio as with any other penalty. The columns above were not chosen by any rule
-# that a user could apply: no entries were set aside for it.
+# above, and Adam made "weak" affordable. On the pictures, strength and stopping time had to be
+# chosen, with the ratio as with the nuclear norm. The columns above were not chosen by any rule that
+# a user could apply: no entries were set aside for it.
 #
-# One more caution. Where rank one is out of reach at any finite size,
-# [[ratio-drives-norms-to-infinity|the ratio drives norms to infinity]], and from some starts it
-# does where rank one is within reach. A run that never ends is not excluded by anything above.
+# One more caution. [[ratio-drives-norms-to-infinity|On a set of completions]] in which rank one is
+# out of reach at any finite size, lowering the ratio drives norms to infinity, and from some starts
+# it may where rank one is within reach. A run that never ends is not excluded by anything above.
 
 # %%
 measured = {

@@ -164,7 +164,7 @@ print(f"{len(images)} images to train on, {len(test_images)} held out, {STEPS} s
 #
 # Where a stage gets wider, the skip connection drops every other pixel and fills the new channels
 # with zeros. A convolution in its place would be an error here: the skip has degree 1 already,
-# and would come out with 2. (It would have to stand behind the block's first normalisation.)
+# and would come out with 2. (Behind the block's first normalisation it would come out with 1.)
 
 
 # %%
@@ -226,7 +226,8 @@ with torch.no_grad():
 print(f"all weights times 1000: the logits change by {change:.0e} of their size")
 
 # %% [markdown]
-# The output does not see the length of all weights together. That is all the theorem asks for.
+# The output does not see the length of all weights together. That is what the theorem asks of a
+# network, at weights where it has a gradient.
 #
 # ## The two runs, side by side
 
@@ -356,9 +357,9 @@ for t in sorted({0, STEPS // 4, STEPS // 2, STEPS - 1}):
 # %% [markdown]
 # ## Two ways to lose it
 #
-# An ordinary network of this kind differs from the one above in two respects. Its normalisations
-# have an $\varepsilon$ that is not negligible, and its classifier is trained, with decay. Either
-# makes the loss see lengths.
+# An ordinary network of this kind differs from the one above in more than one respect. Two of them:
+# its normalisations have an $\varepsilon$ that is not negligible, and its classifier is trained, with
+# decay. Either makes the loss see lengths.
 
 # %%
 SHORT = min(STEPS, 10)
@@ -524,20 +525,20 @@ right.set(xlabel="step", ylabel="training loss")
 plt.show()
 
 # %% [markdown]
-# Rounding grows from step to step while both networks let the same values pass. The horizon is where
-# one value falls on the other side of zero: at the next step the gap leaps, and a few steps later
-# the runs are two runs. In single precision that is at once. (On a GPU sums are taken in no fixed
-# order, so another run of the same command parts at another step.)
+# Rounding grew, while both networks let the same values pass. The horizon was where one value fell on
+# the other side of zero: at the next step the gap leapt, and some steps later the runs were two
+# runs. In single precision that was at once. (On a GPU sums need not be taken in a fixed order, so
+# another run of the same command may part at another step.)
 #
-# Behind the horizon they are no longer the same function, but still the same algorithm: here they
-# come to about the same loss, and to about as many right answers.
+# Behind the horizon they were no longer the same function, but came to about the same loss, and to
+# about as many right answers.
 
 # %% [markdown]
 # ## What to take from it
 #
-# Depth and skip connections change nothing: the argument is one about degrees, and they add up. In
-# double precision with a negligible $\varepsilon$ the paper's network with decay and the one with a
-# growing rate are the same function, to rounding. Rounding is amplified, though, and sooner or
-# later a ReLU falls on its other side in one of them; so for a run of many epochs the question is
+# Depth and these skip connections change nothing: the argument is one about degrees, and they add up.
+# In double precision with a negligible $\varepsilon$ the paper's network with decay and the one with
+# a growing rate were the same function, to rounding. Rounding is amplified, though, and a ReLU may
+# fall on its other side in one of them, as in the long run above; so for many epochs the question is
 # not whether the logits stay equal to the last digit, but for how long.
 # [[where-the-equivalence-breaks|Where the equivalence breaks]] has the list.

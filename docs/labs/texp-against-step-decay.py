@@ -204,8 +204,8 @@ plt.show()
 # B = \frac{\gamma (1 - \alpha)(\alpha - \bar\alpha)}{(\bar\alpha - \gamma)(\alpha^2 - \gamma)} ,
 # $$
 #
-# where $\bar\alpha$ and $\alpha$ are the roots before and after the drop. That factor can be undone
-# as well: divide the rates by it, and the uncorrected run is exact again.
+# where $\bar\alpha$ and $\alpha$ are the roots before and after the drop. The factor on the way there
+# is known too. Divide the rates by it, and the uncorrected run is exact again.
 
 
 # %%
@@ -240,9 +240,9 @@ print(f"uncorrected, its rates put right:     gap {undone[second].max():.0e}")
 # ## What a drop does that slower growth does not
 #
 # Leave out the drops, and let only the growth change. Since the growth depends on rate and decay by
-# their product alone, that run is
-# [[texp-without-drops-divides-the-decay|exactly the one in which the decay is divided by ten]] and
-# the rate left as it is. In these coordinates a drop of the rate is two things, a sudden one and a
+# their product alone, that run is, with corrections of its own,
+# [[texp-without-drops-divides-the-decay|the exact twin of one]] in which at each boundary the decay
+# is divided by ten and the rate left as it is. In these coordinates a drop of the rate is two things, a sudden one and a
 # slow one, and dividing the decay is the slow one alone.
 
 # %%
@@ -274,7 +274,7 @@ for name, run in [("step decay", step_decay), ("decay divided", divided)]:
 # %% [markdown]
 # **Left: the loss when the rate is divided, and when the decay is** (averaged over twenty steps).
 # **Right: the effective rate** of both, $\eta/\lVert\theta\rVert^2$. A drop lowers it at once.
-# Dividing the decay lowers it as well, but by way of the length of the weights, which takes its
+# Dividing the decay lowers it here as well, but by way of the length of the weights, which takes its
 # time.
 
 # %%
@@ -298,9 +298,8 @@ plt.show()
 #
 # TEXP and step decay are one and the same run, in two systems of coordinates, if the seed and the
 # boundaries are done right. The boundary factor is close to 1 and the correction small where
-# $\eta\lambda$ is small; one may leave them out for the sake of training, and should not for the sake
-# of a comparison. As a scheduler for
-# PyTorch, all of it is in [[step-decay-is-tapered-exponential|the theorem's note]].
+# $\eta\lambda$ is small. Leaving one of them out changed little here, far less than leaving out the
+# seed, and in a comparison it shows all the same. As a scheduler for PyTorch, all of it is in [[step-decay-is-tapered-exponential|the theorem's note]].
 
 # %%
 measured = {

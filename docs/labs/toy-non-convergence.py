@@ -21,8 +21,8 @@
 # constant rate, and it does not settle at all: the weights shrink until a step is too long for where
 # they are. [[decay-expels-from-every-narrow-cone|With decay, no narrow cone holds a run]] as long as
 # gradients keep a floor; it says how far from the optimum a run must wander at least, and in that
-# only the product $\eta\lambda$ of rate and decay matters. This lab looks at both statements, first where the optimum is known, then on
-# pictures of two digits.
+# only the product $\eta\lambda$ of rate and decay matters. This lab looks at both statements, first
+# where the optimum is known, then on pictures of two digits.
 #
 # Everything is computed here: no number in the text below a piece of code was typed by hand. The
 # file needs torch, scikit-learn and matplotlib, and nothing else; download it and change things.
@@ -105,11 +105,13 @@ for name, (rate, decay, normalised) in settings.items():
 
 # %% [markdown]
 # The floor is the half-angle of the widest cone that expels, over $\pi$; for small $\eta\lambda$ it
-# is $\sqrt{\eta\lambda/2}/\pi$. The theorem says that each run errs by more than anything below the
-# floor, again and again, as long as the gradients of its batches keep a floor, however large the
-# batches are. The mean is above it too, which the theorem does not say. The two rows with the same
-# $\eta\lambda$ have the same errors, up to what their different starts leave: in units of its own
-# length the run knows only the product.
+# is about $\sqrt{\eta\lambda/2}/\pi$. The theorem says that each run errs by more than any number
+# below this floor, again and again, as long as the gradients of its batches, times the length of the
+# weights, stay above some $\sigma > 0$. Nothing else is asked of the batches, and they may be large.
+# The mean is above the floor too, which the theorem does not say. The two rows with the same
+# $\eta\lambda$ have the same errors, up to what their different starts leave: by
+# [[gradient-is-inverse-homogeneous]] a run that is measured in units of $\sqrt\eta$ knows only the
+# product.
 #
 # **The test error of one run for each setting.** Dashed: the floor for the run with both.
 
@@ -131,8 +133,8 @@ plt.show()
 # %% [markdown]
 # ## Without any noise
 #
-# Batches are not to blame. Gradient descent on the exact $L(x, y) = x^2/(x^2 + y^2)$ has no noise,
-# one valley, and does the same:
+# It does not take batches. Gradient descent on the exact $L(x, y) = x^2/(x^2 + y^2)$ has no noise,
+# no minima but the two ends of the $y$ axis, and does the same: with decay at a constant rate
 # [[no-nondegenerate-minimum-is-stable|no non-degenerate minimum is stable]]. One of order four, that
 # of $(1 - \cos\varphi)^2$, [[a-flat-minimum-can-hold-the-run|can hold a run]].
 
@@ -169,7 +171,7 @@ for name, path in exact.items():
 
 # %% [markdown]
 # **The angle from the minimum.** With decay the run comes incredibly near to the sharp minimum, and
-# then leaves, again and again. In the flat one it stays.
+# then leaves, again and again. In the flat one it stays: its start is one of those of the theorem.
 
 # %%
 plt.figure(layout="constrained")
@@ -232,13 +234,15 @@ for name, setting in digit_settings.items():
     print(f"{name:25s} {turned[name]:18.2f}° {digit_errors[name]:15.2%}")
 
 # %% [markdown]
-# Both together turn by far the most, and by the same angle for the same $\eta\lambda$. Decay only
-# also keeps turning a little: at a constant rate the noise of the batches is never averaged out. It
-# is normalisation that takes away the length scale against which that noise is small.
+# Both together turn by more than twice the angle of either, and by nearly the same for the same
+# $\eta\lambda$. Each alone still turns a little, by the noise of the batches. With decay alone the
+# loss has a say in how long the weights are. With both it has none, and they shrink until the noise
+# turns them [[rotation-does-not-depend-on-the-gradients|by an angle that $\eta\lambda$ sets]].
 #
 # Note what the last column does not show. That a run does not settle is not the same as that it
-# does badly. The direction that it wanders about may be as good as the optimum, and a rate that is
-# lowered at the end may settle it. The argument in full is in
+# does badly: these errors are close to each other. And a rate that falls
+# [[unit-growth-makes-decay-a-no-op|in one particular way]] has the directions of a run without decay.
+# The argument in full is in
 # [[decay-and-normalisation-together|the note on decay and normalisation together]].
 
 # %%

@@ -20,8 +20,8 @@
 # A transformer has normalisers everywhere, and one hears that normalised networks do not see the
 # length of their weights. Is that true of its weight matrices? This lab takes a small transformer
 # that reads images of digits row by row, in four arrangements of its normalisers, and multiplies
-# its tensors by a number, one after the other. If the loss stays, the tensor is
-# [[scale-invariant-loss|scale invariant]]. What has to happen can be worked out beforehand, by
+# its tensors by numbers, one after the other. A tensor for which the loss stays, whatever the number,
+# is [[scale-invariant-loss|scale invariant]]. What has to happen can be worked out beforehand, by
 # [[degree-calculus|counting degrees]], and some of it may surprise.
 #
 # Everything is computed here: no number in the text was typed by hand. The file needs torch,
@@ -118,11 +118,11 @@ ARRANGEMENTS = ("pre-norm", "post-norm", "QK-norm", "branch norm")
 #
 # Two numbers for each tensor, and for some taken together. First, the largest change of the loss
 # when the tensor is multiplied by 1/2 and by 3. Second, the cosine of the angle between the
-# gradient and the tensor. Both are zero for a scale-invariant tensor, by definition and by
-# [[gradient-is-orthogonal|the lemma]]; in double precision zero looks like $10^{-15}$ or so. A zero
-# may be an accident of the point where one measures, so each tensor is also moved by its own length
-# in a random direction. If the loss does not mind that either, it does not see the tensor at all,
-# and nothing has been shown.
+# gradient and the tensor. For a scale-invariant tensor the first is zero by definition, and the
+# second by [[gradient-is-orthogonal|the lemma]], where the gradient is not zero; in double precision
+# zero looks like $10^{-15}$ or so. A zero may be an accident of the point where one measures, so each
+# tensor is also moved by its own length in a random direction. If the loss does not mind that either,
+# it may not see the tensor at all, and nothing has been shown.
 
 
 # %%
@@ -197,8 +197,8 @@ for arrangement in ARRANGEMENTS:
 # ## What is invariant
 #
 # **Change of the loss when a tensor is multiplied by 1/2 or 3**, after training, with a negligible
-# $\varepsilon$ and with the default. Dots on the far left are rounding: these tensors are invariant.
-# Open circles are the same weights with the default $\varepsilon$, which shows how far the invariance
+# $\varepsilon$ and with the default. Dots on the far left are rounding: these are the tensors that
+# counting finds invariant. Open circles are the same weights with the default $\varepsilon$, which shows how far the invariance
 # reaches in ordinary use.
 
 # %%
@@ -230,7 +230,7 @@ plt.show()
 # %% [markdown]
 # Read panel by panel, with the degrees in mind:
 #
-# - **Pre-norm and post-norm: nothing.** The scores of attention are products of queries and keys,
+# - **Pre-norm and post-norm: no single tensor.** The scores of attention are products of queries and keys,
 #   and softmax is not blind to their size. What the branches write is added to a stream that does
 #   not grow along.
 # - **QK-norm: the queries and the keys.** They meet only after each has been normalised, so
@@ -259,8 +259,8 @@ for name in ("embed", "query1", "value1", "out1", "up1", "down2", "classify", "a
 # %% [markdown]
 # ## Before and after, and what $\varepsilon$ does
 #
-# Invariance is a property of the architecture, and training cannot change it: the same tensors come
-# out before and after.
+# What counting finds holds at all weights, so training cannot take it away. It could add accidents,
+# and here adds none: the same tensors come out before and after.
 
 
 # %%
@@ -281,28 +281,28 @@ for arrangement in ARRANGEMENTS:
     print(" " * 13 + (", ".join(other) or "none"))
 
 # %% [markdown]
-# With the default $\varepsilon$ none of these is invariant, strictly speaking. How far off are they?
+# With the default $\varepsilon$ the loss sees the length of each of them. How far off are they?
 
 # %%
-print("largest change of the loss among the invariant, with the default eps")
-worst = {}
+print("least and largest change of the loss among the invariant, with the default eps")
+least, worst = {}, {}
 for arrangement in ARRANGEMENTS:
     changes = [default_eps[arrangement][name][0] for name in invariant(after[arrangement])]
     if changes:
-        worst[arrangement] = max(changes)
-        print(f"{arrangement:12s} {worst[arrangement]:.1e}")
+        least[arrangement], worst[arrangement] = min(changes), max(changes)
+        print(f"{arrangement:12s} {least[arrangement]:.1e} {worst[arrangement]:.1e}")
 
 # %% [markdown]
-# That is small beside any change that matters at a single step, and not nothing: an invariance that
-# holds to a few digits lets two runs, which should be one, drift apart in the end.
+# That is small, and not nothing: an invariance that holds to a few digits may let two runs, which
+# should be one, drift apart, as it does in [[explr-on-digits|another lab]].
 #
 # ## What to take from it
 #
 # "The network is normalised" says little about which of its weights are. Which are can be counted
-# beforehand and measured in a second. For the theorems on decay and growing rates, a pre-norm
-# transformer is one invariant block, its writers, surrounded by weights that are not; with QK-norm
-# each query and key matrix is a block of its own; and who wants them all has to normalise what each
-# branch writes. [[how-to-make-a-network-scale-invariant|How to make a network scale invariant]] has
+# beforehand and measured in a second. For the theorems on decay and growing rates, this pre-norm
+# transformer is one invariant block, its writers, beside weights that are not; with QK-norm
+# each query and key matrix is a block of its own, too; and who wants all matrices of the blocks can
+# normalise what each branch writes. [[how-to-make-a-network-scale-invariant|How to make a network scale invariant]] has
 # the recipe.
 
 # %%
@@ -316,5 +316,6 @@ measured = {
         arrangement: invariant(before[arrangement]) for arrangement in ARRANGEMENTS
     },
     "names": names,
+    "least": least,
     "worst": worst,
 }

@@ -29,3 +29,18 @@ def test_control_on_digits_at_other_rates_it_trains_other_functions(measured, la
 @pytest.mark.control("adamw-twin", drops="^betas", instead="the betas of AdamW")
 def test_control_on_digits_with_the_old_betas_it_trains_another_function(measured, lab):
     measured(lab["gaps"]["naive"] / lab["largest_logit"], allowed=VISIBLE)
+
+
+def test_other_rates_are_off_at_the_first_step_and_the_old_betas_at_the_second(lab):
+    early, seen = lab["early_gaps"], 1e-6  # a hundred million times what a step or two round
+    for rule in ("squared", "no growth"):
+        assert early[rule][0] > seen
+    assert early["twin"][0] < 1e-12
+    assert early["naive"][0] < 1e-12
+    assert early["naive"][1] > seen
+
+
+def test_the_other_rules_end_as_other_functions(lab):
+    for rule, gap in lab["last_gaps"].items():
+        if rule != "twin":
+            assert gap > VISIBLE * lab["largest_logit"], rule

@@ -1,5 +1,7 @@
 """Does Adam complete a matrix at any strength of the ratio, and descent where it has the time?"""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,8 @@ def test_adam_completes_at_every_strength_and_descent_at_the_strong_ones_only(la
     adam, descent = lab["planted"]["Adam"], lab["planted"]["gradient descent"]
     size = lab["planted_hidden_size"]
     assert np.max(adam) < COMPLETED * size
-    assert adam == sorted(adam)  # the bias grows with the strength
+    assert adam == sorted(adam)  # the bias grows with the strength, from one to the next tenfold
+    assert all(5 < strong / weak < 15 for weak, strong in pairwise(adam))
     assert min(descent[:2]) > 0.8 * size  # not yet moved
     assert descent[-1] < COMPLETED * size
     assert descent == sorted(descent, reverse=True)
@@ -38,6 +41,10 @@ def test_on_pictures_gains_are_modest_and_adam_has_no_advantage(lab):
             assert 0.7 * baseline < error < baseline
     for descent, adam in zip(best["ratio, gradient descent"], best["ratio, Adam"], strict=True):
         assert descent < adam
+    pairs = zip(best["ratio, gradient descent"], best["nuclear norm, Adam"], strict=True)
+    assert {ratio < nuclear for ratio, nuclear in pairs} == {True, False}
+    weak = np.mean(pictures["ratio, Adam"], axis=0)[:2]  # strengths a factor of ten apart
+    assert weak[0] == pytest.approx(weak[1], rel=0.02)
 
 
 def test_the_pictures_are_not_of_low_rank(lab):

@@ -83,6 +83,14 @@ def test_the_page_shows_the_recorded_runs_of_this_code(lab, trained):
     assert double["steps"] == single["steps"] == 880
     assert double["first_flip"] > 50 * single["first_flip"]
     assert f"recorded on {names['date']}" in printed
+    for run in (double, single):
+        gaps, flip = dict(run["gap"]), run["first_flip"]
+        before = max(gap for step, gap in gaps.items() if step <= flip)
+        assert gaps[flip + 1] > 50 * before  # it leaps
+        assert max(gaps.values()) > 1  # and they end as two functions
+        assert run["right"][0] == pytest.approx(run["right"][1], abs=0.01)
+        one, other = (losses[-1] for losses in run["losses"])
+        assert one == pytest.approx(other, rel=0.05)
 
 
 def test_control_a_copy_without_the_record_says_so(tmp_path, monkeypatch, trained):

@@ -87,6 +87,11 @@ def test_a_drop_lowers_the_effective_rate_at_once_and_a_divided_decay_slowly(lab
     assert divided[-1] < divided[first_drop - 1] / 1.3
 
 
+def test_a_part_left_out_at_the_drops_matters_less_than_the_seed(lab):
+    for name in ("uncorrected", "drop alone"):
+        assert max(lab["gaps"][name]) < max(lab["gaps"]["no seed"]) / 10
+
+
 def test_the_lab_has_the_schedule_of_the_snippets(lab):
     roots = [growth_root(rate, DECAY, MOMENTUM) for rate in RATES]
     assert lab["roots"] == pytest.approx(roots, rel=1e-14)

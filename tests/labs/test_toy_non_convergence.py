@@ -61,6 +61,6 @@ def test_the_sharp_minimum_expels_with_decay_only_and_the_flat_one_never(measure
 def test_on_digits_both_together_turn_most_and_err_no_more(lab):
     turned = lab["turned"]
     for name in ("decay only", "normalised only"):
-        assert turned[name] < turned["both, η = 0.1, λ = 0.1"] / 2
+        assert 1 < turned[name] < turned["both, η = 0.1, λ = 0.1"] / 2
     errors = list(lab["digit_errors"].values())
     assert max(errors) - min(errors) < 0.03

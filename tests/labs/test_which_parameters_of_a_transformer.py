@@ -66,5 +66,10 @@ def test_control_with_the_default_eps_the_invariance_is_near_and_not_exact(measu
     assert len(lab["worst"]) == 3
 
 
+def test_with_the_default_eps_the_loss_sees_the_length_of_each(lab):
+    assert len(lab["least"]) == 3
+    assert min(lab["least"].values()) > 10 * ROUNDING
+
+
 def test_the_networks_have_learnt_something(lab):
     assert min(lab["right"].values()) > 0.7  # chance is 0.1

@@ -181,6 +181,14 @@ def test_control_without_memory_the_second_step_leans_nowhere(measured):
     measured(mean >= 0, allowed=0)
 
 
+@pytest.mark.parametrize("law", LAWS)
+def test_a_negative_memory_turns_the_second_step_in_the_plane_round(law):
+    for memory in (-0.9, -0.3, 0.3):
+        for rate in (0.05, 0.5, 5.0):
+            mean = second_step((0.8, 0.6), rate, (memory, 0.9), law)
+            assert mean * memory < 0
+
+
 def test_the_noise_is_tangent_and_as_long_as_it_should_be():
     weights = 2 * START.repeat(20000, 1)
     noise = tangent_noise(weights, torch.Generator().manual_seed(0))

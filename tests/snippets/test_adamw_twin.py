@@ -352,7 +352,7 @@ def stock_gap(part=None, kind="ratio", seed=0, momentum=None, steps=80):
         def make(p):
             optimizer = cls(p)
             if momentum:
-                state = {"step": torch.tensor(5.0), "exp_avg": 0.1 * p[0].detach().clone()}
+                state = {"step": torch.tensor(0.0), "exp_avg": 0.1 * p[0].detach().clone()}
                 state["exp_avg_sq"] = 0.1 * torch.ones_like(p[0].detach())
                 optimizer.state[p[0]].update(state)
             return optimizer
@@ -416,7 +416,9 @@ def test_control_a_stock_adam_does_not_follow_on_a_loss_that_sees_the_length(mea
     measured(stock_gap(kind="plain"), allowed=VISIBLE)
 
 
-@pytest.mark.control(STOCK, drops="^fresh-moments", instead="moments of five steps before")
+@pytest.mark.control(
+    STOCK, drops="^fresh-moments", instead="other moments at the start, in both runs"
+)
 def test_control_running_moments_are_of_another_size(measured):
     measured(stock_gap(momentum=True), allowed=VISIBLE)
 
@@ -527,6 +529,9 @@ def test_with_the_betas_in_order_every_step_but_the_first_is_too_short(measured)
         assert shares[0] == pytest.approx(1)
         measured(np.max(shares[1:]), allowed=1 - SHORT)
     assert naive_step_share(5, 0.97, (0.9, 0.0)) > 1.05  # and not if they are not
+    between = [naive_step_share(2, a, (0.5, 0.4)) for a in (0.9, 0.5)]
+    assert between[0] > 1 + VISIBLE
+    assert between[1] < 1 - VISIBLE
 
 
 @pytest.mark.claim(NAIVE, by="float64")
@@ -540,6 +545,18 @@ def test_the_limits_are_as_stated(measured):
     measured(abs(first_order / (999 - 9) - 1), allowed=1e-3)  # the second is about 999 · 1e-7
     measured(naive_step_share(20000, 0.999, (0.9, 0.999)), allowed=1e-3)  # β₂ > a²: about aⁿ
     measured(naive_step_share(10**6, 0.5, (0.2, 0.25)), allowed=2e-3)  # β₂ = a²: about 1.5/√n
+
+
+@pytest.mark.parametrize("shrink", [0.85, 0.8])  # below β₁ and at it
+def test_where_both_sums_grow_the_naive_steps_fade_like_the_power_of_the_note(shrink):
+    def share(count, betas):
+        return naive_step_share(count, shrink, betas)
+
+    for count in (10, 100, 1000):
+        bound = count * (0.85 / 0.9**0.5) ** (count - 1) / 0.1**0.5
+        assert 0 < share(count, (0.85, 0.9)) <= bound
+    assert share(1000, (0.85, 0.9)) < 1e-30
+    assert share(1000, (0.96, 0.9)) > 1  # not if the root of β₂ is below β₁
 
 
 @pytest.mark.control(NAIVE, drops="^steady", instead="every seventh gradient six times as long")

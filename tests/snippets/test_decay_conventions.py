@@ -551,6 +551,7 @@ def test_torchs_adamw_at_a_fixed_share_turns_as_before_after_the_rate_has_fallen
         (2 * (1 - math.cos(angle)) * norm**2, (older - old) ** 2, (newer - new) ** 2),
     ]:
         gap, by_chance = off((after * 100 - before) / mean, 0, SURE)
+        # sampling error, and what the steps before leave
         measured(gap, allowed=by_chance + 1e-5, confidence=SURE)
         gap, by_chance = off(before / mean, 1, SURE)
         assert gap < by_chance + 1e-5 < 0.03  # which is how well this test can tell

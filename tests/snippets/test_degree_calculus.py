@@ -497,6 +497,21 @@ def test_control_a_maximum_that_chooses_by_size_has_another_gradient_at_longer_w
     assert max(off_the_lemma(lambda w: w[:2].amax() / w.norm(), weights)) < ROUNDING
 
 
+def test_in_floats_a_factor_that_is_no_power_of_two_may_move_a_unit_off_its_kink():
+    def loss(w):  # of degree 0
+        return torch.relu(w[0] + w[1] + w[2]) / w.norm()
+
+    weights = torch.tensor([-0.1, -0.3, 0.4], dtype=torch.float64)
+    assert gradient(loss, weights).equal(torch.zeros(3, dtype=torch.float64))
+    for c in (2.0, 4.0, 0.5):
+        assert gradient(loss, c * weights).equal(gradient(loss, weights))
+    # three times 0.4 is a rounding above the sum of the others; and (1, 1, 1)/‖w‖ is no rounding
+    assert (3 * gradient(loss, 3 * weights)).norm() > 1
+    # where the data are zero nothing is rounded
+    dead = lambda w: torch.relu(0 * (w[0] + w[1] + w[2])) / w.norm()  # noqa: E731
+    assert gradient(dead, 3 * weights).equal(gradient(dead, weights))
+
+
 # The writers to a residual stream: those tensors alone require a gradient.
 
 

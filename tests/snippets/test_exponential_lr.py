@@ -708,3 +708,11 @@ def test_no_steps_leave_the_start_and_nothing_that_is_given_changes():
 def test_vectors_of_different_lengths_are_refused():
     with pytest.raises(TypeError, match="buffer"):
         sgd_step(START, START[:2], START, RATE, DECAY, MOMENTUM)
+
+
+def test_at_no_decay_the_root_that_is_the_momentum_has_no_seed():
+    momentum = root = 0.25
+    assert root**2 - (1 + momentum) * root + momentum == 0
+    weights = torch.ones(2, dtype=torch.float64)
+    with pytest.raises(ZeroDivisionError):
+        seeded_buffer(weights, 0 * weights, 0.0, momentum, root)

@@ -355,6 +355,18 @@ def test_at_a_stationary_point_there_is_no_step():
         newton_step(lambda v: v[0] ** 2 / (v @ v), pole)
 
 
+def test_the_condition_shows_a_singular_hessian_that_rounding_may_hide_from_the_solver():
+    def loss(v):  # that of the control where the Hessian is singular, in other coordinates
+        a, b, c = turn @ v
+        return c / a + b * c / a**2 + (b / a) ** 3
+
+    generator = torch.Generator().manual_seed(0)
+    turn = torch.linalg.qr(torch.randn(3, 3, generator=generator, dtype=torch.float64))[0]
+    # whether rounding leaves a pivot at zero, for torch to raise at, depends on the machine
+    assert torch.linalg.cond(torch.func.hessian(loss)(turn[0])) > 1e12
+    assert torch.linalg.cond(torch.func.hessian(loss)(turn[0] + turn[1])) < 1e3
+
+
 @pytest.mark.claim(EULER, by="float64")
 def test_the_gaps_of_a_cubic_vanish_in_degree_three(measured):
     measured(np.abs(euler_gaps(lambda v: (v**3).sum(), W, 3.0)).max(), allowed=ROUNDING)

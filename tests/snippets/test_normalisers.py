@@ -635,6 +635,9 @@ def test_instance_norm_has_the_most_yes_and_one_row_has_one_in_each_column():
         "instance": 8,
     }
     assert set.intersection(*BLIND.values()) == {"matrix"}
+    # what the notes on layer norm and on weight norm read off it
+    assert {layer for layer in BLIND if "rows" in BLIND[layer]} == {"layer", "group"}
+    assert BLIND["batch"] & BLIND["weight"] == {"matrix", "groups", "units"}
 
 
 def test_groups_that_do_not_divide_the_units_are_refused():
@@ -749,6 +752,37 @@ def test_with_eps_the_formula_for_the_gradient_holds_and_is_no_projection():
     assert (z.grad @ output).abs() > 0.01
 
 
+@pytest.mark.parametrize("along", [0, 1])
+def test_with_eps_the_formula_for_the_length_holds_only_if_nothing_is_along_the_output(along):
+    z, eps = FLOATS[0, 0].clone().requires_grad_(), 0.5
+    output = normalise(FLOATS[0, 0], (0,), True, eps)
+    g = FLOATS[0, 1] - FLOATS[0, 1].mean()
+    g = g - (g @ output) / (output @ output) * output + along * output
+    (normalise(z, (0,), True, eps) * g).sum().backward()
+    spread = (FLOATS[0, 0].var(correction=0) + eps).sqrt()
+    formula = (g @ g - g.sum() ** 2 / 4 - (output @ g) ** 2 / 4) / spread**2
+    assert (abs(z.grad.square().sum() / formula - 1) < ROUNDING) == (not along)
+    # the share 1 − ‖ẑ‖²/k of the part of g along ẑ is left over
+    left_over = (1 - output @ output / 4) * (g @ output) / spread
+    torch.testing.assert_close(z.grad @ output, left_over, rtol=ROUNDING, atol=ROUNDING)
+    assert (abs(left_over) > 0.1) == bool(along)
+    # and multiplied by c the input has a gradient that is divided by c, with ε c² for ε
+    longer = (10 * FLOATS[0, 0]).requires_grad_()
+    (normalise(longer, (0,), True, 100 * eps) * g).sum().backward()
+    torch.testing.assert_close(10 * longer.grad, z.grad, rtol=ROUNDING, atol=ROUNDING)
+
+
+def test_with_running_averages_a_factor_shows_in_every_output_that_the_weights_reach():
+    weights, bias = FLOATS[0], torch.ones(6, 1, dtype=torch.float64)
+    data = FLOATS[:, :4, :2] * torch.tensor([1.0, 0.0])  # at the second position x is zero
+    mean, spread = 0.3, 1.7
+    one, other = ((w @ data + bias - mean) / spread for w in (weights, 2 * weights))
+    moved = (one - other).abs() > ROUNDING
+    assert moved[:, :, 0].all()
+    assert not moved[:, :, 1].any()
+    assert batch_norm(weights @ data).allclose(batch_norm(2 * weights @ data), atol=ROUNDING)
+
+
 V, M = np.array(sympy.symbols("v:3", positive=True)), sympy.Symbol("m", real=True)
 
 
@@ -792,6 +826,26 @@ def test_control_with_the_length_held_fixed_the_gradient_is_not_orthogonal_to_th
     measured((slope * v).sum(), allowed=10)  # nearly half of ‖slope‖ ‖v‖ = 22
     after = v - eta * slope
     measured(1 - (after * after).sum() / 49, allowed=0.2)  # of the squared length, a fifth is lost
+
+
+@pytest.mark.parametrize("side", [1, 0, -1])
+def test_with_the_length_held_fixed_a_step_shortens_the_row_or_lengthens_it_by_more_or_as_claimed(
+    side,
+):
+    v, m, eta = exact([2, 3, 6]), exact(4), exact(1) / 100
+    across, along = exact([3, -2, 0]), v / 7
+    passed_on = m / 7 * (across + side * along)  # (m/‖v‖) g
+    after = v - eta * passed_on
+    growth = (after * after).sum() - (v * v).sum()
+    claimed = eta**2 * (passed_on * passed_on).sum()
+    assert (
+        np.sign([growth - claimed, growth]).tolist()
+        == {
+            1: [-1, -1],  # shorter
+            0: [0, 1],
+            -1: [1, 1],  # longer, and by more
+        }[side]
+    )
 
 
 def test_the_gradients_through_weight_norm_are_those_of_autograd():

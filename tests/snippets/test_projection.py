@@ -55,6 +55,7 @@ def test_the_three_runs_have_the_same_direction_and_the_length_grows_as_stated(m
 @pytest.mark.control(CLAIM, drops="scale-invariant-loss", instead="±xᵀAx/‖x‖, of degree one")
 def test_control_a_loss_that_sees_the_length_parts_them(measured):
     directions, held, growth = gaps(power=0.5, steps=4)  # soon after the length is infinite
+    assert gaps(power=0.5, length=1.0, steps=1)[0] < ROUNDING  # from the length one not at once
     measured(directions, allowed=PARTED)
     measured(held, allowed=PARTED)
     measured(growth, allowed=PARTED)

@@ -108,6 +108,16 @@ def test_control_the_nuclear_norm_picks_zero(measured):
     measured(min(norms[0], norms[2]) - norms[1], allowed=4 * NOTICED)
 
 
+def test_a_norm_of_another_kind_may_be_least_elsewhere():
+    def sheared(x):  # |x − b| + |b| + |c| + |d| is a norm of [[x, b], [c, d]]
+        return sum(map(abs, (x - 1, 1, 1, 0)))
+
+    assert sheared(1) < sheared(0) < sheared(-1)
+    for order in ("nuc", "fro", 2):  # and those of the singular values alone are least at zero
+        least, *others = (torch.linalg.matrix_norm(matrix(x, 1.0, 1.0), order) for x in (0, 1, -1))
+        assert least < min(others)
+
+
 # Adam off the data.
 
 SLOPES = [F(3, 7), F(-2), F(1, 5), F(1, 90)]
@@ -175,6 +185,11 @@ def test_the_step_for_any_strength_is_that_of_strength_one_with_epsilon_divided(
         top, below = after(zero, sign * size)
         corrected = sympy.cancel(top / (1 - betas[0])), sympy.cancel(below / (1 - betas[1]))
         measured(corrected[0] / sympy.sqrt(corrected[1]) - sign != 0, allowed=0)
+    # A step of gradient descent, for an entry w of which the loss is no function.
+    entry, others = sympy.symbols("w x", real=True)
+    loss, penalty = sympy.Function("L")(others), sympy.Function("psi")(entry, others)
+    descent = -rate * sympy.diff(loss + strength * penalty, entry)
+    measured(descent + rate * strength * sympy.diff(penalty, entry) != 0, allowed=0)
 
 
 @pytest.mark.claim(ADAM, by="float64")
@@ -223,6 +238,17 @@ def test_the_first_step_of_a_completion_is_the_same_off_the_data_and_not_on_it(m
 def test_control_a_strength_that_changes_is_noticed(measured):
     growing = [2**t * slope for t, slope in enumerate(SLOPES)]
     measured(apart(adam_moves(growing), adam_moves(SLOPES)), allowed=2 * NOTICED)
+
+
+def test_without_memory_a_strength_that_changes_is_not_noticed_as_the_step_is_the_sign():
+    for strengths in ([1, 1, 1, 1], [1, 2, 4, 8]):
+        for slope, strength in zip(SLOPES, strengths, strict=True):
+            gradient = float(strength * slope)
+            # at any step: with both betas zero the moments are of the last gradient alone
+            move, _ = adam_step((5.0, 7.0), gradient, 3, betas=(0.0, 0.0))
+            assert move == pytest.approx(math.copysign(1, slope), rel=LAST)
+            with_memory, _ = adam_step((5.0, 7.0), gradient, 3)
+            assert with_memory != pytest.approx(math.copysign(1, slope), rel=NOTICED)
 
 
 @pytest.mark.control(
@@ -308,3 +334,14 @@ def test_what_is_no_matrix_of_finite_floats_is_refused(observed, start, complain
     with pytest.raises(ValueError, match=complaint):
         complete(observed, torch.ones_like(observed), start, 1.0, 0.1, 1)
     complete(torch.ones(2, 3), torch.ones(2, 3), torch.ones(2, 3), 1.0, 0.1, 1)
+
+
+def test_not_every_norm_is_least_at_x_zero():
+    # The Frobenius norm of (x + b, x, b, c), which is linear in W and zero for W = 0 only.
+    b, c = F(1), F(3)
+
+    def square(x):
+        return (x + b) ** 2 + x**2 + b**2 + c**2
+
+    assert square(F(-1, 2)) < square(F(0))
+    assert all(square(F(-1, 2)) < square(F(-1, 2) + step) for step in (F(1, 9), F(-1, 9), F(3)))

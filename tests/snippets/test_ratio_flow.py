@@ -557,6 +557,50 @@ def test_deep_velocities_at_depth_one_are_those_of_the_flow_and_default_to_the_r
     assert deep_velocities([3.0, 4.0], 1, 0.0, [1.0, 2.0]) == [-1.0, -2.0]
 
 
+@pytest.mark.parametrize("value", [1e-2, 1e-4, 0.3])
+def test_deeper_is_slower_up_to_twice_the_logarithm_of_a_small_value_and_faster_beyond(value):
+    """The factor D σ^(2−2/D): everything else in the speed is the same at all depths."""
+    speeds = [abs(deep_velocities([4.0, value], depth)[1]) for depth in range(1, 31)]
+    turn = 2 * math.log(1 / value)
+    for depth, (one, deeper) in enumerate(itertools.pairwise(speeds), start=1):
+        if depth + 1 <= turn:
+            assert deeper < one
+        if depth >= turn:
+            assert deeper > one
+    assert (speeds.index(min(speeds)) + 1 == 9) == (value == 1e-2)  # as the page says of .01
+
+
+def test_each_step_lowers_the_effective_rate_while_its_relative_length_may_rise_or_fall():
+    for start, rises in [([1.0, 0.99], True), ([4.0, 1e-3], False)]:
+        path, rate = [start], 0.05
+        for _ in range(2):
+            path.append(descent_step(path[-1], rate, math.hypot(*path[-1])))
+        lengths = np.linalg.norm(path, axis=1)
+        assert (np.diff(rate / lengths**2) < 0).all()
+        # how far the gradient goes, beside the length: η √(r − R²)/F²
+        moved = [
+            rate * ratio_gradient(torch.diag(torch.tensor(v, dtype=torch.float64))).norm() / length
+            for v, length in zip(path[:2], lengths[:2], strict=True)
+        ]
+        assert (moved[1] > moved[0]) == rises
+    tied = descent_step([F(2), F(2), F(2), F(2)], F(1), F(4))
+    assert tied == [2, 2, 2, 2]
+
+
+def test_descent_on_the_nuclear_norm_may_lengthen_a_matrix_at_first_and_ends_with_a_shorter_one():
+    for start, rate, lengthens in [
+        ([3.1] + [0.01] * 8, 1.0, True),
+        ([3.1] + [0.9] * 8, 1.0, False),
+    ]:
+        path = [np.array(start)]
+        for _ in range(20):
+            path.append(abs(path[-1] - rate))
+        lengths = [np.linalg.norm(values) for values in path]
+        assert lengths[0] > rate * math.sqrt(9)
+        assert (lengths[1] > lengths[0]) == lengthens
+        assert max(lengths[-2:]) <= rate * math.sqrt(9)
+
+
 def test_a_depth_below_one_is_refused():
     with pytest.raises(ValueError, match="a product of 0 layers: the depth is at least 1"):
         deep_velocities([1.0, 2.0], 0)
@@ -572,3 +616,13 @@ def test_the_flow_has_no_past():
     assert flow_at([3.0, 4.0], 0.0) == pytest.approx([3.0, 4.0], rel=1e-15)
     with pytest.raises(ValueError, match="t = -1: the flow has no past that"):
         flow_at([3.0, 4.0], -1.0)
+
+
+def test_a_step_of_descent_lands_on_zero_at_one_rate_and_jumps_over_it_at_greater_ones():
+    values, length = [F(4), F(3)], F(5)
+    landing = F(375, 4)  # 3/(1/5 − 3 · 7/125): there is such a rate for what is below 25/7
+    assert descent_step(values, landing, length)[1] == 0
+    for rate in (landing / 2, landing * 2):
+        before = (1 + rate * 7 / length**3) * 3 - rate / length
+        assert (before < 0) == (rate > landing)
+        assert descent_step(values, rate, length)[1] == abs(before) > 0

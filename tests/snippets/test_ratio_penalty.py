@@ -186,7 +186,23 @@ def test_automatic_differentiation_is_silent_where_there_is_no_gradient():
     for matrix in (diagonal(3, 4, 0), torch.ones(3, 3, dtype=torch.float64)):
         with pytest.raises(ValueError, match="has a kink and no gradient"):
             ratio_gradient(matrix)
-        assert torch.func.grad(ratio)(matrix).shape == (3, 3)
+        slope, length = torch.func.grad(ratio)(matrix), matrix.norm()
+        nuclear = ratio(matrix) * length
+        chosen = length * slope + nuclear / length**2 * matrix  # the G of the page
+        # an element of the subdifferential: no longer than one, and N along the matrix
+        assert torch.linalg.matrix_norm(chosen, 2) < 1 + LAST
+        assert ((chosen * matrix).sum() - nuclear).abs() < 10 * LAST
+        # and it is none of the rank of the matrix: some of it lies where the matrix is zero
+        within = chosen @ torch.linalg.pinv(matrix) @ matrix
+        assert (chosen - within).abs().max().item() > PARTED
+
+
+def test_just_above_the_tolerance_the_gradient_is_as_long_as_ever_and_points_to_either_side():
+    last = 4e-15  # what rounding leaves of a zero beside a four, and more than the tolerance
+    slopes = [ratio_gradient(diagonal(3, 4, side * last)) for side in (1, -1)]
+    assert [slope[2, 2].item() for slope in slopes] == pytest.approx([1 / 5, -1 / 5])
+    for slope in slopes:
+        assert slope.norm().item() == pytest.approx((3 - F(7, 5) ** 2) ** 0.5 / 5, rel=1e-13)
 
 
 def test_where_there_is_no_gradient_it_is_refused_with_the_rank():
@@ -300,6 +316,12 @@ def test_the_ratio_bounds_how_far_a_matrix_is_from_lower_rank(kept):
         matrix = random(6, 5, seed) @ torch.diag(0.3 ** torch.arange(5.0).double())
         missed = torch.linalg.svdvals(matrix)[kept:].norm() / matrix.norm()
         assert missed <= ratio(matrix) / (kept + 1) ** 0.5
+        # near a ratio of one there is a better bound of the distance to rank one
+        beyond = torch.linalg.svdvals(matrix)[1:].norm() / matrix.norm()
+        assert beyond <= ratio(matrix) * (ratio(matrix) ** 2 - 1) / 2
+    near = diagonal(1, 0.01)
+    bounds = ratio(near) * (ratio(near) ** 2 - 1) / 2, ratio(near) / 2**0.5
+    assert 0.01 / near.norm() < bounds[0] < 0.0102 < 0.7 < bounds[1]
     flat = diagonal(1, 1e-3, 1e-3)  # of full rank, and as near to one as one likes
     assert ratio(flat).item() == pytest.approx(1.002, abs=1e-5)
 

@@ -1,5 +1,7 @@
 """Does the stock Adam train the function that its AdamW would have trained?"""
 
+from fractions import Fraction
+
 import pytest
 import sympy
 import torch
@@ -200,6 +202,29 @@ def test_after_a_negative_scalar_the_next_beta_is_none():
     assert not 0 <= next_betas(0.8)[0] < 1
     assert next_betas(0.0)[0] == 0  # there is no memory to turn round
     assert 0 <= next_betas(0.8)[1] < 1
+
+
+@pytest.mark.parametrize(
+    ("second", "moments", "in_the_twin"), [("4/5", ".57", ".4617"), ("6/5", ".97", ".7857")]
+)
+def test_the_largest_second_moment_so_far_may_be_another_one_in_the_twin(
+    second, moments, in_the_twin
+):
+    """The example of the note: AMSGrad divides by the largest, and the twin's may be the older."""
+    half, kept = Fraction(1, 2), Fraction(9, 10)  # β₂ and a
+    found = {}
+    for scalars, keep in [((1, 1), half), ((1, kept), half * kept**2)]:
+        v, found[scalars] = Fraction(0), []
+        for c, gradient in zip(scalars, (Fraction(1), Fraction(second)), strict=True):
+            _, (_, v) = adam_step(
+                *(0, (0, v), c * gradient, 1, 0, (0, keep), (1, half), (1, 1), 0, lambda _: 1)
+            )
+            found[scalars].append(v)
+    plain, twin = found.values()
+    assert plain == [half, Fraction(moments)]
+    assert twin == [half, Fraction(in_the_twin)]
+    newest = [values.index(max(values)) == 1 for values in (plain, twin)]
+    assert newest == [True, second == "6/5"]
 
 
 def test_groups_have_scales_of_their_own_and_settings_carry_over():

@@ -171,13 +171,18 @@ def test_the_closed_form_for_a_change_of_the_rate_holds_for_all_roots(measured):
 
 @pytest.mark.claim(CLAIM, by="certificate of a step")
 def test_to_leading_order_the_closed_form_is_the_product_over_the_fourth_power(measured):
-    """The quotient of the two is 1 where both roots are."""
+    """The quotient of the two is 1 where both roots are; the same without the seed."""
     gamma, alpha, before = sympy.symbols("gamma alpha beta", positive=True)
     products = [rate_of(root, 1, gamma) for root in (before, alpha)]  # η_before λ and ηλ
     share = uncorrected_drop(before, alpha, gamma) / leading_order(*products, gamma)
     # both roots go to 1 with the products, and the quotient is continuous there
     quotient = sympy.cancel(share)
     measured(sympy.simplify(quotient.subs({alpha: 1, before: 1}) - 1) != 0, allowed=0)
+    # without the seed, and with a decay of 1
+    rate = rate_of(alpha, 1, gamma)
+    unseeded = uncorrected_share(rate, 0, decay_share(1, gamma, alpha), gamma, alpha)
+    quotient = sympy.cancel(unseeded / (-gamma * rate / (1 - gamma) ** 2))
+    measured(sympy.simplify(quotient.subs(alpha, 1) - 1) != 0, allowed=0)
 
 
 @pytest.mark.control(CLAIM, drops="^same-decay", instead="a decay that is divided at one rate")
