@@ -167,7 +167,13 @@ def test_where_the_unit_gradient_falls_for_ever_the_norm_does_not_stay_at_its_li
     for t in range(1000):
         moments = moment_step(moments, p, q, share**t)
         found.append(moments[0] / (fixed * share ** (t + 1)))
-    assert max(found[-50:]) > 1 + (1 - share) / 2
+    response = [0.0, 1.0]  # of the weights to one push
+    for _ in range(400):
+        response.append(p * response[-1] - q * response[-2])
+    shares = [h**2 / share**k for k, h in enumerate(response)]  # k + 1 steps after it
+    told = math.sqrt(sum(shares) / sum(h**2 for h in response))
+    assert told > 1 + (1 - share) / 2
+    assert found[-1] == pytest.approx(told, rel=1e-6)
 
 
 @pytest.mark.control(
