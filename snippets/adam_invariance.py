@@ -15,7 +15,8 @@ does not depend on the loss, and tangent, ⟨u, θ⟩ = 0, make right triangles:
 
 so with a constant rate η/‖θₜ‖ = 1/√(t + ‖θ₀‖²/η²). Normalised gradient descent on such a loss is of
 this kind as long as no gradient is zero.
-Sign descent is not: u = sign ∇L(θ) need not be tangent, and in a quadrant it keeps |x| + |y|.
+Sign descent is not: u = sign ∇L(θ) need not be tangent, and in a quadrant of the plane it keeps
+|x| + |y|.
 
 Units. The loss has none, or any. η is in [θ] for Adam, normalised and sign descent; ε in [θ]⁻¹.
 

@@ -1,4 +1,4 @@
-"""Any fixed rate will do: descent on a scale-invariant loss has a finite budget of gradients.
+"""Any fixed rate will do: descent on a smooth scale-invariant loss has a finite gradient budget.
 
 Let L(cθ) = L(θ) for c > 0, with a Hessian no larger than β at unit weights, gradients no longer
 than G there, and values no more than Δ apart. Then plain gradient descent at any rate η has, over

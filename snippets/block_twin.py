@@ -1,4 +1,4 @@
-"""Every block of weights has a run without decay of its own, at the rates of its own scalar.
+"""Each scale-invariant block of weights has a run without decay, at the rates of its own scalar.
 
 Let L(c₁θ₁, …, cₘθₘ) = L(θ₁, …, θₘ) for all cᵢ > 0. Train block i by torch's SGD with rates ηᵢ(t),
 decays λᵢ(t) and momenta γᵢ(t) of its own, as parameter groups allow. On a single number without a

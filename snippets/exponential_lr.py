@@ -1,4 +1,4 @@
-"""On a scale-invariant loss, weight decay is an exponentially growing learning rate.
+"""On a scale-invariant loss, mild weight decay is an exponentially growing learning rate.
 
 Torch's SGD with rate η, decay λ and momentum γ, on a loss Lₜ that may change at every step:
 

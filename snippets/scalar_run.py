@@ -1,4 +1,4 @@
-"""Run the optimizer on one scalar with no loss, and divide: the decay is gone from any schedule.
+"""Run SGD on one scalar with no loss, and divide: decay of scale-invariant weights is gone.
 
 Torch's SGD with a rate ηₜ, a decay λₜ and a momentum γₜ of its own at every step:
 

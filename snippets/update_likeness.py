@@ -8,7 +8,7 @@ the squared norm and the cosine of a step settle at
 
     E‖θ‖² = η²U² (1 + 2σ)/(1 − a²),        E⟨θₜ, θₜ₊₁⟩/E‖θ‖² = a + (1 − a²)σ/(a(1 + 2σ)),
 
-for small ηλ at ηU²(1 + 2σ)/(2λ), and at an angle of √(2ηλ/(1 + 2σ)).
+for small ηλ at ηU²(1 + 2σ)/(2λ), and, where it is small, at an angle of √(2ηλ/(1 + 2σ)).
 
 Lion's update is a sign, of the squared length d. On Gaussian noise that is fresh at every step
 

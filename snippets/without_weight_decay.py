@@ -1,4 +1,4 @@
-"""Take the weight decay out of a torch optimizer, and get the same functions at every step.
+"""Take the decay of scale-invariant weights out of torch's SGD: the same functions at every step.
 
 If the loss does not see the length of the weights, SGD with rates ηₜ, decays λₜ, momenta γₜ and
 dampenings τₜ, whatever their schedule, is SGD without decay at other rates. Run the optimizer on a

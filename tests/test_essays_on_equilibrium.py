@@ -103,6 +103,16 @@ def test_where_the_rate_falls_by_ten_so_does_the_angle_and_then_it_rises_to_a_th
     assert shares[1] == pytest.approx(10**-0.5, rel=0.05)
 
 
+@pytest.mark.parametrize("part", [0.0, 0.2, -0.3])
+def test_a_step_of_fixed_length_turns_by_the_intended_angle_if_it_is_tangent(part):
+    length = 0.3
+    across = math.sqrt(length**2 - part**2)
+    after = np.array([1 + part, across])  # from (1, 0), whatever is done to the length then
+    found = math.atan2(after[1], after[0])
+    assert math.tan(found) == pytest.approx(across / (1 + part))
+    assert (abs(found - math.atan(length)) < 1e-12) is (part == 0)
+
+
 # the intrinsic learning rate
 
 

@@ -123,6 +123,7 @@ def test_it_takes_many_clipped_steps_to_grow_by_e():
         steps = int(1 / share**2)
         assert (1 + share**2) ** steps < math.e
     assert (1 + 0.01**2) ** (int(1 / 0.01**2) + 2) > math.e  # and hardly more than that
+    assert step_factor(1.0, 1.9, 1.0, clipping_threshold(1.0, 1.9, 1.0)) > math.e  # ηλ is not small
 
 
 def test_clipping_all_blocks_together_a_single_one_may_grow_by_more():

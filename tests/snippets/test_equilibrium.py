@@ -269,6 +269,18 @@ def test_relaxation_with_real_roots_and_with_little_decay():
     assert relaxation(p, q, True) == pytest.approx(1 / rate, rel=1e-3)
 
 
+def test_momentum_divides_the_time_of_the_norm_by_one_over_one_minus_gamma_for_small_decay():
+    e, z = sympy.symbols("e z")  # ηλ, and an eigenvalue that is 1 without decay
+    at = sympy.symbols("x r y", positive=True)
+    p, q = 1 + GAMMA - e, GAMMA
+    moved = moment_step(at, p, q, sympy.sqrt(1 / gain(p, q)))  # with its fixed point at 1
+    slopes = sympy.Matrix(moved).jacobian(at).subs(at[0], 1)
+    equation = (slopes - z * sympy.eye(3)).det()
+    rate = -(sympy.diff(equation, e) / sympy.diff(equation, z)).subs({z: 1, e: 0})
+    assert sympy.cancel(equation.subs({z: 1, e: 0})) == 0
+    assert sympy.cancel(rate + 4 / (1 - GAMMA)) == 0  # and −4 without momentum
+
+
 def test_a_balance_has_the_norm_of_its_push_with_and_without_feedback():
     p, q = 1.4, 0.5
     free, fed = (balance(p, q, 3.0, feedback) for feedback in (False, True))

@@ -3,6 +3,7 @@
 import math
 import random
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -121,6 +122,17 @@ def test_the_quotient_is_no_mean_of_cosines_where_the_norm_moves():
     assert kept / (1 - delta) == pytest.approx(0.977, abs=5e-4)
     steady = 1 + 0.01 * (-1.0) ** np.arange(50)  # norms that change by two per cent a step
     assert (np.diff(steady) ** 2).sum() / (2 * (steady**2).sum()) < 4 * 5e-5
+
+
+def test_without_gradients_the_quotient_is_the_share_that_is_left_however_long_the_run():
+    root, other = Fraction(9, 10), Fraction(1, 2)
+    p, q = root + other, root * other
+    for steps in (3, 40):
+        path = [[root**t] for t in range(steps + 2)]  # θₜ₊₁ = p θₜ − q θₜ₋₁
+        assert mean_cosine_gap(path, p, q) == 0
+        below = sum(dot(w, w) for w in path[1:-1])
+        above = sum(dot(w, v) for w, v in pairwise(path[1:]))
+        assert above / below == root < p / (1 + q) - MARGIN
 
 
 @pytest.mark.control(

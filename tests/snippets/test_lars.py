@@ -89,6 +89,22 @@ def test_control_with_the_decay_in_the_ratio_the_length_matters(measured):
     measured(apart, allowed=PARTED)
 
 
+@pytest.mark.parametrize("rate", [0.1, 0.5, 1.0, 1.9])
+def test_in_full_it_has_a_length_at_which_it_stays(rate):
+    decay, unit_gradient = 0.5, 3.0
+    y = (math.sqrt(1 + 2 * rate - rate**2) - 1) / (2 - rate)
+    for share in (1.0, 0.25, 4.0):  # of the squared length
+        theta = torch.tensor([(share * y * unit_gradient / decay) ** 0.5, 0.0], dtype=torch.float64)
+        across = torch.stack([-theta[1], theta[0]]) / (theta @ theta)
+        after = in_full(theta, unit_gradient * across, rate, decay)
+        growth = (after @ after / (theta @ theta)).item()
+        z = share * y
+        told = ((1 + z - rate * z) ** 2 + rate**2) / (1 + z) ** 2
+        assert growth == pytest.approx(told, rel=ROUNDING)
+        assert (abs(growth - 1) < ROUNDING) is (share == 1.0)
+        assert share == 1.0 or (growth > 1) is (share < 1)
+
+
 @pytest.mark.claim(CLAIM, by="float64")
 def test_the_decay_that_holds_the_norm(measured):
     rate = 0.3

@@ -159,6 +159,23 @@ def test_control_where_the_unit_gradient_falls_the_norm_with_momentum_lags(measu
     measured(abs(moments[0] / limit(p, q, 0.9**200) - 1), allowed=50 * FAR)
 
 
+@pytest.mark.parametrize(("p", "q"), [(1.4, 0.5), (1.8, 0.85), (-0.7, 0.5), (0.9, 0.0)])
+@pytest.mark.parametrize("share", [0.95, 0.999])
+def test_where_the_unit_gradient_falls_for_ever_the_norm_does_not_stay_at_its_limit(p, q, share):
+    fixed = limit(p, q, 1.0)
+    moments, found = (fixed, p * fixed / (1 + q), fixed), []
+    for t in range(1000):
+        moments = moment_step(moments, p, q, share**t)
+        found.append(moments[0] / (fixed * share ** (t + 1)))
+    response = [0.0, 1.0]  # of the weights to one push
+    for _ in range(400):
+        response.append(p * response[-1] - q * response[-2])
+    shares = [h**2 / share**k for k, h in enumerate(response)]  # k + 1 steps after it
+    told = math.sqrt(sum(shares) / sum(h**2 for h in response))
+    assert told > 1 + (1 - share) / 2
+    assert found[-1] == pytest.approx(told, rel=1e-6)
+
+
 @pytest.mark.control(
     MOMENTUM, drops="^range", instead="p and q at the edges of the range and beyond"
 )

@@ -218,8 +218,8 @@ def test_control_a_run_around_a_circle_does_not_forget(measured):
     measured(autocorrelation(path, period) - rho[period], allowed=0.9)
 
 
-def directions_differ(slope):
-    """How far a decayed run and its twin, whose rate grows by the root, are apart in direction.
+def directions_differ(slope, growth=2):
+    """How far a decayed run and its twin, whose rate grows by a power of the root, are apart.
 
     Both have the gradients of the same fresh noise.
     """
@@ -230,7 +230,7 @@ def directions_differ(slope):
     for t in range(20):
         noise = torch.randn(3, generator=noises, dtype=torch.float64)
         theta = root * theta - rate * slope(theta, noise)
-        twin = twin - rate * root ** -(2 * t + 1) * slope(twin, noise)
+        twin = twin - rate * root ** -(growth * t + 1) * slope(twin, noise)
     return (theta / theta.norm() - twin / twin.norm()).norm().item()
 
 
@@ -241,6 +241,12 @@ def test_control_without_scale_invariance_no_run_without_decay_is_equivalent(mea
     assert directions_differ(lambda w, noise: noise_gradient(w[None], noise[None])[0]) < 1e-12
     # a tenth, where an invariant loss leaves less than 1e-12
     measured(directions_differ(lambda w, noise: noise), allowed=0.1)
+
+
+def test_on_a_loss_of_degree_one_the_twins_rate_grows_by_the_root_itself():
+    assert directions_differ(lambda w, noise: noise, growth=1) < 1e-12
+    # which on an invariant loss will not do
+    assert directions_differ(lambda w, n: noise_gradient(w[None], n[None])[0], growth=1) > 0.1
 
 
 def test_of_batches_without_replacement_two_are_opposed_by_one_part_in_the_rest():

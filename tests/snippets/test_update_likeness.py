@@ -145,6 +145,10 @@ def test_the_short_formula_of_the_angle_needs_a_likeness_that_ends():
     exact = lambda kept, alike: math.acos(min(1.0, cosine(kept, alike)))  # noqa: E731
     kept = 1 - 1e-4
     assert exact(kept, 3.0) == pytest.approx(short(kept, 3.0), rel=1e-3)  # ηλσ is 3e-4
+    opposed = -kept / (1 + kept)  # ρₖ = (−1)ᵏ: they flip, and ηλσ is small all the same
+    assert math.acos(max(-1.0, cosine(kept, opposed))) == pytest.approx(math.pi, abs=1e-5)
+    assert abs((1 - kept) * opposed) < 1e-4
+    assert short(kept, opposed) == pytest.approx(2, rel=1e-3)
     for_ever = kept / (1 - kept)  # ρₖ = 1: the weights do not turn at all
     assert exact(kept, for_ever) < 1e-2 * short(kept, for_ever)
 
@@ -337,6 +341,26 @@ def test_the_linear_part_of_a_sign_makes_the_short_formula():
     assert linear_angle(0.9, 0.99, 1e-3) ** 2 == pytest.approx(
         2e-3 / (2 / math.pi / lion_variance(0.9, 0.99))
     )
+
+
+@pytest.mark.parametrize("second", [0.95, 0.98, 0.99])
+def test_the_linear_angle_is_right_to_a_few_per_cent_where_v_and_the_decay_are_small(second):
+    near = [first for first in (0.8, 0.9, 0.98, 0.999) if lion_variance(first, second) < 0.05]
+    assert len(near) > 1
+    for first in near:
+        product = (1 - second) / 100
+        alike = likeness(1 - product, partial(lion_correlation, first, second))
+        exact = math.acos(cosine(1 - product, alike))
+        assert 1 < linear_angle(first, second, product) / exact < 1.05
+
+
+def test_the_mean_product_of_adamws_weights_is_larger_by_the_term_of_the_note():
+    a, beta, rho = sympy.symbols("a beta rho")
+    w, v, q = beta / (1 - beta**2), rho / (1 - rho**2), a * beta
+    alike = (w * q / (1 - q) - v * a * rho / (1 - a * rho)) / (w - v)
+    bracket = (1 + q) * (1 - q * rho**2) + rho * (a + beta) * (1 - q)
+    more = rho * (1 - a**2) * (1 - beta**2) * (1 - q) / ((1 + q) * bracket)
+    assert sympy.cancel(cosine(a, alike) - (a + beta) / (1 + q) - more) == 0
 
 
 def test_the_linear_angle_is_that_of_small_correlations_and_small_decay():
