@@ -69,7 +69,9 @@ def test_a_constant_update_gets_as_far_as_the_bound(measured):
     weights = F(0)
     for _ in range(60):
         weights = (1 - decay / 2) * weights + F(1, 2)
-    measured(float(abs(weights - F(3, 2))), allowed=1e-9)  # (2/3)⁶⁰ of 3/2
+    # what is left to the bound is multiplied by 2/3 at every step
+    bound = farthest(F(0), F(1), decay, [F(1, 2)] * 60)
+    measured(abs(bound - weights - bound * F(2, 3) ** 60), allowed=0)
 
 
 @pytest.mark.control(

@@ -101,7 +101,7 @@ def test_the_same_decay_beside_the_buffer_makes_another_equilibrium():
 
 
 @pytest.mark.claim(SGDW, by="certificate of a step")
-def test_and_those_of_decoupled_decay(measured):
+def test_the_two_equations_have_those_of_decoupled_decay_as_their_solution(measured):
     kept = sympy.symbols("a")
     rests = unsettled(kept + GAMMA, kept * GAMMA)
     p, q = decoupled(1, 1 - kept, GAMMA)
@@ -111,7 +111,7 @@ def test_and_those_of_decoupled_decay(measured):
 
 
 @pytest.mark.claim(ADAMW, by="certificate of a step")
-def test_and_those_of_adamw_with_a_settled_second_moment(measured):
+def test_adamw_with_a_settled_second_moment_is_that_recursion_and_solves_its_equations(measured):
     kept = sympy.symbols("a")
     before, buffer, n0, n1 = map(vector, ("theta", "u", "n0", "n1"))
     u0 = GAMMA * buffer + (1 - GAMMA) * n0

@@ -454,7 +454,8 @@ def test_coupled_decay_is_decoupled_decay_on_every_loss(measured, alpha, slope):
 @pytest.mark.claim(SPLIT, by="certificate")
 def test_one_step_of_coupled_decay_is_one_of_decoupled_decay_for_all_values(measured):
     """The start, from t to t + 1, and what is said of the roots and of the new settings."""
-    rate, decay, gamma, alpha = sympy.symbols("eta lambda gamma alpha", positive=True)
+    rate, decay, gamma = sympy.symbols("eta lambda gamma", positive=True)
+    alpha = sympy.Symbol("alpha", real=True)  # where ηλ is large both roots are negative
     theta, b, g = (np.array([x]) for x in sympy.symbols("theta b g", real=True))
     other, shrink, momentum = decoupled_from_coupled(theta, b, rate, gamma, alpha)
     after, b_after = sgd_step(theta, b, g, rate, decay, gamma)

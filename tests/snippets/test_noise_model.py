@@ -94,12 +94,12 @@ def test_the_two_means_of_the_squared_norm_have_the_product_that_is_claimed(meas
 
 
 @pytest.mark.claim(MOMENTUM, by="simulation")
-def test_with_momentum_they_have_another_one_that_is_claimed(measured, paths):
+def test_with_momentum_the_two_means_have_another_product_that_is_claimed(measured, paths):
     holds(measured, paths["coupled"], *settings(0.5, False))
 
 
 @pytest.mark.claim(SGDW, by="simulation")
-def test_with_decoupled_decay_they_have_a_third(measured, paths):
+def test_with_decoupled_decay_the_two_means_have_a_third_product(measured, paths):
     holds(measured, paths["decoupled"], *settings(0.5, True))
 
 

@@ -152,7 +152,8 @@ def test_the_step_for_any_strength_is_that_of_strength_one_with_epsilon_divided(
     """By induction over the steps: for all slopes, betas, bias corrections and strengths."""
     strength, eps, rate = sympy.symbols("mu epsilon eta", positive=True)
     slope, first = sympy.symbols("p m", real=True)
-    second, size, *corrections = sympy.symbols("v s k1 k2", positive=True)
+    second = sympy.Symbol("v", nonnegative=True)  # with ε > 0 it may be zero
+    size, *corrections = sympy.symbols("s k1 k2", positive=True)
     betas = sympy.symbols("beta1 beta2", positive=True)
 
     def after(moments, gradient):
