@@ -226,7 +226,8 @@ def test_where_the_weights_lie_in_the_range_of_a_singular_hessian_the_shortest_s
 a, b = sympy.symbols("a b", positive=True)
 ONE, TWO, THREE = POINT, sympy.Matrix([u, w]), sympy.Matrix([a, b])
 BOTH = INVARIANT * sympy.Function("h")(w / u) * sympy.Function("l")(b / a)
-COMMON = EXAMPLE * (1 + z / u + (w / x) ** 2)
+# (‖θ₂‖/‖θ₁‖)⁴, as smooth as can be where neither block is zero
+COMMON = (TWO.dot(TWO) / ONE.dot(ONE)) ** 2
 
 
 def across(f):

@@ -107,7 +107,7 @@ def test_control_with_the_rates_of_another_degree_the_runs_part(measured, name, 
 
 @pytest.mark.control(CLAIM, drops="^degree", instead="a clipped gradient, which has two degrees")
 @pytest.mark.parametrize("degree", [0, 1])
-def test_control_a_clipped_gradient_has_two_degrees_and_no_twin(measured, degree):
+def test_control_a_clipped_gradient_has_two_degrees_and_fits_the_rates_of_neither(measured, degree):
     def clipped(step, weights):
         vector = slope(step, weights)
         return vector / max(1, max(abs(vector)) / F(2, 3))

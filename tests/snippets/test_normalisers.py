@@ -369,11 +369,13 @@ def test_at_every_no_the_short_example_of_the_proof_turns_an_order_or_a_sign(mea
 
 
 @pytest.mark.control(
-    "what-normalisers-cannot-see", drops="normalisation-layer", instead="no normaliser"
+    "what-normalisers-cannot-see",
+    drops="normalisation-layer",
+    instead="the linear layer alone, with nothing behind it",
 )
 def test_control_with_no_normaliser_every_change_is_seen(measured):
     for change in CHANGES:
-        measured(distance(*outputs("none", change, 3)), allowed=VISIBLE)
+        measured(distance(*outputs("none", change, 1)), allowed=VISIBLE)
 
 
 @pytest.mark.control(
@@ -399,7 +401,7 @@ def test_scaled_with_the_square_eps_is_not_seen_either(layer):
 
 
 @pytest.mark.control(
-    "what-normalisers-cannot-see", drops="^positive", instead="the factor -1 on the matrix"
+    "what-normalisers-cannot-see", drops="^positive", instead="the factor −1 on the matrix"
 )
 @EACH
 def test_control_a_negative_factor_flips_the_sign_of_every_output(measured, layer):
@@ -508,7 +510,7 @@ def test_control_with_eps_a_factor_is_not_forgotten(measured):
 
 
 @pytest.mark.control(
-    "normaliser-forgets-a-factor-and-a-shift", drops="^positive", instead="the factor -2"
+    "normaliser-forgets-a-factor-and-a-shift", drops="^positive", instead="the factor −2"
 )
 def test_control_a_negative_factor_is_not_forgotten(measured):
     for centred in (True, False):

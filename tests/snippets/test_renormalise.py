@@ -299,8 +299,16 @@ def test_a_renormalised_run_goes_on_where_the_plain_one_ends(measured):
 def test_control_the_plain_run_ends(measured):
     model = Net()
     optimizer = optimizer_for(model, momentum=0.0, weight_decay=0.0)
-    train(model, optimizer, 66, 0, GROWTH)  # each of these at a rate that float32 still has
-    measured(optimizer.param_groups[0]["lr"], allowed=LARGEST)
+    first, least = optimizer.param_groups[0]["lr"], math.inf  # η/α, and m
+    for t in range(30):  # before anything overflows, squares included
+        # of the run with decay, θₜ = αᵗφₜ with α² = 1/4
+        shortest = min(parameter.abs().max().item() for parameter in model.parameters())
+        least = min(least, shortest / math.sqrt(GROWTH) ** t)
+        train(model, optimizer, 1, t, GROWTH)
+    bound = 4 * first / least**2
+    measured(optimizer.param_groups[0]["lr"] / bound, allowed=1e6)  # a million times the bound
+    train(model, optimizer, 36, 30, GROWTH)  # each of these at a rate that float32 still has
+    assert optimizer.param_groups[0]["lr"] > LARGEST
     with pytest.raises(RuntimeError, match="cannot be converted to type float without overflow"):
         train(model, optimizer, 1, 66)
 

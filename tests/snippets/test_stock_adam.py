@@ -121,7 +121,9 @@ def test_a_step_of_adam_in_these_settings_is_that_of_the_twin_for_all_values(mea
     assert settings == {"lr": eta / a, "betas": (b1, b2), "eps": eps}
 
 
-@pytest.mark.control(NAME, drops="scale-invariant-loss", instead="another gradient than the twin's")
+@pytest.mark.control(
+    NAME, drops="scale-invariant-loss", instead="a gradient that does not scale with the weights"
+)
 def test_control_with_another_gradient_weights_and_moments_are_off(measured):
     for gap in induction_step(slope=sympy.symbols("other")):
         measured(size(gap), allowed=0)
