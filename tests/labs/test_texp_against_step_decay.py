@@ -62,7 +62,7 @@ def test_the_rates_divided_by_the_factor_make_the_uncorrected_run_exact(measured
     assert len(lab["undone"]) > first_drop + 50
 
 
-@pytest.mark.control(SIZE, drops="^factor", instead="no factor")
+@pytest.mark.control(SIZE, drops="^factor", instead="the growing rates, not divided by ρ")
 def test_control_without_the_factor_it_is_not(measured, lab, first_drop):
     gap = max(lab["gaps"]["uncorrected"][first_drop : len(lab["undone"])])
     measured(gap, allowed=VISIBLE)

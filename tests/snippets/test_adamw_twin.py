@@ -71,7 +71,7 @@ def test_one_step_keeps_weights_and_moments_together_for_all_values(measured):
 
 
 @pytest.mark.control(
-    THEOREM, drops="scale-invariant-loss", instead="any gradient but c times the old one"
+    THEOREM, drops="scale-invariant-loss", instead="a gradient that does not scale with the weights"
 )
 def test_control_with_a_gradient_that_does_not_scale_all_three_are_off(measured):
     measured(min(sizes(rests(other))), allowed=CLEAR)

@@ -97,7 +97,11 @@ def test_control_on_losses_that_disagree_the_gradients_go_on(measured):
 OFF_THE_KINK = gradient_budget(1.0, 2.0, 1.0, 1.0, 1.0)
 
 
-@pytest.mark.control(BUDGET, drops="twice-differentiable-away-from-zero", instead="a kink")
+@pytest.mark.control(
+    BUDGET,
+    drops="twice-differentiable-away-from-zero",
+    instead="|sin φ| of the angle φ, with a kink at φ = 0",
+)
 def test_control_over_a_kink_the_run_hops_for_ever(measured):
     def kink(t, angle):
         return math.copysign(math.cos(angle), math.sin(angle))

@@ -23,8 +23,9 @@ def test_from_all_starts_the_excess_over_one_comes_near_the_prediction(measured,
     values, rates = draw_starts(STARTS, rank, seed)
     rates = rates.clamp(min=0.1)
     found = scaled_excess(values, rates, 4000)
-    measured((found - 1).abs().max().item(), allowed=SLOWEST, among=STARTS)
-    measured(abs(found.quantile(0.5).item() - 1), allowed=MEDIAN, among=STARTS)
+    off = (found - 1).abs().max().item(), abs(found.quantile(0.5).item() - 1)
+    # at once, for they are the same starts
+    measured(max(off[0] / SLOWEST, off[1] / MEDIAN), allowed=1, among=STARTS)
 
 
 @pytest.mark.claim(REACHES, by="search")

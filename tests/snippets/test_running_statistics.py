@@ -112,7 +112,9 @@ def test_with_a_drift_the_ratio_is_the_factor_in_the_three_named_cases_and_in_no
     assert sympy.cancel(off - said) == 0  # zero where a factor of the numerator is
 
 
-@pytest.mark.control(CLAIM, drops="^constant-growth", instead="a slower growth since ten steps")
+@pytest.mark.control(
+    CLAIM, drops="^constant-growth", instead="a slower growth in the last ten steps"
+)
 def test_control_after_a_growth_that_slowed_down_the_ratio_is_another(measured):
     steps, slower = 300, Fraction(129, 128)
     growths = powers(steps)

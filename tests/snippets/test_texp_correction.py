@@ -98,7 +98,7 @@ def test_divided_by_the_factor_the_rates_are_exact_in_rational_numbers(measured,
 
 
 @pytest.mark.control(
-    CLAIM, drops="^factor", instead="no factor, its limit from the start, or that of −B"
+    CLAIM, drops="^factor", instead="the factor 1, its limit from the start, or that of −B"
 )
 @pytest.mark.parametrize("before", [*SHARES_BEFORE.values()][:3], ids=[*SHARES_BEFORE][:3])
 @pytest.mark.parametrize(
