@@ -69,10 +69,11 @@ def test_past_the_transient_the_ratio_is_the_factor_and_in_evaluation_that_over_
     plain, grown = averages([VARIANCE] * steps, powers(steps))
     factor = lag_factor(SHARE, GROWTH)
     assert factor == Fraction(1, 2)  # 1/10 over 1 − (9/10)(8/9)
-    # a transient of the plain average, which begins within half of v, and a smaller one beside it
     left = (1 - SHARE) ** steps
+    # a transient of the plain average, which begins within half of v, and a smaller one beside it
     measured(abs(ratio(plain, grown, steps) / factor - 1), allowed=left)
     later = grown / plain / GROWTH**steps
+    # the same transients
     measured(abs(later / (SHARE / (GROWTH - (1 - SHARE))) - 1), allowed=left)
 
 
