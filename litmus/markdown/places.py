@@ -29,8 +29,8 @@ def _place(state: StateCore) -> None:
         begin = block.map[0] if block.map else begin  # a table's cells have the row's line
         line = begin
         for token in block.children or []:
-            if token.type == "text" and "$" not in token.content:
-                continue  # nobody asks, unless a formula begins there that does not end
+            if token.type == "text" and "$" not in token.content and "[[" not in token.content:
+                continue  # nobody asks, unless a formula or a link begins there and does not end
             line = begin + token.meta["line"] if "line" in token.meta else line
             token.meta["line"] = line
             if token.type == "footnote_ref":

@@ -8,6 +8,9 @@ from litmus.render.renderer import At, named
 
 # A dollar before TeX that begins no formula, and no price: as where a line of it begins a list.
 BEGUN = re.compile(r"\$(?! |\d[\d.,]* )[^$]*?\\[A-Za-z]+")
+# The beginning of a link at the end of a line, and the end of one in the next.
+LINK_BEGUN = re.compile(r"\[\[[^\[\]]+$")
+LINK_ENDED = re.compile(r"[^\[\]]*\]\]")
 
 
 def heading_open(at: At) -> str:
@@ -32,14 +35,26 @@ def heading_close(at: At) -> str:
 def text(at: At) -> str:
     """Words, without the punctuation that a formula before them has taken along.
 
-    TeX among them, after a dollar, is a formula that does not end, and reported.
+    TeX among them, after a dollar, is a formula that does not end, and reported; and so is a link
+    that is broken by the end of its line.
     """
     if begun := BEGUN.search(at.token.content):
         what = f"a formula begins at {begun[0]} and does not end in its paragraph."
         remedy = "A line that begins with - or + is an item of a list: break the line elsewhere."
         at.report(what, remedy)
+    if (begun := LINK_BEGUN.search(at.token.content)) and LINK_ENDED.match(_next_line(at)):
+        at.report(
+            f"the link {begun[0]} … is broken by the end of its line.", "Keep it on one line."
+        )
     taken = punctuation_after(at.tokens, at.index - 1) if at.index else ""
     return html.escape(at.token.content.removeprefix(taken), quote=False)
+
+
+def _next_line(at: At) -> str:
+    """Return the words with which the next line of a text begins, "" if there is none."""
+    after = at.tokens[at.index + 1 : at.index + 3]
+    is_line = len(after) == 2 and after[0].type == "softbreak" and after[1].type == "text"
+    return after[1].content if is_line else ""
 
 
 def task(at: At) -> str:

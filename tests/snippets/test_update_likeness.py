@@ -335,12 +335,25 @@ def test_the_linear_part_of_a_sign_makes_the_short_formula():
     # the weights add up 2/π (1 + 2Σ r β₂ᵏ⁻¹) of the linear parts, and √(2ηλ/that) is √(πηλV)
     assert sympy.cancel(1 + 2 * r / (1 - second) - 1 / variance) == 0
     for first, second, product, off in [(0.9, 0.99, 1e-4, 0.05), (0.95, 0.98, 1e-4, 0.05)]:
-        kept = 1 - product  # V and ηλ/(1 − β₂) are small
-        alike = likeness(kept, partial(lion_correlation, first, second))
-        assert linear_angle(first, second, product) / math.acos(cosine(kept, alike)) < 1 + off
+        # V and ηλ/(1 − β₂) are small
+        exact = math.acos(cosine(1 - product, lions_likeness(first, second, product)))
+        assert linear_angle(first, second, product) / exact < 1 + off
     assert linear_angle(0.9, 0.99, 1e-3) ** 2 == pytest.approx(
         2e-3 / (2 / math.pi / lion_variance(0.9, 0.99))
     )
+
+
+def lions_likeness(first, second, product):
+    """σ of Lion's updates, from the lags of which anything is left in its memory."""
+    lags = math.ceil(math.log(1e-17) / math.log(second))
+    return math.fsum(
+        (1 - product) ** k * lion_correlation(first, second, k) for k in range(1, lags + 1)
+    )
+
+
+def test_of_lions_likeness_nothing_is_left_beyond_its_memory():
+    found = likeness(0.99, partial(lion_correlation, 0.9, 0.95))
+    assert lions_likeness(0.9, 0.95, 0.01) == pytest.approx(found, rel=1e-14)
 
 
 @pytest.mark.parametrize("second", [0.95, 0.98, 0.99])
@@ -349,8 +362,7 @@ def test_the_linear_angle_is_right_to_a_few_per_cent_where_v_and_the_decay_are_s
     assert len(near) > 1
     for first in near:
         product = (1 - second) / 100
-        alike = likeness(1 - product, partial(lion_correlation, first, second))
-        exact = math.acos(cosine(1 - product, alike))
+        exact = math.acos(cosine(1 - product, lions_likeness(first, second, product)))
         assert 1 < linear_angle(first, second, product) / exact < 1.05
 
 
