@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from litmus.cache import Cache
-from litmus.claims.evidence import TRAVELS, markers_in, project_files
+from litmus.claims.evidence import TRAVELS, markers_in
 from litmus.claims.records import read_record, read_records
+from litmus.files.project_files import project_files
 from litmus.python.fingerprint import imports, is_test, torch_version
 from tests.litmus.conftest import write_files
 

@@ -7,10 +7,9 @@ skipped is no evidence, and one that has changed since it ran is stale.
 import ast
 import functools
 import json
-import os
 import platform
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +19,7 @@ from litmus.cache import Cache
 from litmus.claims.entries import refuse_what_no_run_writes
 from litmus.claims.loops import IN_LOOP, Cell
 from litmus.claims.measured import ROLES
-from litmus.files import settings
+from litmus.files.project_files import project_files
 from litmus.files.writing import write_whole
 from litmus.python.fingerprint import LEDGER, fingerprint, is_test, torch_version
 from litmus.python.touches import last_of
@@ -34,8 +33,6 @@ USE = re.compile(
 )
 # What reading a file raises that no run has written, and the last where it is very deep.
 MALFORMED = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
-# Folders in which pytest does not look for tests either, and copies that are built or changed.
-ELSEWHERE = {"build", "dist", "node_modules", "venv", "site", "mutants", "__pycache__"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class Mark:
     claim: str
     by: str = ""  # one of ways.WAYS, for a claim
     drops: str = ""  # an assumption's name, or a block of the statement, for a control
-    instead: str = ""  # what stands in its place there, in words
+    instead: str = ""  # what stands there in its place, in words
 
 
 class Circumstances(TypedDict):
@@ -190,24 +187,6 @@ def circumstances(file: str, root: Path, cache: Cache | None) -> Circumstances:
         "torch": torch_version(),
         "fingerprint": fingerprint(root / file, root, cache),
     }
-
-
-def project_files(root: Path, is_wanted: Callable[[str], bool]) -> Iterator[str]:
-    """Yield the files with a name that is wanted, where pytest looks for tests; from the root."""
-    for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if not is_elsewhere(name)]
-        is_installed = {"pyvenv.cfg", "conda-meta"} & {*files, *folders}
-        is_another = not {*settings.FILES}.isdisjoint(files) and Path(folder) != root
-        if is_installed or is_another:
-            folders.clear()  # packages or a project, with tests of their own
-        else:
-            wanted = (Path(folder, name) for name in files if is_wanted(name))
-            yield from (path.relative_to(root).as_posix() for path in wanted)
-
-
-def is_elsewhere(folder: str) -> bool:
-    """Say whether nobody looks for tests and records in folders of that name."""
-    return folder in ELSEWHERE or folder.startswith(".")
 
 
 def _is_checked_here(file: Path) -> bool:

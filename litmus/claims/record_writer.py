@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from litmus.cache import Cache
-from litmus.claims.evidence import Circumstances, is_elsewhere
+from litmus.claims.evidence import Circumstances
 from litmus.claims.recorder import Recorder, is_of_failures, outcome_of, test_of
 from litmus.claims.records import ENDING, Record, digests_of, write_record
+from litmus.files.project_files import is_elsewhere
 from litmus.python.fingerprint import imported_packages
 
 ENDED = {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}  # how a run ends that came to its end

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from litmus.cache import Cache
-from litmus.claims.evidence import MALFORMED, Outcome, outcome_from, project_files
+from litmus.claims.evidence import MALFORMED, Outcome, outcome_from
 from litmus.files.digest import digest
+from litmus.files.project_files import project_files
 from litmus.files.writing import write_whole
 from litmus.problems import Problem
 from litmus.python.fingerprint import imports
