@@ -51,23 +51,19 @@ def _as_json(claim: Claim, rests_on: list[str] | int) -> dict[str, Any]:
             {
                 "test": outcome.test,
                 "role": mark.role,
-                **_told("by", mark.by or None),
-                **_told("drops", mark.drops or None),
-                **_told("instead", mark.instead or None),
+                **_told(by=mark.by, drops=mark.drops, instead=mark.instead),
                 "passed": outcome.passed,
                 "failed": outcome.failed,
                 "skipped": outcome.skipped,
                 "stale": outcome.test in claim.stale,
                 "measured": outcome.measured,
                 "allowed": outcome.allowed,
-                **_told("confidence", outcome.confidence),
-                **_told("among", outcome.among),
+                **_told(confidence=outcome.confidence, among=outcome.among),
                 "seconds": outcome.seconds,
                 "date": outcome.date,
                 "python": outcome.python,
                 "torch": outcome.torch,
-                **_told("record", outcome.record or None),
-                **_told("device", outcome.device or None),
+                **_told(record=outcome.record, device=outcome.device),
             }
             for role in ROLES
             for outcome, mark in claim.marked(role)
@@ -75,6 +71,6 @@ def _as_json(claim: Claim, rests_on: list[str] | int) -> dict[str, Any]:
     }
 
 
-def _told(field: str, value: object) -> dict[str, Any]:
-    """Return a field that not every test has, or nothing."""
-    return {} if value is None else {field: value}
+def _told(**fields: object) -> dict[str, Any]:
+    """Return those of some fields that the test has."""
+    return {name: value for name, value in fields.items() if value not in (None, "")}

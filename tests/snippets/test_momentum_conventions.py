@@ -218,21 +218,15 @@ def aimed(step, *settings):
     return there / -shift[0]
 
 
-@pytest.mark.control(
-    CLASSICAL,
-    drops="iterates-never-zero",
-    instead="a run that meets zero, and goes on by some number as its gradient",
-)
-@pytest.mark.control(
-    AVERAGED,
-    drops="iterates-never-zero",
-    instead="a run that meets zero, and goes on by some number as its gradient",
-)
-@pytest.mark.control(
-    DECOUPLED,
-    drops="iterates-never-zero",
-    instead="a run that meets zero, and goes on by some number as its gradient",
-)
+ZERO = {
+    "drops": "iterates-never-zero",
+    "instead": "a run that meets zero, and goes on by some number as its gradient",
+}
+
+
+@pytest.mark.control(CLASSICAL, **ZERO)
+@pytest.mark.control(AVERAGED, **ZERO)
+@pytest.mark.control(DECOUPLED, **ZERO)
 @pytest.mark.parametrize("kind", ["classical", "averaged", "decoupled"])
 def test_control_a_buffer_that_leads_to_zero_parts_the_runs_there(measured, kind):
     step, twin = {
@@ -261,21 +255,15 @@ def kinked_slope(t, weights):
     return np.array([Fraction(side * t), 0, 0]) / weights[2]
 
 
-@pytest.mark.control(
-    CLASSICAL,
-    drops="differentiable-away-from-zero",
-    instead="a kink, whose side is picked by the length of the weights",
-)
-@pytest.mark.control(
-    AVERAGED,
-    drops="differentiable-away-from-zero",
-    instead="a kink, whose side is picked by the length of the weights",
-)
-@pytest.mark.control(
-    DECOUPLED,
-    drops="differentiable-away-from-zero",
-    instead="a kink, whose side is picked by the length of the weights",
-)
+KINK = {
+    "drops": "differentiable-away-from-zero",
+    "instead": "a kink, whose side is picked by the length of the weights",
+}
+
+
+@pytest.mark.control(CLASSICAL, **KINK)
+@pytest.mark.control(AVERAGED, **KINK)
+@pytest.mark.control(DECOUPLED, **KINK)
 def test_control_a_gradient_that_picks_its_side_of_a_kink_by_the_length_parts_them(measured):
     start = np.array([Fraction(0), Fraction(0), Fraction(2)])
     lists = [[Fraction(1, 2)] * 2, [Fraction(1, 5)] * 2, [Fraction(1, 2)] * 2, [Fraction(1)] * 2]
@@ -322,15 +310,15 @@ ROUNDING = 1e-12  # float64, three steps of weights of order one
 each_step = pytest.mark.parametrize("step", [classical_step, averaged_step, decoupled_step])
 
 
-@pytest.mark.control(
-    CLASSICAL, drops="^positive-scalar", instead="a scalar that becomes negative, on an odd loss"
-)
-@pytest.mark.control(
-    AVERAGED, drops="^positive-scalar", instead="a scalar that becomes negative, on an odd loss"
-)
-@pytest.mark.control(
-    DECOUPLED, drops="^positive-scalar", instead="a scalar that becomes negative, on an odd loss"
-)
+NEGATIVE = {
+    "drops": "^positive-scalar",
+    "instead": "a scalar that becomes negative, on an odd loss",
+}
+
+
+@pytest.mark.control(CLASSICAL, **NEGATIVE)
+@pytest.mark.control(AVERAGED, **NEGATIVE)
+@pytest.mark.control(DECOUPLED, **NEGATIVE)
 @each_step
 def test_control_past_zero_the_twin_points_the_other_way(measured, step):
     # at c₁ = −0.8 the weights still fit, and from there on no more
