@@ -102,6 +102,7 @@ if "building" in sys.argv:
     Build.run = wait
 else:
     LiveReloadServer._build_loop = wait
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
 if "nohup" in sys.argv:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 commands.serve_folder(Path(sys.argv[1]))
